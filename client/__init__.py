@@ -1,0 +1,1 @@
+"""The only door to the API server: requests, watches, informers, a fake. Must not hold policy or touch the kernel."""

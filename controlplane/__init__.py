@@ -1,0 +1,1 @@
+"""Store, API server, scheduler and controllers. Must not touch the kernel or the container runtime."""

@@ -1,0 +1,1 @@
+"""Cluster DNS (its issue comes later). Must not import another program."""

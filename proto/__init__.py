@@ -1,0 +1,1 @@
+"""Our .proto files and the stubs generated from them. Must not hold logic."""
