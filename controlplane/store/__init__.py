@@ -1,0 +1,1 @@
+"""The store: etcd semantics behind one interface, two engines. Must not know Kubernetes."""
