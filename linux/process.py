@@ -1,11 +1,11 @@
 """The only place that runs other programs.
 
-`run` waits for a short program, `run_async` does so without blocking the loop, `start` begins one that lives on beside us. A program always
-gets an argument list, never a shell; its standard input is closed unless text is given; and every wait has an end. Failures are
-`NotInstalled` (with the name to look for) and `ProcessFailed` (with the arguments, the exit code and the last lines of what was printed).
+`run` waits for a short program, `run_async` does so without blocking the loop, `start` begins one that lives on
+beside us. A program always gets an argument list, never a shell; its standard input is closed unless text is given; and
+every wait has an end. Failures are `NotInstalled` (with the name to look for) and `ProcessFailed` (with the arguments,
+the exit code and the last lines of what was printed).
 """
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -110,6 +110,8 @@ async def run_async(
     check: bool = True,
 ) -> Finished:
     """As `run`, without blocking the event loop; a cancelled caller kills the program."""
+    import asyncio  # only here: the supervisor of wherry up lives on this module and stays small
+
     data = input.encode() if isinstance(input, str) else input
     try:
         child = await asyncio.create_subprocess_exec(
@@ -177,7 +179,7 @@ def start(
     cwd: Path | str | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Child:
-    """Start a program in a session of its own, its output appended to `log` (a path or an open file; None: thrown away)."""
+    """Start a program in a session of its own; its output is appended to `log` (None: thrown away)."""
     opened = open(log, "ab", buffering=0) if isinstance(log, Path) else None  # noqa: SIM115 - closed below
     target = opened if opened is not None else log if log is not None else subprocess.DEVNULL
     assert not isinstance(target, Path)
