@@ -1,0 +1,214 @@
+"""The store on SQLite: awaits the writer thread, reads on a thread of its own, and tells watchers.
+
+Watchers learn of a change in the event loop before the write that made it returns. A watcher that begins in the past reads the log up to
+the present and is joined to the live stream at exactly that revision, so it misses nothing and sees nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from controlplane.store.interface import Change, Compacted, FutureRevision, Range, Record, StoreError, Unavailable
+from controlplane.store.sqlite import schema
+from controlplane.store.sqlite.writer import Compact, Expire, Outcome, Task, Write, Writer
+from kit.clock import Clock, SystemClock
+
+T = TypeVar("T")
+CATCH_UP_ROWS = 1000
+
+
+@dataclass(eq=False, slots=True)
+class _Watcher:
+    prefix: str
+    waiting: list[Change] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class SqliteStore:
+    """One file on local disk; see `controlplane.store.interface.Store`."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._lock = schema.lock(path)
+        self._loop = asyncio.get_running_loop()
+        self._clock = clock
+        self._writer = Writer(path, self._deliver_from_thread)
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self._reader = schema.connect(path)
+        self._revision = self._writer.revision
+        self._compacted = self._writer.compacted
+        self._next_expiry = self._writer.next_expiry
+        self._expiry_moved = asyncio.Event()
+        self._watchers: set[_Watcher] = set()
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: str | os.PathLike[str], clock: Clock | None = None) -> SqliteStore:
+        """Open or make the file; refuses one that another process has open."""
+        file = Path(path)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            store = cls(file, clock or SystemClock())
+        except (apsw.Error, OSError) as error:
+            raise Unavailable(f"cannot open store {file}: {error}") from error
+        store._writer.start()
+        store._expirer = asyncio.create_task(store._expire_when_due(), name="store-expiry")
+        return store
+
+    _expirer: asyncio.Task[None]
+
+    @property
+    def revision(self) -> int:
+        """The newest durable revision."""
+        return self._revision
+
+    @property
+    def compacted(self) -> int:
+        """Revisions up to this one can no longer be read."""
+        return self._compacted
+
+    async def get(self, key: str) -> Record | None:
+        """The key's present record."""
+        row = await self._read(lambda: self._reader.execute(schema.NEWEST, (key,)).fetchone())
+        return None if row is None or row[2] is None else Record(key, row[2], row[1], row[0])
+
+    async def range(self, prefix: str, *, start: str = "", limit: int = 0, revision: int = 0) -> Range:
+        """Records under `prefix`, at `revision` or now."""
+        at = revision or self._revision
+        self._check_readable(at)
+        bounds = (max(start, prefix), schema.end_of(prefix), at)
+        result = await self._read(partial(self._read_range, bounds, limit))
+        self._check_readable(at)  # compaction may have overtaken the read
+        return result
+
+    async def put(self, key: str, value: bytes, *, expected: int | None = None, ttl: float = 0) -> int:
+        """Write; returns when it is durable."""
+        expires = self._clock.now() + ttl if ttl > 0 else None
+        return await self._ask(partial(Write, key, value, expected, expires))
+
+    async def delete(self, key: str, *, expected: int | None = None) -> int:
+        """Delete; returns when it is durable."""
+        return await self._ask(partial(Write, key, None, expected, None))
+
+    async def compact(self, revision: int) -> None:
+        """Forget what was replaced at or before `revision`, in small pieces."""
+        if revision > self._revision:
+            raise FutureRevision(f"cannot compact at {revision}: the newest revision is {self._revision}")
+        await self._ask(partial(Compact, revision))
+
+    async def watch(self, prefix: str, after: int) -> AsyncIterator[list[Change]]:
+        """Changes above `after`, first from the log, then live."""
+        if after < self._compacted:
+            raise Compacted(after, self._compacted)
+        watcher = _Watcher(prefix)
+        self._watchers.add(watcher)
+        joined_at = self._revision  # everything above arrives through `watcher`
+        try:
+            while after < joined_at:
+                if after < self._compacted:
+                    raise Compacted(after, self._compacted)
+                changes = await self._read(partial(self._read_changes, after, joined_at, prefix))
+                after = changes[-1].revision if len(changes) == CATCH_UP_ROWS else joined_at
+                if changes:
+                    yield changes
+            while True:
+                await watcher.news.wait()
+                watcher.news.clear()
+                batch, watcher.waiting = watcher.waiting, []
+                if batch:
+                    yield batch
+                if self._closed:
+                    return
+        finally:
+            self._watchers.discard(watcher)
+
+    async def close(self) -> None:
+        """Finish the writes that were asked, end the watches, close the file."""
+        if self._closed:
+            return
+        self._closed = True
+        self._expirer.cancel()
+        await asyncio.to_thread(self._writer.stop)
+        for watcher in self._watchers:
+            watcher.news.set()
+        self._reading.shutdown(wait=True)
+        self._reader.close()
+        os.close(self._lock)
+
+    async def _ask(self, make: Callable[[Any], Task]) -> int:
+        answer: asyncio.Future[int] = self._loop.create_future()
+        self._writer.submit(make(answer))
+        return await answer
+
+    async def _read(self, query: Callable[[], T]) -> T:
+        if self._closed:
+            raise Unavailable("cannot read: the store is closed")
+        try:
+            return await self._loop.run_in_executor(self._reading, query)
+        except apsw.Error as error:
+            raise Unavailable(f"cannot read the store: {error}") from error
+
+    def _read_range(self, bounds: tuple[str, str, int], limit: int) -> Range:
+        statement = schema.RANGE + (" LIMIT ?" if limit else "")
+        rows = self._reader.execute(statement, (*bounds, limit + 1) if limit else bounds).fetchall()
+        remaining = 0
+        if limit and len(rows) > limit:
+            remaining = self._reader.execute(schema.COUNT, bounds).fetchone()[0] - limit
+            rows.pop()
+        return Range([Record(*row) for row in rows], bounds[2], remaining)
+
+    def _read_changes(self, after: int, upto: int, prefix: str) -> list[Change]:
+        bounds = (after, upto, prefix, schema.end_of(prefix), CATCH_UP_ROWS)
+        return [Change(*row) for row in self._reader.execute(schema.CHANGES, bounds)]
+
+    def _check_readable(self, revision: int) -> None:
+        if revision > self._revision:
+            raise FutureRevision(f"cannot read at revision {revision}: the newest is {self._revision}")
+        if revision < self._compacted:
+            raise Compacted(revision, self._compacted)
+
+    def _deliver_from_thread(self, outcome: Outcome) -> None:
+        self._loop.call_soon_threadsafe(self._deliver, outcome)
+
+    def _deliver(self, outcome: Outcome) -> None:
+        self._revision, self._compacted = outcome.revision, outcome.compacted
+        if outcome.next_expiry != self._next_expiry:
+            self._next_expiry = outcome.next_expiry
+            self._expiry_moved.set()
+        if outcome.changes:
+            for watcher in self._watchers:
+                mine = [change for change in outcome.changes if change.key.startswith(watcher.prefix)]
+                if mine:
+                    watcher.waiting += mine
+                    watcher.news.set()
+        for answer, result in outcome.answers:
+            if answer.done():
+                continue  # who asked has gone; the write stands
+            if isinstance(result, StoreError):
+                answer.set_exception(result)
+            else:
+                answer.set_result(result)
+
+    async def _expire_when_due(self) -> None:
+        """Sleep until the next key expires, or until that time moves."""
+        while True:
+            self._expiry_moved.clear()
+            moved = asyncio.ensure_future(self._expiry_moved.wait())
+            if self._next_expiry is None:
+                await moved
+                continue
+            due = asyncio.ensure_future(self._clock.sleep(max(0.0, self._next_expiry - self._clock.now())))
+            await asyncio.wait((moved, due), return_when=asyncio.FIRST_COMPLETED)
+            for waiting in (moved, due):
+                waiting.cancel()
+            if self._next_expiry is not None and self._next_expiry <= self._clock.now():
+                self._next_expiry = None  # known again with the next outcome
+                self._writer.submit(Expire(self._clock.now()))

@@ -1,0 +1,203 @@
+"""The one thread that writes.
+
+Writers of the API server do not wait in line for the disk one by one: whatever has been asked while the last commit was on its way goes
+into the next transaction together (group commit). Each write compares and swaps inside the transaction, so a batch is as serial as if its
+writes had come one by one. Compaction and expiry are done in small pieces between batches, checkpoints when nobody waits.
+
+Nothing here knows asyncio: `deliver` is called with the outcome and moves it to where it is awaited.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from controlplane.store.interface import Change, CompareFailed, Record, StoreError, Unavailable
+from controlplane.store.sqlite import schema
+
+BATCH = 512
+COMPACT_ROWS = 500
+EXPIRE_ROWS = 200
+CHECKPOINT_PAGES = 4000
+IDLE_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Write:
+    """One asked write; `value` None deletes. `token` is handed back with the outcome."""
+
+    key: str
+    value: bytes | None
+    expected: int | None
+    expires: float | None
+    token: Any
+
+
+@dataclass(slots=True)
+class Compact:
+    """Walk the log up to `revision`, forgetting what was replaced."""
+
+    revision: int
+    token: Any
+
+
+@dataclass(slots=True)
+class Expire:
+    """Delete what is due at `now`."""
+
+    now: float
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a batch did, in order: changes for watchers, an answer for each token, when the next key expires."""
+
+    revision: int
+    changes: list[Change]
+    answers: list[tuple[Any, int | StoreError]]
+    compacted: int
+    next_expiry: float | None
+
+
+Task = Write | Compact | Expire
+
+
+class Writer:
+    """Owns the writing connection and its thread from `start` to `stop`."""
+
+    def __init__(self, path: Path, deliver: Callable[[Outcome], None]) -> None:
+        self._connection = schema.connect(path)
+        self._connection.execute(schema.TABLES)
+        self._deliver = deliver
+        self._tasks: deque[Task] = deque()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._pages = 0
+        self.revision: int = self._one(schema.NEWEST_REVISION)
+        self.compacted: int = self._one(schema.COMPACTED)
+        self.next_expiry: float | None = self._one(schema.NEXT_EXPIRY)
+        self._connection.setwalhook(self._note_pages)
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take tasks."""
+        self._thread.start()
+
+    def submit(self, task: Task) -> None:
+        """Ask for a write, a compaction or an expiry."""
+        with self._wake:
+            if self._stopping:
+                raise Unavailable("cannot write: the store is closed")
+            self._tasks.append(task)
+            self._wake.notify()
+
+    def stop(self) -> None:
+        """Finish what was asked, then close the file."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            if batch:
+                self._deliver(self._commit(batch))
+            if self._pages > CHECKPOINT_PAGES or (not batch and self._pages):
+                self._checkpoint()
+
+    def _next_batch(self) -> list[Task] | None:
+        """Wait for tasks. An empty batch means: idle, with pages left to checkpoint. None means: stop."""
+        with self._wake:
+            while not self._tasks:
+                if self._stopping:
+                    return None
+                if not self._wake.wait(IDLE_SECONDS if self._pages else None) and not self._tasks:
+                    return []
+            return [self._tasks.popleft() for _ in range(min(BATCH, len(self._tasks)))]
+
+    def _commit(self, batch: list[Task]) -> Outcome:
+        done = Outcome(self.revision, [], [], self.compacted, self.next_expiry)
+        try:
+            with self._connection:
+                unfinished = [again for task in batch if (again := self._do(task, done)) is not None]
+                done.next_expiry = self._one(schema.NEXT_EXPIRY)
+        except apsw.Error as error:
+            reason = Unavailable(f"cannot write to the store: {error}. Nothing of the batch was kept.")
+            tokens = [task.token for task in batch if not isinstance(task, Expire)]
+            return Outcome(self.revision, [], [(token, reason) for token in tokens], self.compacted, self.next_expiry)
+        self.revision, self.compacted, self.next_expiry = done.revision, done.compacted, done.next_expiry
+        with self._wake:
+            self._tasks.extend(unfinished)
+        return done
+
+    def _do(self, task: Task, done: Outcome) -> Task | None:
+        """Do one task inside the transaction; what is left of it, if any, is asked again."""
+        if isinstance(task, Write):
+            try:
+                done.answers.append((task.token, self._write(task, done)))
+            except CompareFailed as failed:
+                done.answers.append((task.token, failed))
+            return None
+        if isinstance(task, Compact):
+            return self._compact(task, done)
+        return self._expire(task, done)
+
+    def _write(self, task: Write, done: Outcome) -> int:
+        row = self._connection.execute(schema.NEWEST, (task.key,)).fetchone()
+        present = row is not None and row[2] is not None
+        found = row[0] if present else 0
+        if (task.expected is not None and task.expected != found) or (task.value is None and not present):
+            current = Record(task.key, row[2], row[1], row[0]) if present else None
+            raise CompareFailed(task.key, task.expected if task.expected is not None else found, current)
+        done.revision += 1
+        created = row[1] if present else done.revision
+        replaced = row[0] if row is not None else 0
+        self._connection.execute(schema.APPEND, (done.revision, task.key, created, replaced, task.value, task.expires))
+        done.changes.append(Change(done.revision, task.key, task.value, row[2] if present else None, created))
+        return done.revision
+
+    def _compact(self, task: Compact, done: Outcome) -> Task | None:
+        """One piece: forget what the next rows replaced, and the rows themselves where they are deletions."""
+        first, last = done.compacted, min(done.compacted + COMPACT_ROWS, task.revision)
+        if last <= first:
+            done.answers.append((task.token, done.compacted))
+            return None
+        between = "SELECT {} FROM log WHERE revision > ? AND revision <= ?"
+        replaced = between.format("previous") + " AND previous > 0"
+        self._connection.execute(f"DELETE FROM log WHERE revision IN ({replaced})", (first, last))
+        deletions = between.format("revision") + " AND value IS NULL"
+        self._connection.execute(f"DELETE FROM log WHERE revision IN ({deletions})", (first, last))
+        self._connection.execute("UPDATE compaction SET revision = ?", (last,))
+        done.compacted = last
+        return task
+
+    def _expire(self, task: Expire, done: Outcome) -> Task | None:
+        due = self._connection.execute(schema.EXPIRED, (task.now, EXPIRE_ROWS)).fetchall()
+        for revision, key in due:
+            self._connection.execute("UPDATE log SET expires = NULL WHERE revision = ?", (revision,))
+            try:
+                self._write(Write(key, None, revision, None, None), done)
+            except CompareFailed:
+                continue  # written again since: its newer row has its own time
+        return task if len(due) == EXPIRE_ROWS else None
+
+    def _note_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error:
+            pass  # a busy or full disk: the log only grows until the next try
+        self._pages = 0
+
+    def _one(self, statement: str) -> Any:
+        return self._connection.execute(statement).fetchone()[0]
