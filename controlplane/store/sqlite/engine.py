@@ -20,10 +20,11 @@ import apsw
 from controlplane.store.interface import Change, Compacted, FutureRevision, Range, Record, StoreError, Unavailable
 from controlplane.store.sqlite import schema
 from controlplane.store.sqlite.writer import Compact, Expire, Outcome, Task, Write, Writer
-from kit.clock import Clock, SystemClock
+from kit.clock import Clock, SystemClock, Timer
 
 T = TypeVar("T")
 CATCH_UP_ROWS = 1000
+CHECKPOINT_SECONDS = 1.0
 
 
 @dataclass(eq=False, slots=True)
@@ -47,6 +48,7 @@ class SqliteStore:
         self._compacted = self._writer.compacted
         self._next_expiry = self._writer.next_expiry
         self._expiry_moved = asyncio.Event()
+        self._checkpoint_due: Timer | None = None
         self._watchers: set[_Watcher] = set()
         self._closed = False
 
@@ -77,7 +79,7 @@ class SqliteStore:
 
     async def get(self, key: str) -> Record | None:
         """The key's present record."""
-        row = await self._read(lambda: self._reader.execute(schema.NEWEST, (key,)).fetchone())
+        row = await self._read(lambda: schema.first(self._reader, schema.NEWEST, key))
         return None if row is None or row[2] is None else Record(key, row[2], row[1], row[0])
 
     async def range(self, prefix: str, *, start: str = "", limit: int = 0, revision: int = 0) -> Range:
@@ -135,6 +137,8 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
+        if self._checkpoint_due is not None:
+            self._checkpoint_due.cancel()
         self._expirer.cancel()
         await asyncio.to_thread(self._writer.stop)
         for watcher in self._watchers:
@@ -158,16 +162,16 @@ class SqliteStore:
 
     def _read_range(self, bounds: tuple[str, str, int], limit: int) -> Range:
         statement = schema.RANGE + (" LIMIT ?" if limit else "")
-        rows = self._reader.execute(statement, (*bounds, limit + 1) if limit else bounds).fetchall()
+        rows = schema.rows(self._reader, statement, *bounds, *((limit + 1,) if limit else ()))
         remaining = 0
         if limit and len(rows) > limit:
-            remaining = self._reader.execute(schema.COUNT, bounds).fetchone()[0] - limit
+            remaining = schema.rows(self._reader, schema.COUNT, *bounds)[0][0] - limit
             rows.pop()
         return Range([Record(*row) for row in rows], bounds[2], remaining)
 
     def _read_changes(self, after: int, upto: int, prefix: str) -> list[Change]:
         bounds = (after, upto, prefix, schema.end_of(prefix), CATCH_UP_ROWS)
-        return [Change(*row) for row in self._reader.execute(schema.CHANGES, bounds)]
+        return [Change(*row) for row in schema.rows(self._reader, schema.CHANGES, *bounds)]
 
     def _check_readable(self, revision: int) -> None:
         if revision > self._revision:
@@ -183,6 +187,8 @@ class SqliteStore:
         if outcome.next_expiry != self._next_expiry:
             self._next_expiry = outcome.next_expiry
             self._expiry_moved.set()
+        if outcome.log_pages and self._checkpoint_due is None and not self._closed:
+            self._checkpoint_due = self._clock.call_later(CHECKPOINT_SECONDS, self._checkpoint)
         if outcome.changes:
             for watcher in self._watchers:
                 mine = [change for change in outcome.changes if change.key.startswith(watcher.prefix)]
@@ -196,6 +202,11 @@ class SqliteStore:
                 answer.set_exception(result)
             else:
                 answer.set_result(result)
+
+    def _checkpoint(self) -> None:
+        self._checkpoint_due = None
+        if not self._closed:
+            self._reading.submit(schema.checkpoint, self._reader)
 
     async def _expire_when_due(self) -> None:
         """Sleep until the next key expires, or until that time moves."""

@@ -7,9 +7,11 @@ what they replaced.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -48,8 +50,27 @@ NEXT_EXPIRY = "SELECT min(expires) FROM log WHERE expires IS NOT NULL"
 EXPIRED = "SELECT revision, key FROM log WHERE expires <= ? ORDER BY expires LIMIT ?"
 
 
+Row = tuple[Any, ...]
+
+
+def rows(connection: apsw.Connection, statement: str, *parameters: Any) -> list[Row]:
+    """All rows of a statement."""
+    return connection.execute(statement, parameters).fetchall()
+
+
+def first(connection: apsw.Connection, statement: str, *parameters: Any) -> Row | None:
+    """The first row of a statement."""
+    return connection.execute(statement, parameters).fetchone()
+
+
+def checkpoint(connection: apsw.Connection) -> None:
+    """Move the write-ahead log into the file as far as nobody has to wait for it."""
+    with contextlib.suppress(apsw.Error):  # a busy or full disk: the log only grows until the next try
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+
 def connect(path: Path) -> apsw.Connection:
-    """A connection that commits durably; checkpoints are left to the writer's idle moments."""
+    """A connection that commits durably; checkpoints are made by a timer, beside the writes."""
     connection = apsw.Connection(str(path))
     connection.setbusytimeout(5000)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "cache_size=-4096", "mmap_size=0"):

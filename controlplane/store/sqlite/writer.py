@@ -2,7 +2,7 @@
 
 Writers of the API server do not wait in line for the disk one by one: whatever has been asked while the last commit was on its way goes
 into the next transaction together (group commit). Each write compares and swaps inside the transaction, so a batch is as serial as if its
-writes had come one by one. Compaction and expiry are done in small pieces between batches, checkpoints when nobody waits.
+writes had come one by one. Compaction and expiry are done in small pieces between batches.
 
 Nothing here knows asyncio: `deliver` is called with the outcome and moves it to where it is awaited.
 """
@@ -22,10 +22,9 @@ from controlplane.store.interface import Change, CompareFailed, Record, StoreErr
 from controlplane.store.sqlite import schema
 
 BATCH = 512
-COMPACT_ROWS = 500
+COMPACT_ROWS = 200
 EXPIRE_ROWS = 200
-CHECKPOINT_PAGES = 4000
-IDLE_SECONDS = 0.5
+FULL_LOG_PAGES = 40_000
 
 
 @dataclass(slots=True)
@@ -63,6 +62,7 @@ class Outcome:
     answers: list[tuple[Any, int | StoreError]]
     compacted: int
     next_expiry: float | None
+    log_pages: int = 0
 
 
 Task = Write | Compact | Expire
@@ -107,19 +107,17 @@ class Writer:
 
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
-            if batch:
-                self._deliver(self._commit(batch))
-            if self._pages > CHECKPOINT_PAGES or (not batch and self._pages):
+            self._deliver(self._commit(batch))
+            if self._pages > FULL_LOG_PAGES:
                 self._checkpoint()
 
     def _next_batch(self) -> list[Task] | None:
-        """Wait for tasks. An empty batch means: idle, with pages left to checkpoint. None means: stop."""
+        """Wait for tasks; None means stop."""
         with self._wake:
             while not self._tasks:
                 if self._stopping:
                     return None
-                if not self._wake.wait(IDLE_SECONDS if self._pages else None) and not self._tasks:
-                    return []
+                self._wake.wait()
             return [self._tasks.popleft() for _ in range(min(BATCH, len(self._tasks)))]
 
     def _commit(self, batch: list[Task]) -> Outcome:
@@ -132,6 +130,7 @@ class Writer:
             reason = Unavailable(f"cannot write to the store: {error}. Nothing of the batch was kept.")
             tokens = [task.token for task in batch if not isinstance(task, Expire)]
             return Outcome(self.revision, [], [(token, reason) for token in tokens], self.compacted, self.next_expiry)
+        done.log_pages = self._pages
         self.revision, self.compacted, self.next_expiry = done.revision, done.compacted, done.next_expiry
         with self._wake:
             self._tasks.extend(unfinished)
@@ -150,17 +149,17 @@ class Writer:
         return self._expire(task, done)
 
     def _write(self, task: Write, done: Outcome) -> int:
-        row = self._connection.execute(schema.NEWEST, (task.key,)).fetchone()
-        present = row is not None and row[2] is not None
-        found = row[0] if present else 0
-        if (task.expected is not None and task.expected != found) or (task.value is None and not present):
-            current = Record(task.key, row[2], row[1], row[0]) if present else None
-            raise CompareFailed(task.key, task.expected if task.expected is not None else found, current)
+        newest, created, held = schema.first(self._connection, schema.NEWEST, task.key) or (0, 0, None)
+        found = newest if held is not None else 0
+        if (task.expected is not None and task.expected != found) or (task.value is None and not found):
+            current = Record(task.key, held, created, newest) if found else None
+            raise CompareFailed(task.key, found if task.expected is None else task.expected, current)
         done.revision += 1
-        created = row[1] if present else done.revision
-        replaced = row[0] if row is not None else 0
-        self._connection.execute(schema.APPEND, (done.revision, task.key, created, replaced, task.value, task.expires))
-        done.changes.append(Change(done.revision, task.key, task.value, row[2] if present else None, created))
+        if not found:
+            created = done.revision
+        row = (done.revision, task.key, created, newest, task.value, task.expires)
+        self._connection.execute(schema.APPEND, row)
+        done.changes.append(Change(done.revision, task.key, task.value, held, created))
         return done.revision
 
     def _compact(self, task: Compact, done: Outcome) -> Task | None:
@@ -179,7 +178,7 @@ class Writer:
         return task
 
     def _expire(self, task: Expire, done: Outcome) -> Task | None:
-        due = self._connection.execute(schema.EXPIRED, (task.now, EXPIRE_ROWS)).fetchall()
+        due = schema.rows(self._connection, schema.EXPIRED, task.now, EXPIRE_ROWS)
         for revision, key in due:
             self._connection.execute("UPDATE log SET expires = NULL WHERE revision = ?", (revision,))
             try:
@@ -193,11 +192,10 @@ class Writer:
         return apsw.SQLITE_OK
 
     def _checkpoint(self) -> None:
-        try:
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        except apsw.Error:
-            pass  # a busy or full disk: the log only grows until the next try
+        """The engine checkpoints beside the writes; only a log that outgrows that makes the writers wait."""
+        schema.checkpoint(self._connection)
         self._pages = 0
 
     def _one(self, statement: str) -> Any:
-        return self._connection.execute(statement).fetchone()[0]
+        row = schema.first(self._connection, statement)
+        return row[0] if row else None
