@@ -1,1 +1,4 @@
-"""The vocabulary of Kubernetes, declared once: types, kinds, defaults, validation, patches. Must not do I/O, read a clock or know any component."""
+"""The vocabulary: typed objects, kinds table, quantities, selectors, defaults, validation, patches.
+
+Must not do I/O, read a clock or know any component.
+"""

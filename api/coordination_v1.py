@@ -1,0 +1,23 @@
+"""coordination.k8s.io/v1: Leases."""
+
+from typing import Annotated
+
+from api.fields import F, Int32, MicroTime, Type, constant, required
+from api.meta_v1 import ObjectMeta
+
+
+class LeaseSpec(Type):
+    holder_identity: Annotated[str | None, F(1)] = None
+    lease_duration_seconds: Annotated[Int32 | None, F(2)] = None
+    acquire_time: Annotated[MicroTime | None, F(3)] = None
+    renew_time: Annotated[MicroTime | None, F(4)] = None
+    lease_transitions: Annotated[Int32 | None, F(5)] = None
+    strategy: Annotated[str | None, F(6)] = None
+    preferred_holder: Annotated[str | None, F(7)] = None
+
+
+class Lease(Type):
+    kind: str = constant("Lease")
+    api_version: str = constant("coordination.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[LeaseSpec, F(2)] = required(LeaseSpec)

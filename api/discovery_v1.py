@@ -1,0 +1,53 @@
+"""discovery.k8s.io/v1: EndpointSlices."""
+
+from typing import Annotated
+
+from api.core_v1 import ObjectReference
+from api.fields import F, Int32, Type, constant, required
+from api.meta_v1 import ObjectMeta
+
+
+class EndpointConditions(Type):
+    ready: Annotated[bool | None, F(1)] = None
+    serving: Annotated[bool | None, F(2)] = None
+    terminating: Annotated[bool | None, F(3)] = None
+
+
+class ForZone(Type):
+    name: Annotated[str, F(1)] = required(str)
+
+
+class ForNode(Type):
+    name: Annotated[str, F(1)] = required(str)
+
+
+class EndpointHints(Type):
+    for_zones: Annotated[list[ForZone], F(1, atomic=True)] = []
+    for_nodes: Annotated[list[ForNode], F(2, atomic=True)] = []
+
+
+class Endpoint(Type):
+    addresses: Annotated[list[str], F(1, unique=True)] = required(list)
+    conditions: Annotated[EndpointConditions | None, F(2)] = None
+    hostname: Annotated[str | None, F(3)] = None
+    target_ref: Annotated[ObjectReference | None, F(4)] = None
+    deprecated_topology: Annotated[dict[str, str], F(5)] = {}
+    node_name: Annotated[str | None, F(6)] = None
+    zone: Annotated[str | None, F(7)] = None
+    hints: Annotated[EndpointHints | None, F(8)] = None
+
+
+class EndpointPort(Type):
+    name: Annotated[str | None, F(1)] = None
+    protocol: Annotated[str | None, F(2)] = None
+    port: Annotated[Int32 | None, F(3)] = None
+    app_protocol: Annotated[str | None, F(4)] = None
+
+
+class EndpointSlice(Type):
+    kind: str = constant("EndpointSlice")
+    api_version: str = constant("discovery.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    address_type: Annotated[str, F(4)] = required(str)
+    endpoints: Annotated[list[Endpoint], F(2, atomic=True)] = []
+    ports: Annotated[list[EndpointPort], F(3, atomic=True)] = []
