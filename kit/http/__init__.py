@@ -1,0 +1,1 @@
+"""The small HTTP server and client. Must not know what is served."""
