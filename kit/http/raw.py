@@ -19,6 +19,7 @@ class RawStream(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport, rest: bytes = b"") -> None:
         self.transport = transport
         self.closed = False
+        self.on_lost: Callable[[], object] | None = None
         self._received: deque[bytes] = deque([rest] if rest else [])
         self._size = len(rest)
         self._eof = False
@@ -106,6 +107,8 @@ class RawStream(asyncio.Protocol):
         self.closed = True
         self._paused_writing = False
         self._finish()
+        if self.on_lost is not None:
+            self.on_lost()
 
     def pause_writing(self) -> None:
         """The other side lags."""
