@@ -1,0 +1,253 @@
+"""The door to the kernel's network: links, addresses, routes and neighbours of one network namespace.
+
+`Links` is the port, `linux.rtnl.RtnlLinks` the real thing over netlink, `linux.links_fake.FakeLinks` the same in memory; one
+suite (tests/contract/linux) holds both to the same answers. Whatever makes something fails with AlreadyExists if it is there
+and differs, and returns False if it is there as wanted; whatever removes something returns False if there was nothing.
+Addresses are text ("10.244.0.1"), networks "10.244.0.0/24"; both families everywhere.
+
+The types are named tuples because this is on the path of a CNI request that starts an interpreter: dataclasses would cost
+it 10 ms.
+"""
+
+import socket
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from linux.netlink import AlreadyExists, NetlinkError, NotFound
+
+__all__ = [
+    "Address",
+    "AlreadyExists",
+    "Bridge",
+    "Event",
+    "LinkChange",
+    "Links",
+    "Neighbour",
+    "NetlinkError",
+    "NewLink",
+    "NotFound",
+    "Route",
+    "SeenLink",
+    "Veth",
+    "broadcast",
+    "family",
+    "network",
+    "pack",
+    "unpack",
+]
+
+MAIN_TABLE = 254
+BOOT, KERNEL = 3, 2  # who made a route: an administrator or tool, the kernel itself
+
+
+class Bridge(NamedTuple):
+    """A kind of new link."""
+
+    def_pvid: int | None = None
+    """None: no VLANs; else VLAN filtering with this VLAN for untagged frames."""
+
+
+class Veth(NamedTuple):
+    """A kind of new link: a pair whose other end is made in another namespace at once."""
+
+    peer: str
+    namespace: int | None = None
+    """File descriptor of the peer's namespace; None: the same."""
+    peer_mac: str = ""
+
+
+class NewLink(NamedTuple):
+    """A link to make. A peer gets the same mtu."""
+
+    name: str
+    kind: Bridge | Veth
+    mac: str = ""
+    mtu: int = 0
+    master: int = 0
+    up: bool = False
+
+
+class LinkChange(NamedTuple):
+    """What to change on a link; None leaves as it is."""
+
+    up: bool | None = None
+    mtu: int | None = None
+    mac: str | None = None
+    master: int | None = None
+    alias: str | None = None
+    promiscuous: bool | None = None
+    hairpin: bool | None = None
+    """Of a bridge's port: send a frame back out of the port that it came from."""
+
+
+class SeenLink(NamedTuple):
+    """A link as the kernel has it."""
+
+    ifindex: int
+    name: str
+    kind: str = ""
+    mac: str = ""
+    mtu: int = 0
+    up: bool = False
+    master: int = 0
+    peer: int = 0
+    """Index of a veth's other end, in that end's namespace."""
+    peer_elsewhere: bool = False
+    alias: str = ""
+    promiscuous: bool = False
+    hairpin: bool = False
+
+
+class Address(NamedTuple):
+    """An address on a link."""
+
+    ifindex: int
+    ip: str
+    prefix: int
+
+
+class Route(NamedTuple):
+    """A route of the main table."""
+
+    destination: str
+    ifindex: int
+    gateway: str = ""
+    source: str = ""
+    metric: int = 0
+    mtu: int = 0
+    on_link: bool = False
+    protocol: int = BOOT
+
+
+class Neighbour(NamedTuple):
+    """A permanent entry of the neighbour table."""
+
+    ifindex: int
+    ip: str
+    mac: str
+
+
+class Event(NamedTuple):
+    """Something changed; subject None: changes were lost, look at everything."""
+
+    subject: SeenLink | Address | Route | None
+    gone: bool = False
+
+
+class Links(Protocol):
+    """The network of one namespace."""
+
+    def close(self) -> None:
+        """Let the namespace go."""
+        ...
+
+    def links(self) -> list[SeenLink]:
+        """All links."""
+        ...
+
+    def find(self, name: str) -> SeenLink | None:
+        """A link by name."""
+        ...
+
+    def add(self, link: NewLink) -> None:
+        """Make a link; AlreadyExists if the name is taken."""
+        ...
+
+    def change(self, ifindex: int, change: LinkChange) -> None:
+        """Change a link."""
+        ...
+
+    def remove(self, name: str) -> bool:
+        """Remove a link; a veth takes its peer along."""
+        ...
+
+    def addresses(self, ifindex: int = 0) -> list[Address]:
+        """All addresses, or those of one link."""
+        ...
+
+    def add_address(self, address: Address) -> bool:
+        """Give a link an address."""
+        ...
+
+    def remove_address(self, address: Address) -> bool:
+        """Take an address from a link."""
+        ...
+
+    def routes(self) -> list[Route]:
+        """The main table, with the kernel's own routes to attached networks."""
+        ...
+
+    def route_to(self, ip: str) -> Route | None:
+        """The route that a packet to this address would take."""
+        ...
+
+    def add_route(self, route: Route) -> bool:
+        """Make a route."""
+        ...
+
+    def remove_route(self, route: Route) -> bool:
+        """Remove a route."""
+        ...
+
+    def neighbours(self) -> list[Neighbour]:
+        """The permanent entries of the neighbour table."""
+        ...
+
+    def set_neighbour(self, neighbour: Neighbour) -> None:
+        """Make or replace a permanent entry."""
+        ...
+
+    def remove_neighbour(self, neighbour: Neighbour) -> bool:
+        """Remove an entry."""
+        ...
+
+
+class LinkEvents(Protocol):
+    """The changes of one namespace from now on."""
+
+    def fileno(self) -> int:
+        """To wait on until there is something to read."""
+        ...
+
+    def read(self) -> Sequence[Event]:
+        """What happened since, without waiting."""
+        ...
+
+    def close(self) -> None:
+        """Stop listening."""
+        ...
+
+
+def family(ip: str) -> int:
+    """AF_INET or AF_INET6, by the look of the address."""
+    return int(socket.AF_INET6 if ":" in ip else socket.AF_INET)
+
+
+def pack(ip: str) -> bytes:
+    """The bytes of an address."""
+    try:
+        return socket.inet_pton(family(ip), ip)
+    except (OSError, ValueError) as error:
+        raise NetlinkError(f"cannot use {ip!r}: it is not an IP address", 22) from error
+
+
+def unpack(data: bytes) -> str:
+    """The text of an address."""
+    return socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
+
+
+def _masked(ip: str, prefix: int, *, ones: bool) -> str:
+    data = pack(ip)
+    host = (1 << (len(data) * 8 - prefix)) - 1
+    number = int.from_bytes(data, "big")
+    return unpack(((number | host) if ones else (number & ~host)).to_bytes(len(data), "big"))
+
+
+def network(ip: str, prefix: int) -> str:
+    """The network that an address lies in: ("10.1.2.3", 24) -> "10.1.2.0/24"."""
+    return f"{_masked(ip, prefix, ones=False)}/{prefix}"
+
+
+def broadcast(ip: str, prefix: int) -> str:
+    """The last address of the network that an address lies in."""
+    return _masked(ip, prefix, ones=True)

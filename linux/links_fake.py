@@ -1,0 +1,246 @@
+"""The network of namespaces in memory, with the kernel's answers: what tests of plans and executors act on.
+
+A `FakeNetworks` is the machine, each `FakeLinks` one of its namespaces; a veth may join two of them. `fail_at` makes the
+n-th change from now fail, so that a test can break an operation at each of its steps.
+"""
+
+import errno
+from collections.abc import Callable
+from typing import TypeVar
+
+from linux.links import (
+    KERNEL,
+    Address,
+    Bridge,
+    LinkChange,
+    Neighbour,
+    NewLink,
+    Route,
+    SeenLink,
+    Veth,
+    family,
+    network,
+    pack,
+)
+from linux.netlink import AlreadyExists, NetlinkError, NotFound, failure
+
+_T = TypeVar("_T")
+_KIND_NAMES = {Bridge: "bridge", Veth: "veth"}
+
+
+class FakeNetworks:
+    """All namespaces of one machine; their numbers stand for file descriptors."""
+
+    def __init__(self) -> None:
+        self.namespaces: dict[int, FakeLinks] = {}
+        self.fail_at: int | None = None
+        self._numbers = 1000
+
+    def namespace(self) -> "FakeLinks":
+        """A new namespace."""
+        self._numbers += 1
+        made = self.namespaces[self._numbers] = FakeLinks(self, self._numbers)
+        return made
+
+    def destroy(self, number: int) -> None:
+        """End a namespace: its links go, and the veths whose peers they are."""
+        gone = self.namespaces.pop(number)
+        for link in gone.links():
+            gone.drop(link.ifindex)
+
+    def count_change(self) -> None:
+        """Fail if this is the change that is to fail."""
+        if self.fail_at is None:
+            return
+        self.fail_at -= 1
+        if self.fail_at == 0:
+            self.fail_at = None
+            raise NetlinkError("cannot change the network: the test said so", errno.EIO)
+
+
+class FakeLinks:
+    """The network of one namespace, in memory."""
+
+    def __init__(self, machine: FakeNetworks, number: int) -> None:
+        self._machine = machine
+        self.number = number
+        self._links = {1: SeenLink(1, "lo", "", "00:00:00:00:00:00", 65536)}
+        self._peers: dict[int, tuple[FakeLinks, int]] = {}
+        self._addresses: list[Address] = []
+        self._routes: list[Route] = []
+        self._neighbours: dict[tuple[int, str], str] = {}
+
+    def close(self) -> None:
+        """Nothing to let go."""
+
+    def links(self) -> list[SeenLink]:
+        """All links."""
+        return list(self._links.values())
+
+    def find(self, name: str) -> SeenLink | None:
+        """A link by name."""
+        return next((link for link in self._links.values() if link.name == name), None)
+
+    def add(self, link: NewLink) -> None:
+        """Make a link; AlreadyExists if the name is taken."""
+        self._machine.count_change()
+        doing = f"make link {link.name}"
+        self._check_free(link.name, doing)
+        if link.master:
+            self._get(link.master, doing)
+        if isinstance(link.kind, Veth):
+            self._add_pair(link, link.kind, doing)
+        else:
+            self._put(link.name, _KIND_NAMES[type(link.kind)], link, link.mac)
+
+    def _add_pair(self, link: NewLink, kind: Veth, doing: str) -> None:
+        other = self if kind.namespace is None else self._machine.namespaces.get(kind.namespace)
+        if other is None:
+            raise failure(doing, errno.EINVAL)
+        other._check_free(kind.peer, doing)
+        elsewhere = other is not self
+        there = other._put(kind.peer, "veth", NewLink(kind.peer, kind, mtu=link.mtu), kind.peer_mac)
+        here = self._put(link.name, "veth", link, link.mac)
+        self._links[here] = self._links[here]._replace(peer=there, peer_elsewhere=elsewhere)
+        other._links[there] = other._links[there]._replace(peer=here, peer_elsewhere=elsewhere)
+        self._peers[here], other._peers[there] = (other, there), (self, here)
+
+    def change(self, ifindex: int, change: LinkChange) -> None:
+        """Change a link."""
+        self._machine.count_change()
+        doing = f"change link {ifindex}"
+        link = self._get(ifindex, doing)
+        if change.master:
+            self._get(change.master, doing)
+        if change.hairpin is not None and not link.master:
+            raise failure(doing, errno.EOPNOTSUPP)
+        wanted = {name: value for name, value in change._asdict().items() if value is not None}
+        self._links[ifindex] = link._replace(**wanted)
+        if change.up is False:
+            self._routes = [route for route in self._routes if route.ifindex != ifindex]
+
+    def remove(self, name: str) -> bool:
+        """Remove a link; a veth takes its peer along."""
+        self._machine.count_change()
+        link = self.find(name)
+        if link is None:
+            return False
+        if link.ifindex == 1:
+            raise failure(f"remove link {name}", errno.EOPNOTSUPP)
+        self.drop(link.ifindex)
+        return True
+
+    def drop(self, ifindex: int) -> None:
+        """Take a link away with all that stands on it."""
+        if self._links.pop(ifindex, None) is None:
+            return
+        self._addresses = [a for a in self._addresses if a.ifindex != ifindex]
+        self._routes = [r for r in self._routes if r.ifindex != ifindex]
+        self._neighbours = {key: mac for key, mac in self._neighbours.items() if key[0] != ifindex}
+        self._links = {i: s._replace(master=0) if s.master == ifindex else s for i, s in self._links.items()}
+        other = self._peers.pop(ifindex, None)
+        if other is not None:
+            other[0].drop(other[1])
+
+    def addresses(self, ifindex: int = 0) -> list[Address]:
+        """All addresses, or those of one link."""
+        return [address for address in self._addresses if ifindex in (0, address.ifindex)]
+
+    def add_address(self, address: Address) -> bool:
+        """Give a link an address."""
+        self._machine.count_change()
+        pack(address.ip)
+        self._get(address.ifindex, f"add address {address.ip}/{address.prefix}")
+        return _append(self._addresses, address)
+
+    def remove_address(self, address: Address) -> bool:
+        """Take an address from a link."""
+        self._machine.count_change()
+        return _take(self._addresses, lambda seen: seen == address)
+
+    def routes(self) -> list[Route]:
+        """The main table, with the kernel's own routes to attached networks."""
+        attached = [
+            Route(network(a.ip, a.prefix), a.ifindex, source=a.ip if family(a.ip) == 2 else "", protocol=KERNEL)
+            for a in self._addresses
+            if self._links[a.ifindex].up
+        ]
+        return attached + self._routes
+
+    def route_to(self, ip: str) -> Route | None:
+        """The route that a packet to this address would take."""
+        fitting = [route for route in self.routes() if _covers(route.destination, ip)]
+        fitting.sort(key=lambda route: (-int(route.destination.partition("/")[2]), route.metric))
+        return fitting[0] if fitting else None
+
+    def add_route(self, route: Route) -> bool:
+        """Make a route."""
+        self._machine.count_change()
+        doing = f"add route {route.destination}" + (f" via {route.gateway}" if route.gateway else "")
+        if not self._get(route.ifindex, doing).up:
+            raise failure(doing, errno.ENETDOWN)
+        if route.gateway and not route.on_link:
+            way = self.route_to(route.gateway)
+            if way is None or way.gateway:
+                raise failure(doing, errno.ENETUNREACH, "Nexthop has invalid gateway")
+        for seen in self.routes():
+            if (seen.destination, seen.metric) == (route.destination, route.metric):
+                if seen[:3] == route[:3]:
+                    return False
+                raise failure(doing, errno.EEXIST)
+        return _append(self._routes, route)
+
+    def remove_route(self, route: Route) -> bool:
+        """Remove a route."""
+        self._machine.count_change()
+        return _take(self._routes, lambda seen: seen[:3] == route[:3])
+
+    def neighbours(self) -> list[Neighbour]:
+        """The permanent entries of the neighbour table."""
+        return [Neighbour(ifindex, ip, mac) for (ifindex, ip), mac in self._neighbours.items()]
+
+    def set_neighbour(self, neighbour: Neighbour) -> None:
+        """Make or replace a permanent entry."""
+        self._machine.count_change()
+        self._get(neighbour.ifindex, f"set neighbour {neighbour.ip}")
+        self._neighbours[neighbour.ifindex, neighbour.ip] = neighbour.mac
+
+    def remove_neighbour(self, neighbour: Neighbour) -> bool:
+        """Remove an entry."""
+        self._machine.count_change()
+        return self._neighbours.pop((neighbour.ifindex, neighbour.ip), None) is not None
+
+    def _get(self, ifindex: int, doing: str) -> SeenLink:
+        if ifindex not in self._links:
+            raise NotFound(f"cannot {doing}: No such device", errno.ENODEV)
+        return self._links[ifindex]
+
+    def _check_free(self, name: str, doing: str) -> None:
+        if self.find(name) is not None:
+            raise AlreadyExists(f"cannot {doing}: File exists", errno.EEXIST)
+
+    def _put(self, name: str, kind: str, link: NewLink, mac: str) -> int:
+        number = max(self._links) + 1
+        mac = mac or f"02:00:00:00:{self.number & 255:02x}:{number & 255:02x}"
+        up = link.up and name == link.name
+        self._links[number] = SeenLink(number, name, kind, mac, link.mtu or 1500, up, link.master)
+        return number
+
+
+def _append(entries: list[_T], entry: _T) -> bool:
+    if entry in entries:
+        return False
+    entries.append(entry)
+    return True
+
+
+def _take(entries: list[_T], wanted: Callable[[_T], bool]) -> bool:
+    kept = [entry for entry in entries if not wanted(entry)]
+    changed = len(kept) != len(entries)
+    entries[:] = kept
+    return changed
+
+
+def _covers(destination: str, ip: str) -> bool:
+    net, _, prefix = destination.partition("/")
+    return family(net) == family(ip) and network(ip, int(prefix)) == f"{net}/{prefix}"
