@@ -61,7 +61,7 @@ class ReplicaSetSpec(Type):
     replicas: Annotated[Int32 | None, F(1)] = None
     min_ready_seconds: Annotated[Int32 | None, F(4)] = None
     selector: Annotated[LabelSelector | None, F(2)] = None
-    template: Annotated[PodTemplateSpec | None, F(3)] = None
+    template: Annotated[PodTemplateSpec, F(3)] = required(PodTemplateSpec)
 
 
 class ReplicaSetCondition(Type):

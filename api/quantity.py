@@ -26,7 +26,7 @@ class QuantityError(ValueError):
 
 def parse(text: str) -> Fraction:
     """The exact amount."""
-    return _read(text)[0]
+    return read(text)[0]
 
 
 def ceil(text: str) -> int:
@@ -39,9 +39,11 @@ def milli(text: str) -> int:
     return _away(parse(text) * 1000)
 
 
-def canonical(text: str) -> str:
-    """The same quantity as upstream would write it."""
-    return format_quantity(*_read(text))
+def canonical(text: str, places: int = 9) -> str:
+    """The same quantity as upstream would write it, rounded to so many decimal places."""
+    amount, family = read(text)
+    scale = 10**places
+    return format_quantity(Fraction(_away(amount * scale), scale), family)
 
 
 def format_quantity(amount: Fraction | int, family: Family = "decimal") -> str:
@@ -74,7 +76,8 @@ def _decimal(nanos: int, family: Family) -> str:
     return f"{nanos}{_DECIMAL[power]}"
 
 
-def _read(text: str) -> tuple[Fraction, Family]:
+def read(text: str) -> tuple[Fraction, Family]:
+    """The exact amount and the family of the suffix."""
     found = _SHAPE.fullmatch(text)
     if found is None or not (found[2] or found[3]):
         raise QuantityError(f"cannot read quantity {text!r}: not a number with an optional suffix such as m, Ki or G")

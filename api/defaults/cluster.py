@@ -1,0 +1,27 @@
+"""Defaults of Namespaces, Nodes and Secrets."""
+
+from api.core_v1 import Namespace, Node, Secret
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+NAMESPACE_FINALIZER = "kubernetes"
+
+
+def namespace(obj: Namespace) -> None:
+    """Defaults of a Namespace."""
+    if obj.metadata.name:
+        obj.metadata.labels[NAME_LABEL] = obj.metadata.name
+    obj.status.phase = obj.status.phase or "Active"
+
+
+def node(obj: Node) -> None:
+    """Defaults of a Node: all that it has can be allocated."""
+    if not obj.status.allocatable:
+        obj.status.allocatable = dict(obj.status.capacity)
+
+
+def secret(obj: Secret) -> None:
+    """Defaults of a Secret; stringData is only a way to write data."""
+    obj.type = obj.type or "Opaque"
+    for key, text in obj.string_data.items():
+        obj.data[key] = text.encode()
+    obj.string_data = {}
