@@ -8,8 +8,8 @@ from api.meta_v1 import LabelSelector, ObjectMeta
 
 
 class RollingUpdateDeployment(Type):
-    max_unavailable: Annotated[IntOrString | None, F(1)] = None
-    max_surge: Annotated[IntOrString | None, F(2)] = None
+    max_unavailable: Annotated[IntOrString | None, F(1, explicit=True)] = None
+    max_surge: Annotated[IntOrString | None, F(2, explicit=True)] = None
 
 
 class DeploymentStrategy(Type):
@@ -18,14 +18,14 @@ class DeploymentStrategy(Type):
 
 
 class DeploymentSpec(Type):
-    replicas: Annotated[Int32 | None, F(1)] = None
+    replicas: Annotated[Int32 | None, F(1, explicit=True)] = None
     selector: Annotated[LabelSelector | None, F(2)] = None
     template: Annotated[PodTemplateSpec, F(3)] = required(PodTemplateSpec)
     strategy: Annotated[DeploymentStrategy | None, F(4, retain_keys=True)] = None
     min_ready_seconds: Annotated[Int32 | None, F(5)] = None
-    revision_history_limit: Annotated[Int32 | None, F(6)] = None
+    revision_history_limit: Annotated[Int32 | None, F(6, explicit=True)] = None
     paused: Annotated[bool | None, F(7)] = None
-    progress_deadline_seconds: Annotated[Int32 | None, F(9)] = None
+    progress_deadline_seconds: Annotated[Int32 | None, F(9, explicit=True)] = None
 
 
 class DeploymentCondition(Type):
@@ -44,9 +44,9 @@ class DeploymentStatus(Type):
     ready_replicas: Annotated[Int32 | None, F(7)] = None
     available_replicas: Annotated[Int32 | None, F(4)] = None
     unavailable_replicas: Annotated[Int32 | None, F(5)] = None
-    terminating_replicas: Annotated[Int32 | None, F(9)] = None
+    terminating_replicas: Annotated[Int32 | None, F(9, explicit=True)] = None
     conditions: Annotated[list[DeploymentCondition], F(6, merge="type")] = []
-    collision_count: Annotated[Int32 | None, F(8)] = None
+    collision_count: Annotated[Int32 | None, F(8, explicit=True)] = None
 
 
 class Deployment(Type):
@@ -58,7 +58,7 @@ class Deployment(Type):
 
 
 class ReplicaSetSpec(Type):
-    replicas: Annotated[Int32 | None, F(1)] = None
+    replicas: Annotated[Int32 | None, F(1, explicit=True)] = None
     min_ready_seconds: Annotated[Int32 | None, F(4)] = None
     selector: Annotated[LabelSelector | None, F(2)] = None
     template: Annotated[PodTemplateSpec, F(3)] = required(PodTemplateSpec)
@@ -77,7 +77,7 @@ class ReplicaSetStatus(Type):
     fully_labeled_replicas: Annotated[Int32 | None, F(2)] = None
     ready_replicas: Annotated[Int32 | None, F(4)] = None
     available_replicas: Annotated[Int32 | None, F(5)] = None
-    terminating_replicas: Annotated[Int32 | None, F(7)] = None
+    terminating_replicas: Annotated[Int32 | None, F(7, explicit=True)] = None
     observed_generation: Annotated[int | None, F(3)] = None
     conditions: Annotated[list[ReplicaSetCondition], F(6, merge="type")] = []
 

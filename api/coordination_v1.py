@@ -7,13 +7,13 @@ from api.meta_v1 import ObjectMeta
 
 
 class LeaseSpec(Type):
-    holder_identity: Annotated[str | None, F(1)] = None
-    lease_duration_seconds: Annotated[Int32 | None, F(2)] = None
+    holder_identity: Annotated[str | None, F(1, explicit=True)] = None
+    lease_duration_seconds: Annotated[Int32 | None, F(2, explicit=True)] = None
     acquire_time: Annotated[MicroTime | None, F(3)] = None
     renew_time: Annotated[MicroTime | None, F(4)] = None
-    lease_transitions: Annotated[Int32 | None, F(5)] = None
-    strategy: Annotated[str | None, F(6)] = None
-    preferred_holder: Annotated[str | None, F(7)] = None
+    lease_transitions: Annotated[Int32 | None, F(5, explicit=True)] = None
+    strategy: Annotated[str | None, F(6, explicit=True)] = None
+    preferred_holder: Annotated[str | None, F(7, explicit=True)] = None
 
 
 class Lease(Type):

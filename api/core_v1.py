@@ -83,7 +83,7 @@ class NodeDaemonEndpoints(Type):
 
 
 class NodeSwapStatus(Type):
-    capacity: Annotated[int | None, F(1)] = None
+    capacity: Annotated[int | None, F(1, explicit=True)] = None
 
 
 class NodeSystemInfo(Type):
@@ -101,7 +101,7 @@ class NodeSystemInfo(Type):
 
 
 class ContainerImage(Type):
-    names: Annotated[list[str], F(1, atomic=True)] = []
+    names: Annotated[list[str], F(1, atomic=True)] = required(list)
     size_bytes: Annotated[int | None, F(2)] = None
 
 
@@ -118,17 +118,17 @@ class NodeConfigStatus(Type):
 
 
 class NodeRuntimeHandlerFeatures(Type):
-    recursive_read_only_mounts: Annotated[bool | None, F(1)] = None
-    user_namespaces: Annotated[bool | None, F(2)] = None
+    recursive_read_only_mounts: Annotated[bool | None, F(1, explicit=True)] = None
+    user_namespaces: Annotated[bool | None, F(2, explicit=True)] = None
 
 
 class NodeRuntimeHandler(Type):
-    name: Annotated[str | None, F(1)] = None
+    name: Annotated[str, F(1)] = required(str)
     features: Annotated[NodeRuntimeHandlerFeatures | None, F(2)] = None
 
 
 class NodeFeatures(Type):
-    supplemental_groups_policy: Annotated[bool | None, F(1)] = None
+    supplemental_groups_policy: Annotated[bool | None, F(1, explicit=True)] = None
 
 
 class NodeStatus(Type):
@@ -158,7 +158,7 @@ class Node(Type):
 
 class HostPathVolumeSource(Type):
     path: Annotated[str, F(1)] = required(str)
-    type: Annotated[str | None, F(2)] = None
+    type: Annotated[str | None, F(2, explicit=True)] = None
 
 
 class EmptyDirVolumeSource(Type):
@@ -189,14 +189,14 @@ class GitRepoVolumeSource(Type):
 class KeyToPath(Type):
     key: Annotated[str, F(1)] = required(str)
     path: Annotated[str, F(2)] = required(str)
-    mode: Annotated[Int32 | None, F(3)] = None
+    mode: Annotated[Int32 | None, F(3, explicit=True)] = None
 
 
 class SecretVolumeSource(Type):
     secret_name: Annotated[str | None, F(1)] = None
     items: Annotated[list[KeyToPath], F(2, atomic=True)] = []
-    default_mode: Annotated[Int32 | None, F(3)] = None
-    optional: Annotated[bool | None, F(4)] = None
+    default_mode: Annotated[Int32 | None, F(3, explicit=True)] = None
+    optional: Annotated[bool | None, F(4, explicit=True)] = None
 
 
 class NFSVolumeSource(Type):
@@ -220,7 +220,7 @@ class ISCSIVolumeSource(Type):
     chap_auth_discovery: Annotated[bool | None, F(8)] = None
     chap_auth_session: Annotated[bool | None, F(11)] = None
     secret_ref: Annotated[LocalObjectReference | None, F(10)] = None
-    initiator_name: Annotated[str | None, F(12)] = None
+    initiator_name: Annotated[str | None, F(12, explicit=True)] = None
 
 
 class GlusterfsVolumeSource(Type):
@@ -289,17 +289,17 @@ class DownwardAPIVolumeFile(Type):
     path: Annotated[str, F(1)] = required(str)
     field_ref: Annotated[ObjectFieldSelector | None, F(2)] = None
     resource_field_ref: Annotated[ResourceFieldSelector | None, F(3)] = None
-    mode: Annotated[Int32 | None, F(4)] = None
+    mode: Annotated[Int32 | None, F(4, explicit=True)] = None
 
 
 class DownwardAPIVolumeSource(Type):
     items: Annotated[list[DownwardAPIVolumeFile], F(1, atomic=True)] = []
-    default_mode: Annotated[Int32 | None, F(2)] = None
+    default_mode: Annotated[Int32 | None, F(2, explicit=True)] = None
 
 
 class FCVolumeSource(Type):
     target_wwns: Annotated[list[str], F(1, atomic=True)] = []
-    lun: Annotated[Int32 | None, F(2)] = None
+    lun: Annotated[Int32 | None, F(2, explicit=True)] = None
     fs_type: Annotated[str | None, F(3)] = None
     read_only: Annotated[bool | None, F(4)] = None
     wwids: Annotated[list[str], F(5, atomic=True)] = []
@@ -314,8 +314,8 @@ class AzureFileVolumeSource(Type):
 class ConfigMapVolumeSource(Type):
     name: Annotated[str | None, F(1, 1)] = None
     items: Annotated[list[KeyToPath], F(2, atomic=True)] = []
-    default_mode: Annotated[Int32 | None, F(3)] = None
-    optional: Annotated[bool | None, F(4)] = None
+    default_mode: Annotated[Int32 | None, F(3, explicit=True)] = None
+    optional: Annotated[bool | None, F(4, explicit=True)] = None
 
 
 class VsphereVirtualDiskVolumeSource(Type):
@@ -337,10 +337,10 @@ class QuobyteVolumeSource(Type):
 class AzureDiskVolumeSource(Type):
     disk_name: Annotated[str, F(1)] = required(str)
     disk_uri: Annotated[str, F(2)] = required(str)
-    caching_mode: Annotated[str | None, F(3)] = None
-    fs_type: Annotated[str | None, F(4)] = None
-    read_only: Annotated[bool | None, F(5)] = None
-    kind: Annotated[str | None, F(6)] = None
+    caching_mode: Annotated[str | None, F(3, explicit=True)] = None
+    fs_type: Annotated[str | None, F(4, explicit=True)] = None
+    read_only: Annotated[bool | None, F(5, explicit=True)] = None
+    kind: Annotated[str | None, F(6, explicit=True)] = None
 
 
 class PhotonPersistentDiskVolumeSource(Type):
@@ -351,7 +351,7 @@ class PhotonPersistentDiskVolumeSource(Type):
 class SecretProjection(Type):
     name: Annotated[str | None, F(1, 1)] = None
     items: Annotated[list[KeyToPath], F(2, atomic=True)] = []
-    optional: Annotated[bool | None, F(4)] = None
+    optional: Annotated[bool | None, F(4, explicit=True)] = None
 
 
 class DownwardAPIProjection(Type):
@@ -361,27 +361,27 @@ class DownwardAPIProjection(Type):
 class ConfigMapProjection(Type):
     name: Annotated[str | None, F(1, 1)] = None
     items: Annotated[list[KeyToPath], F(2, atomic=True)] = []
-    optional: Annotated[bool | None, F(4)] = None
+    optional: Annotated[bool | None, F(4, explicit=True)] = None
 
 
 class ServiceAccountTokenProjection(Type):
     audience: Annotated[str | None, F(1)] = None
-    expiration_seconds: Annotated[int | None, F(2)] = None
+    expiration_seconds: Annotated[int | None, F(2, explicit=True)] = None
     path: Annotated[str, F(3)] = required(str)
 
 
 class ClusterTrustBundleProjection(Type):
-    name: Annotated[str | None, F(1)] = None
-    signer_name: Annotated[str | None, F(2)] = None
+    name: Annotated[str | None, F(1, explicit=True)] = None
+    signer_name: Annotated[str | None, F(2, explicit=True)] = None
     label_selector: Annotated[LabelSelector | None, F(3)] = None
-    optional: Annotated[bool | None, F(5)] = None
+    optional: Annotated[bool | None, F(5, explicit=True)] = None
     path: Annotated[str, F(4)] = required(str)
 
 
 class PodCertificateProjection(Type):
     signer_name: Annotated[str, F(1)] = required(str)
     key_type: Annotated[str, F(2)] = required(str)
-    max_expiration_seconds: Annotated[Int32 | None, F(3)] = None
+    max_expiration_seconds: Annotated[Int32 | None, F(3, explicit=True)] = None
     credential_bundle_path: Annotated[str | None, F(4)] = None
     key_path: Annotated[str | None, F(5)] = None
     certificate_chain_path: Annotated[str | None, F(6)] = None
@@ -398,8 +398,8 @@ class VolumeProjection(Type):
 
 
 class ProjectedVolumeSource(Type):
-    sources: Annotated[list[VolumeProjection], F(1, atomic=True)] = []
-    default_mode: Annotated[Int32 | None, F(2)] = None
+    sources: Annotated[list[VolumeProjection], F(1, atomic=True)] = required(list)
+    default_mode: Annotated[Int32 | None, F(2, explicit=True)] = None
 
 
 class PortworxVolumeSource(Type):
@@ -431,8 +431,8 @@ class StorageOSVolumeSource(Type):
 
 class CSIVolumeSource(Type):
     driver: Annotated[str, F(1)] = required(str)
-    read_only: Annotated[bool | None, F(2)] = None
-    fs_type: Annotated[str | None, F(3)] = None
+    read_only: Annotated[bool | None, F(2, explicit=True)] = None
+    fs_type: Annotated[str | None, F(3, explicit=True)] = None
     volume_attributes: Annotated[dict[str, str], F(4)] = {}
     node_publish_secret_ref: Annotated[LocalObjectReference | None, F(5)] = None
 
@@ -443,16 +443,16 @@ class VolumeResourceRequirements(Type):
 
 
 class TypedLocalObjectReference(Type):
-    api_group: Annotated[str | None, F(1)] = None
+    api_group: Annotated[str | None, F(1, explicit=True)] = None
     kind: Annotated[str, F(2)] = required(str)
     name: Annotated[str, F(3)] = required(str)
 
 
 class TypedObjectReference(Type):
-    api_group: Annotated[str | None, F(1)] = None
+    api_group: Annotated[str | None, F(1, explicit=True)] = None
     kind: Annotated[str, F(2)] = required(str)
     name: Annotated[str, F(3)] = required(str)
-    namespace: Annotated[str | None, F(4)] = None
+    namespace: Annotated[str | None, F(4, explicit=True)] = None
 
 
 class PersistentVolumeClaimSpec(Type):
@@ -460,11 +460,11 @@ class PersistentVolumeClaimSpec(Type):
     selector: Annotated[LabelSelector | None, F(4)] = None
     resources: Annotated[VolumeResourceRequirements | None, F(2)] = None
     volume_name: Annotated[str | None, F(3)] = None
-    storage_class_name: Annotated[str | None, F(5)] = None
-    volume_mode: Annotated[str | None, F(6)] = None
+    storage_class_name: Annotated[str | None, F(5, explicit=True)] = None
+    volume_mode: Annotated[str | None, F(6, explicit=True)] = None
     data_source: Annotated[TypedLocalObjectReference | None, F(7)] = None
     data_source_ref: Annotated[TypedObjectReference | None, F(8)] = None
-    volume_attributes_class_name: Annotated[str | None, F(9)] = None
+    volume_attributes_class_name: Annotated[str | None, F(9, explicit=True)] = None
 
 
 class PersistentVolumeClaimTemplate(Type):
@@ -525,12 +525,12 @@ class ContainerPort(Type):
 
 class ConfigMapEnvSource(Type):
     name: Annotated[str | None, F(1, 1)] = None
-    optional: Annotated[bool | None, F(2)] = None
+    optional: Annotated[bool | None, F(2, explicit=True)] = None
 
 
 class SecretEnvSource(Type):
     name: Annotated[str | None, F(1, 1)] = None
-    optional: Annotated[bool | None, F(2)] = None
+    optional: Annotated[bool | None, F(2, explicit=True)] = None
 
 
 class EnvFromSource(Type):
@@ -542,20 +542,20 @@ class EnvFromSource(Type):
 class ConfigMapKeySelector(Type):
     name: Annotated[str | None, F(1, 1)] = None
     key: Annotated[str, F(2)] = required(str)
-    optional: Annotated[bool | None, F(3)] = None
+    optional: Annotated[bool | None, F(3, explicit=True)] = None
 
 
 class SecretKeySelector(Type):
     name: Annotated[str | None, F(1, 1)] = None
     key: Annotated[str, F(2)] = required(str)
-    optional: Annotated[bool | None, F(3)] = None
+    optional: Annotated[bool | None, F(3, explicit=True)] = None
 
 
 class FileKeySelector(Type):
     volume_name: Annotated[str, F(1)] = required(str)
     path: Annotated[str, F(2)] = required(str)
     key: Annotated[str, F(3)] = required(str)
-    optional: Annotated[bool | None, F(4)] = None
+    optional: Annotated[bool | None, F(4, explicit=True)] = None
 
 
 class EnvVarSource(Type):
@@ -601,10 +601,10 @@ class ContainerRestartRule(Type):
 class VolumeMount(Type):
     name: Annotated[str, F(1)] = required(str)
     read_only: Annotated[bool | None, F(2)] = None
-    recursive_read_only: Annotated[str | None, F(7)] = None
+    recursive_read_only: Annotated[str | None, F(7, explicit=True)] = None
     mount_path: Annotated[str, F(3)] = required(str)
     sub_path: Annotated[str | None, F(4)] = None
-    mount_propagation: Annotated[str | None, F(5)] = None
+    mount_propagation: Annotated[str | None, F(5, explicit=True)] = None
     sub_path_expr: Annotated[str | None, F(6)] = None
 
 
@@ -637,7 +637,7 @@ class TCPSocketAction(Type):
 
 class GRPCAction(Type):
     port: Annotated[Int32, F(1)] = required(int)
-    service: Annotated[str | None, F(2)] = None
+    service: Annotated[str | None, F(2, explicit=True)] = None
 
 
 class Probe(Type):
@@ -650,7 +650,7 @@ class Probe(Type):
     period_seconds: Annotated[Int32 | None, F(4)] = None
     success_threshold: Annotated[Int32 | None, F(5)] = None
     failure_threshold: Annotated[Int32 | None, F(6)] = None
-    termination_grace_period_seconds: Annotated[int | None, F(7)] = None
+    termination_grace_period_seconds: Annotated[int | None, F(7, explicit=True)] = None
 
 
 class SleepAction(Type):
@@ -667,7 +667,7 @@ class LifecycleHandler(Type):
 class Lifecycle(Type):
     post_start: Annotated[LifecycleHandler | None, F(1)] = None
     pre_stop: Annotated[LifecycleHandler | None, F(2)] = None
-    stop_signal: Annotated[str | None, F(3)] = None
+    stop_signal: Annotated[str | None, F(3, explicit=True)] = None
 
 
 class Capabilities(Type):
@@ -683,33 +683,33 @@ class SELinuxOptions(Type):
 
 
 class WindowsSecurityContextOptions(Type):
-    gmsa_credential_spec_name: Annotated[str | None, F(1)] = None
-    gmsa_credential_spec: Annotated[str | None, F(2)] = None
-    run_as_user_name: Annotated[str | None, F(3)] = None
-    host_process: Annotated[bool | None, F(4)] = None
+    gmsa_credential_spec_name: Annotated[str | None, F(1, explicit=True)] = None
+    gmsa_credential_spec: Annotated[str | None, F(2, explicit=True)] = None
+    run_as_user_name: Annotated[str | None, F(3, explicit=True)] = None
+    host_process: Annotated[bool | None, F(4, explicit=True)] = None
 
 
 class SeccompProfile(Type):
     type: Annotated[str, F(1)] = required(str)
-    localhost_profile: Annotated[str | None, F(2)] = None
+    localhost_profile: Annotated[str | None, F(2, explicit=True)] = None
 
 
 class AppArmorProfile(Type):
     type: Annotated[str, F(1)] = required(str)
-    localhost_profile: Annotated[str | None, F(2)] = None
+    localhost_profile: Annotated[str | None, F(2, explicit=True)] = None
 
 
 class SecurityContext(Type):
     capabilities: Annotated[Capabilities | None, F(1)] = None
-    privileged: Annotated[bool | None, F(2)] = None
+    privileged: Annotated[bool | None, F(2, explicit=True)] = None
     se_linux_options: Annotated[SELinuxOptions | None, F(3)] = None
     windows_options: Annotated[WindowsSecurityContextOptions | None, F(10)] = None
-    run_as_user: Annotated[int | None, F(4)] = None
-    run_as_group: Annotated[int | None, F(8)] = None
-    run_as_non_root: Annotated[bool | None, F(5)] = None
-    read_only_root_filesystem: Annotated[bool | None, F(6)] = None
-    allow_privilege_escalation: Annotated[bool | None, F(7)] = None
-    proc_mount: Annotated[str | None, F(9)] = None
+    run_as_user: Annotated[int | None, F(4, explicit=True)] = None
+    run_as_group: Annotated[int | None, F(8, explicit=True)] = None
+    run_as_non_root: Annotated[bool | None, F(5, explicit=True)] = None
+    read_only_root_filesystem: Annotated[bool | None, F(6, explicit=True)] = None
+    allow_privilege_escalation: Annotated[bool | None, F(7, explicit=True)] = None
+    proc_mount: Annotated[str | None, F(9, explicit=True)] = None
     seccomp_profile: Annotated[SeccompProfile | None, F(11)] = None
     app_armor_profile: Annotated[AppArmorProfile | None, F(12)] = None
 
@@ -725,7 +725,7 @@ class Container(Type):
     env: Annotated[list[EnvVar], F(7, merge="name")] = []
     resources: Annotated[ResourceRequirements | None, F(8)] = None
     resize_policy: Annotated[list[ContainerResizePolicy], F(23, atomic=True)] = []
-    restart_policy: Annotated[str | None, F(24)] = None
+    restart_policy: Annotated[str | None, F(24, explicit=True)] = None
     restart_policy_rules: Annotated[list[ContainerRestartRule], F(25, atomic=True)] = []
     volume_mounts: Annotated[list[VolumeMount], F(9, merge="mountPath")] = []
     volume_devices: Annotated[list[VolumeDevice], F(21, merge="devicePath")] = []
@@ -753,7 +753,7 @@ class EphemeralContainer(Type):
     env: Annotated[list[EnvVar], F(1, 7, merge="name")] = []
     resources: Annotated[ResourceRequirements | None, F(1, 8)] = None
     resize_policy: Annotated[list[ContainerResizePolicy], F(1, 23, atomic=True)] = []
-    restart_policy: Annotated[str | None, F(1, 24)] = None
+    restart_policy: Annotated[str | None, F(1, 24, explicit=True)] = None
     restart_policy_rules: Annotated[list[ContainerRestartRule], F(1, 25, atomic=True)] = []
     volume_mounts: Annotated[list[VolumeMount], F(1, 9, merge="mountPath")] = []
     volume_devices: Annotated[list[VolumeDevice], F(1, 21, merge="devicePath")] = []
@@ -779,17 +779,17 @@ class Sysctl(Type):
 class PodSecurityContext(Type):
     se_linux_options: Annotated[SELinuxOptions | None, F(1)] = None
     windows_options: Annotated[WindowsSecurityContextOptions | None, F(8)] = None
-    run_as_user: Annotated[int | None, F(2)] = None
-    run_as_group: Annotated[int | None, F(6)] = None
-    run_as_non_root: Annotated[bool | None, F(3)] = None
+    run_as_user: Annotated[int | None, F(2, explicit=True)] = None
+    run_as_group: Annotated[int | None, F(6, explicit=True)] = None
+    run_as_non_root: Annotated[bool | None, F(3, explicit=True)] = None
     supplemental_groups: Annotated[list[int], F(4, atomic=True)] = []
-    supplemental_groups_policy: Annotated[str | None, F(12)] = None
-    fs_group: Annotated[int | None, F(5)] = None
+    supplemental_groups_policy: Annotated[str | None, F(12, explicit=True)] = None
+    fs_group: Annotated[int | None, F(5, explicit=True)] = None
     sysctls: Annotated[list[Sysctl], F(7, atomic=True)] = []
-    fs_group_change_policy: Annotated[str | None, F(9)] = None
+    fs_group_change_policy: Annotated[str | None, F(9, explicit=True)] = None
     seccomp_profile: Annotated[SeccompProfile | None, F(10)] = None
     app_armor_profile: Annotated[AppArmorProfile | None, F(11)] = None
-    se_linux_change_policy: Annotated[str | None, F(13)] = None
+    se_linux_change_policy: Annotated[str | None, F(13, explicit=True)] = None
 
 
 class NodeSelectorRequirement(Type):
@@ -858,7 +858,7 @@ class Toleration(Type):
     operator: Annotated[str | None, F(2)] = None
     value: Annotated[str | None, F(3)] = None
     effect: Annotated[str | None, F(4)] = None
-    toleration_seconds: Annotated[int | None, F(5)] = None
+    toleration_seconds: Annotated[int | None, F(5, explicit=True)] = None
 
 
 class HostAlias(Type):
@@ -868,7 +868,7 @@ class HostAlias(Type):
 
 class PodDNSConfigOption(Type):
     name: Annotated[str | None, F(1)] = None
-    value: Annotated[str | None, F(2)] = None
+    value: Annotated[str | None, F(2, explicit=True)] = None
 
 
 class PodDNSConfig(Type):
@@ -886,9 +886,9 @@ class TopologySpreadConstraint(Type):
     topology_key: Annotated[str, F(2)] = required(str)
     when_unsatisfiable: Annotated[str, F(3)] = required(str)
     label_selector: Annotated[LabelSelector | None, F(4)] = None
-    min_domains: Annotated[Int32 | None, F(5)] = None
-    node_affinity_policy: Annotated[str | None, F(6)] = None
-    node_taints_policy: Annotated[str | None, F(7)] = None
+    min_domains: Annotated[Int32 | None, F(5, explicit=True)] = None
+    node_affinity_policy: Annotated[str | None, F(6, explicit=True)] = None
+    node_taints_policy: Annotated[str | None, F(7, explicit=True)] = None
     match_label_keys: Annotated[list[str], F(8, atomic=True)] = []
 
 
@@ -902,12 +902,12 @@ class PodSchedulingGate(Type):
 
 class PodResourceClaim(Type):
     name: Annotated[str, F(1)] = required(str)
-    resource_claim_name: Annotated[str | None, F(3)] = None
-    resource_claim_template_name: Annotated[str | None, F(4)] = None
+    resource_claim_name: Annotated[str | None, F(3, explicit=True)] = None
+    resource_claim_template_name: Annotated[str | None, F(4, explicit=True)] = None
 
 
 class PodSchedulingGroup(Type):
-    pod_group_name: Annotated[str | None, F(1)] = None
+    pod_group_name: Annotated[str | None, F(1, explicit=True)] = None
 
 
 class PodSpec(Type):
@@ -916,18 +916,18 @@ class PodSpec(Type):
     containers: Annotated[list[Container], F(2, merge="name")] = required(list)
     ephemeral_containers: Annotated[list[EphemeralContainer], F(34, merge="name")] = []
     restart_policy: Annotated[str | None, F(3)] = None
-    termination_grace_period_seconds: Annotated[int | None, F(4)] = None
-    active_deadline_seconds: Annotated[int | None, F(5)] = None
+    termination_grace_period_seconds: Annotated[int | None, F(4, explicit=True)] = None
+    active_deadline_seconds: Annotated[int | None, F(5, explicit=True)] = None
     dns_policy: Annotated[str | None, F(6)] = None
     node_selector: Annotated[dict[str, str], F(7, atomic=True)] = {}
     service_account_name: Annotated[str | None, F(8)] = None
     service_account: Annotated[str | None, F(9)] = None
-    automount_service_account_token: Annotated[bool | None, F(21)] = None
+    automount_service_account_token: Annotated[bool | None, F(21, explicit=True)] = None
     node_name: Annotated[str | None, F(10)] = None
     host_network: Annotated[bool | None, F(11)] = None
     host_pid: Annotated[bool | None, F(12)] = None
     host_ipc: Annotated[bool | None, F(13)] = None
-    share_process_namespace: Annotated[bool | None, F(27)] = None
+    share_process_namespace: Annotated[bool | None, F(27, explicit=True)] = None
     security_context: Annotated[PodSecurityContext | None, F(14)] = None
     image_pull_secrets: Annotated[list[LocalObjectReference], F(15, merge="name")] = []
     hostname: Annotated[str | None, F(16)] = None
@@ -937,23 +937,23 @@ class PodSpec(Type):
     tolerations: Annotated[list[Toleration], F(22, atomic=True)] = []
     host_aliases: Annotated[list[HostAlias], F(23, merge="ip")] = []
     priority_class_name: Annotated[str | None, F(24)] = None
-    priority: Annotated[Int32 | None, F(25)] = None
+    priority: Annotated[Int32 | None, F(25, explicit=True)] = None
     dns_config: Annotated[PodDNSConfig | None, F(26)] = None
     readiness_gates: Annotated[list[PodReadinessGate], F(28, atomic=True)] = []
-    runtime_class_name: Annotated[str | None, F(29)] = None
-    enable_service_links: Annotated[bool | None, F(30)] = None
-    preemption_policy: Annotated[str | None, F(31)] = None
+    runtime_class_name: Annotated[str | None, F(29, explicit=True)] = None
+    enable_service_links: Annotated[bool | None, F(30, explicit=True)] = None
+    preemption_policy: Annotated[str | None, F(31, explicit=True)] = None
     overhead: Annotated[dict[str, Quantity], F(32)] = {}
     topology_spread_constraints: Annotated[
         list[TopologySpreadConstraint], F(33, merge="topologyKey", keys=("topologyKey", "whenUnsatisfiable"))
     ] = []
-    set_hostname_as_fqdn: Annotated[bool | None, F(35)] = None
+    set_hostname_as_fqdn: Annotated[bool | None, F(35, explicit=True)] = None
     os: Annotated[PodOS | None, F(36)] = None
-    host_users: Annotated[bool | None, F(37)] = None
+    host_users: Annotated[bool | None, F(37, explicit=True)] = None
     scheduling_gates: Annotated[list[PodSchedulingGate], F(38, merge="name")] = []
     resource_claims: Annotated[list[PodResourceClaim], F(39, merge="name", retain_keys=True)] = []
     resources: Annotated[ResourceRequirements | None, F(40)] = None
-    hostname_override: Annotated[str | None, F(41)] = None
+    hostname_override: Annotated[str | None, F(41, explicit=True)] = None
     scheduling_group: Annotated[PodSchedulingGroup | None, F(43)] = None
 
 
@@ -1012,7 +1012,7 @@ class VolumeMountStatus(Type):
     name: Annotated[str, F(1)] = required(str)
     mount_path: Annotated[str, F(2)] = required(str)
     read_only: Annotated[bool | None, F(3)] = None
-    recursive_read_only: Annotated[str | None, F(4)] = None
+    recursive_read_only: Annotated[str | None, F(4, explicit=True)] = None
     volume_status: Annotated[VolumeStatus | None, F(5)] = None
 
 
@@ -1029,7 +1029,7 @@ class ContainerUser(Type):
 class ResourceHealth(Type):
     resource_id: Annotated[str, F(1)] = required(str)
     health: Annotated[str | None, F(2)] = None
-    message: Annotated[str | None, F(6)] = None
+    message: Annotated[str | None, F(6, explicit=True)] = None
 
 
 class ResourceStatus(Type):
@@ -1046,18 +1046,18 @@ class ContainerStatus(Type):
     image: Annotated[str, F(6)] = required(str)
     image_id: Annotated[str, F(7)] = required(str)
     container_id: Annotated[str | None, F(8)] = None
-    started: Annotated[bool | None, F(9)] = None
+    started: Annotated[bool | None, F(9, explicit=True)] = None
     allocated_resources: Annotated[dict[str, Quantity], F(10)] = {}
     resources: Annotated[ResourceRequirements | None, F(11)] = None
     volume_mounts: Annotated[list[VolumeMountStatus], F(12, merge="mountPath")] = []
     user: Annotated[ContainerUser | None, F(13)] = None
     allocated_resources_status: Annotated[list[ResourceStatus], F(14, merge="name")] = []
-    stop_signal: Annotated[str | None, F(15)] = None
+    stop_signal: Annotated[str | None, F(15, explicit=True)] = None
 
 
 class PodResourceClaimStatus(Type):
     name: Annotated[str, F(1)] = required(str)
-    resource_claim_name: Annotated[str | None, F(2)] = None
+    resource_claim_name: Annotated[str | None, F(2, explicit=True)] = None
 
 
 class ContainerExtendedResourceRequest(Type):
@@ -1119,14 +1119,14 @@ class PodTemplateSpec(Type):
 class ServicePort(Type):
     name: Annotated[str | None, F(1)] = None
     protocol: Annotated[str | None, F(2)] = None
-    app_protocol: Annotated[str | None, F(6)] = None
+    app_protocol: Annotated[str | None, F(6, explicit=True)] = None
     port: Annotated[Int32, F(3)] = required(int)
     target_port: Annotated[IntOrString | None, F(4)] = None
     node_port: Annotated[Int32 | None, F(5)] = None
 
 
 class ClientIPConfig(Type):
-    timeout_seconds: Annotated[Int32 | None, F(1)] = None
+    timeout_seconds: Annotated[Int32 | None, F(1, explicit=True)] = None
 
 
 class SessionAffinityConfig(Type):
@@ -1149,23 +1149,23 @@ class ServiceSpec(Type):
     publish_not_ready_addresses: Annotated[bool | None, F(13)] = None
     session_affinity_config: Annotated[SessionAffinityConfig | None, F(14)] = None
     ip_families: Annotated[list[str], F(19, atomic=True)] = []
-    ip_family_policy: Annotated[str | None, F(17)] = None
-    allocate_load_balancer_node_ports: Annotated[bool | None, F(20)] = None
-    load_balancer_class: Annotated[str | None, F(21)] = None
-    internal_traffic_policy: Annotated[str | None, F(22)] = None
-    traffic_distribution: Annotated[str | None, F(23)] = None
+    ip_family_policy: Annotated[str | None, F(17, explicit=True)] = None
+    allocate_load_balancer_node_ports: Annotated[bool | None, F(20, explicit=True)] = None
+    load_balancer_class: Annotated[str | None, F(21, explicit=True)] = None
+    internal_traffic_policy: Annotated[str | None, F(22, explicit=True)] = None
+    traffic_distribution: Annotated[str | None, F(23, explicit=True)] = None
 
 
 class PortStatus(Type):
     port: Annotated[Int32, F(1)] = required(int)
     protocol: Annotated[str, F(2)] = required(str)
-    error: Annotated[str | None, F(3)] = None
+    error: Annotated[str | None, F(3, explicit=True)] = None
 
 
 class LoadBalancerIngress(Type):
     ip: Annotated[str | None, F(1)] = None
     hostname: Annotated[str | None, F(2)] = None
-    ip_mode: Annotated[str | None, F(3)] = None
+    ip_mode: Annotated[str | None, F(3, explicit=True)] = None
     ports: Annotated[list[PortStatus], F(4, atomic=True)] = []
 
 
@@ -1199,7 +1199,7 @@ class ObjectReference(Type):
 class EndpointAddress(Type):
     ip: Annotated[str, F(1)] = required(str)
     hostname: Annotated[str | None, F(3)] = None
-    node_name: Annotated[str | None, F(4)] = None
+    node_name: Annotated[str | None, F(4, explicit=True)] = None
     target_ref: Annotated[ObjectReference | None, F(2)] = None
 
 
@@ -1207,7 +1207,7 @@ class EndpointPort(Type):
     name: Annotated[str | None, F(1)] = None
     port: Annotated[Int32, F(2)] = required(int)
     protocol: Annotated[str | None, F(3)] = None
-    app_protocol: Annotated[str | None, F(4)] = None
+    app_protocol: Annotated[str | None, F(4, explicit=True)] = None
 
 
 class EndpointSubset(Type):
@@ -1229,14 +1229,14 @@ class ServiceAccount(Type):
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
     secrets: Annotated[list[ObjectReference], F(2, merge="name")] = []
     image_pull_secrets: Annotated[list[LocalObjectReference], F(3, atomic=True)] = []
-    automount_service_account_token: Annotated[bool | None, F(4)] = None
+    automount_service_account_token: Annotated[bool | None, F(4, explicit=True)] = None
 
 
 class Secret(Type):
     kind: str = constant("Secret")
     api_version: str = constant("v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
-    immutable: Annotated[bool | None, F(5)] = None
+    immutable: Annotated[bool | None, F(5, explicit=True)] = None
     data: Annotated[dict[str, bytes], F(2)] = {}
     string_data: Annotated[dict[str, str], F(4)] = {}
     type: Annotated[str | None, F(3)] = None
@@ -1246,7 +1246,7 @@ class ConfigMap(Type):
     kind: str = constant("ConfigMap")
     api_version: str = constant("v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
-    immutable: Annotated[bool | None, F(4)] = None
+    immutable: Annotated[bool | None, F(4, explicit=True)] = None
     data: Annotated[dict[str, str], F(2)] = {}
     binary_data: Annotated[dict[str, bytes], F(3)] = {}
 
@@ -1277,8 +1277,8 @@ class Event(Type):
     series: Annotated[EventSeries | None, F(11)] = None
     action: Annotated[str | None, F(12)] = None
     related: Annotated[ObjectReference | None, F(13)] = None
-    reporting_component: Annotated[str | None, F(14)] = None
-    reporting_instance: Annotated[str | None, F(15)] = None
+    reporting_component: Annotated[str, F(14)] = required(str)
+    reporting_instance: Annotated[str, F(15)] = required(str)
 
 
 class Binding(Type):

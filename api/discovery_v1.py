@@ -8,9 +8,9 @@ from api.meta_v1 import ObjectMeta
 
 
 class EndpointConditions(Type):
-    ready: Annotated[bool | None, F(1)] = None
-    serving: Annotated[bool | None, F(2)] = None
-    terminating: Annotated[bool | None, F(3)] = None
+    ready: Annotated[bool | None, F(1, explicit=True)] = None
+    serving: Annotated[bool | None, F(2, explicit=True)] = None
+    terminating: Annotated[bool | None, F(3, explicit=True)] = None
 
 
 class ForZone(Type):
@@ -29,19 +29,19 @@ class EndpointHints(Type):
 class Endpoint(Type):
     addresses: Annotated[list[str], F(1, unique=True)] = required(list)
     conditions: Annotated[EndpointConditions | None, F(2)] = None
-    hostname: Annotated[str | None, F(3)] = None
+    hostname: Annotated[str | None, F(3, explicit=True)] = None
     target_ref: Annotated[ObjectReference | None, F(4)] = None
     deprecated_topology: Annotated[dict[str, str], F(5)] = {}
-    node_name: Annotated[str | None, F(6)] = None
-    zone: Annotated[str | None, F(7)] = None
+    node_name: Annotated[str | None, F(6, explicit=True)] = None
+    zone: Annotated[str | None, F(7, explicit=True)] = None
     hints: Annotated[EndpointHints | None, F(8)] = None
 
 
 class EndpointPort(Type):
-    name: Annotated[str | None, F(1)] = None
-    protocol: Annotated[str | None, F(2)] = None
-    port: Annotated[Int32 | None, F(3)] = None
-    app_protocol: Annotated[str | None, F(4)] = None
+    name: Annotated[str | None, F(1, explicit=True)] = None
+    protocol: Annotated[str | None, F(2, explicit=True)] = None
+    port: Annotated[Int32 | None, F(3, explicit=True)] = None
+    app_protocol: Annotated[str | None, F(4, explicit=True)] = None
 
 
 class EndpointSlice(Type):
@@ -49,5 +49,5 @@ class EndpointSlice(Type):
     api_version: str = constant("discovery.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
     address_type: Annotated[str, F(4)] = required(str)
-    endpoints: Annotated[list[Endpoint], F(2, atomic=True)] = []
-    ports: Annotated[list[EndpointPort], F(3, atomic=True)] = []
+    endpoints: Annotated[list[Endpoint], F(2, atomic=True)] = required(list)
+    ports: Annotated[list[EndpointPort], F(3, atomic=True)] = required(list)

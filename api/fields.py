@@ -27,10 +27,10 @@ class F:
     More than one number is a path: JSON shows the fields of an embedded message as if they were the parent's own.
     `merge` is the key of a list that strategic merge patches merge item by item, or True for a list of scalars.
     `keys` are the keys of the list in server-side apply where they are not just `merge`; `atomic` means replaced as a
-    whole; `unique` a set of scalars.
+    whole; `unique` a set of scalars. `explicit` fields tell a zero from absence; protobuf sends zeros of all others.
     """
 
-    __slots__ = ("atomic", "keys", "merge", "path", "retain_keys", "unique")
+    __slots__ = ("atomic", "explicit", "keys", "merge", "path", "retain_keys", "unique")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class F:
         keys: tuple[str, ...] = (),
         atomic: bool = False,
         unique: bool = False,
+        explicit: bool = False,
     ) -> None:
         self.path = path
         self.merge = merge
@@ -47,6 +48,7 @@ class F:
         self.keys = keys
         self.atomic = atomic
         self.unique = unique
+        self.explicit = explicit
 
 
 class Special:

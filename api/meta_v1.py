@@ -33,7 +33,7 @@ class ListMeta(Type):
     self_link: Annotated[str | None, F(1)] = None
     resource_version: Annotated[str | None, F(2)] = None
     continue_: Annotated[str | None, F(3)] = None
-    remaining_item_count: Annotated[int | None, F(4)] = None
+    remaining_item_count: Annotated[int | None, F(4, explicit=True)] = None
     shard_info: Annotated[ShardInfo | None, F(5)] = None
 
 
@@ -64,19 +64,19 @@ class Status(Type):
 
 
 class Preconditions(Type):
-    uid: Annotated[str | None, F(1)] = None
-    resource_version: Annotated[str | None, F(2)] = None
+    uid: Annotated[str | None, F(1, explicit=True)] = None
+    resource_version: Annotated[str | None, F(2, explicit=True)] = None
 
 
 class DeleteOptions(Type):
     kind: str = constant("DeleteOptions")
     api_version: str = constant("v1")
-    grace_period_seconds: Annotated[int | None, F(1)] = None
+    grace_period_seconds: Annotated[int | None, F(1, explicit=True)] = None
     preconditions: Annotated[Preconditions | None, F(2)] = None
-    orphan_dependents: Annotated[bool | None, F(3)] = None
-    propagation_policy: Annotated[str | None, F(4)] = None
+    orphan_dependents: Annotated[bool | None, F(3, explicit=True)] = None
+    propagation_policy: Annotated[str | None, F(4, explicit=True)] = None
     dry_run: Annotated[list[str], F(5, atomic=True)] = []
-    ignore_store_read_error_with_cluster_breaking_potential: Annotated[bool | None, F(6)] = None
+    ignore_store_read_error_with_cluster_breaking_potential: Annotated[bool | None, F(6, explicit=True)] = None
 
 
 class GroupVersionForDiscovery(Type):
@@ -136,8 +136,8 @@ class OwnerReference(Type):
     kind: Annotated[str, F(1)] = required(str)
     name: Annotated[str, F(3)] = required(str)
     uid: Annotated[str, F(4)] = required(str)
-    controller: Annotated[bool | None, F(6)] = None
-    block_owner_deletion: Annotated[bool | None, F(7)] = None
+    controller: Annotated[bool | None, F(6, explicit=True)] = None
+    block_owner_deletion: Annotated[bool | None, F(7, explicit=True)] = None
 
 
 class ManagedFieldsEntry(Type):
@@ -160,7 +160,7 @@ class ObjectMeta(Type):
     generation: Annotated[int | None, F(7)] = None
     creation_timestamp: Annotated[Time | None, F(8)] = None
     deletion_timestamp: Annotated[Time | None, F(9)] = None
-    deletion_grace_period_seconds: Annotated[int | None, F(10)] = None
+    deletion_grace_period_seconds: Annotated[int | None, F(10, explicit=True)] = None
     labels: Annotated[dict[str, str], F(11)] = {}
     annotations: Annotated[dict[str, str], F(12)] = {}
     owner_references: Annotated[list[OwnerReference], F(13, merge="uid")] = []
