@@ -1,1 +1,4 @@
-"""The node agent, a kubelet on CRI. Must not import another program (it hosts cni's daemon) or reach the API server except through client."""
+"""The node agent, a kubelet on CRI.
+
+Must not import another program (its app hosts cni's daemon), nor reach the API server except through client.
+"""

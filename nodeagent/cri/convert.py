@@ -1,0 +1,110 @@
+"""CRI messages as our own facts."""
+
+from nodeagent.cri.port import (
+    CONTAINER_NAME,
+    POD_NAME,
+    POD_NAMESPACE,
+    POD_UID,
+    SPEC_HASH,
+    Owned,
+    RuntimeStatus,
+    SeenImage,
+)
+from nodeagent.model.seen import ContainerState, PodRef, SeenContainer, SeenSandbox
+from proto import cri_v1_pb2 as pb
+
+NANO = 1e9
+_STATES = {
+    pb.CONTAINER_CREATED: ContainerState.CREATED,
+    pb.CONTAINER_RUNNING: ContainerState.RUNNING,
+    pb.CONTAINER_EXITED: ContainerState.EXITED,
+}
+
+
+def status(found: pb.RuntimeStatus) -> RuntimeStatus:
+    """The two conditions that matter."""
+    named = {condition.type: condition for condition in found.conditions}
+    runtime, network = named.get("RuntimeReady"), named.get("NetworkReady")
+    return RuntimeStatus(
+        ready=runtime is not None and runtime.status,
+        network_ready=network is not None and network.status,
+        problem="" if runtime and runtime.status else _problem(runtime, "RuntimeReady"),
+        network_problem="" if network and network.status else _problem(network, "NetworkReady"),
+    )
+
+
+def _problem(condition: pb.RuntimeCondition | None, name: str) -> str:
+    if condition is None:
+        return f"{name}=unknown"
+    return f"{name}=false reason:{condition.reason} message:{condition.message}"
+
+
+def sandbox(found: pb.PodSandbox) -> Owned[SeenSandbox]:
+    """From a listing: no addresses."""
+    meta = found.metadata
+    seen = SeenSandbox(found.id, meta.attempt, found.state == pb.SANDBOX_READY, found.created_at / NANO)
+    return Owned(PodRef(meta.uid, meta.namespace, meta.name), seen)
+
+
+def sandbox_status(found: pb.PodSandboxStatus) -> SeenSandbox:
+    """With addresses."""
+    first = [found.network.ip] if found.network.ip else []
+    return SeenSandbox(
+        id=found.id,
+        attempt=found.metadata.attempt,
+        ready=found.state == pb.SANDBOX_READY,
+        created_at=found.created_at / NANO,
+        ips=(*first, *(more.ip for more in found.network.additional_ips)),
+        host_network=found.linux.namespaces.options.network == pb.NODE,
+    )
+
+
+def container(found: pb.Container) -> Owned[SeenContainer]:
+    """From a listing: no times and no exit code."""
+    labels = found.labels
+    seen = SeenContainer(
+        id=found.id,
+        sandbox_id=found.pod_sandbox_id,
+        name=labels.get(CONTAINER_NAME, found.metadata.name),
+        attempt=found.metadata.attempt,
+        state=_STATES.get(found.state, ContainerState.UNKNOWN),
+        created_at=found.created_at / NANO,
+        image=found.image.image,
+        image_ref=found.image_ref,
+        spec_hash=found.annotations.get(SPEC_HASH, ""),
+    )
+    return Owned(PodRef(labels.get(POD_UID, ""), labels.get(POD_NAMESPACE, ""), labels.get(POD_NAME, "")), seen)
+
+
+def container_status(found: pb.ContainerStatus) -> SeenContainer:
+    """Everything but the sandbox, which only listings name."""
+    return SeenContainer(
+        id=found.id,
+        sandbox_id="",
+        name=found.labels.get(CONTAINER_NAME, found.metadata.name),
+        attempt=found.metadata.attempt,
+        state=_STATES.get(found.state, ContainerState.UNKNOWN),
+        created_at=found.created_at / NANO,
+        started_at=found.started_at / NANO,
+        finished_at=found.finished_at / NANO,
+        exit_code=found.exit_code,
+        reason=found.reason,
+        message=found.message,
+        image=found.image.image,
+        image_ref=found.image_ref,
+        spec_hash=found.annotations.get(SPEC_HASH, ""),
+        log_path=found.log_path,
+    )
+
+
+def image(found: pb.Image) -> SeenImage:
+    """One image."""
+    return SeenImage(
+        id=found.id,
+        tags=tuple(found.repo_tags),
+        digests=tuple(found.repo_digests),
+        size=found.size,
+        pinned=found.pinned,
+        uid=found.uid.value if found.HasField("uid") else None,
+        username=found.username,
+    )

@@ -1,0 +1,1 @@
+"""Image names, pull policies and pulling. Must not know containers."""

@@ -1,0 +1,1 @@
+"""What the node agent knows about pods: seen facts and memory. Must not do I/O."""

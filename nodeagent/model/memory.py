@@ -1,0 +1,89 @@
+"""What a worker remembers of its pod between two looks: back-offs, reasons for waiting, deadlines, probe results.
+
+All of it may be lost with the process: a fresh memory makes the same decisions, only sooner.
+"""
+
+from dataclasses import dataclass, field
+
+RESET_AFTER = 600.0  # a container that ran this long has its back-off forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class BackoffPolicy:
+    """How long to wait between restarts: the first delay, doubled each time up to the last."""
+
+    base: float = 10.0
+    cap: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A back-off: after the event at `since`, wait `delay` seconds."""
+
+    delay: float
+    since: float
+
+    def until(self, event_at: float) -> float:
+        """When waiting for that event ends; in the past if it is long forgotten."""
+        return event_at + self.delay if event_at - self.since <= RESET_AFTER else 0.0
+
+    def after(self, event_at: float, policy: BackoffPolicy) -> "Held":
+        """The back-off once another attempt has been made after that event."""
+        if event_at - self.since > RESET_AFTER:
+            return Held(policy.base, event_at)
+        return Held(min(self.delay * 2, policy.cap), event_at)
+
+
+def next_hold(held: Held | None, event_at: float, policy: BackoffPolicy) -> Held:
+    """The back-off after one more attempt."""
+    return held.after(event_at, policy) if held else Held(policy.base, event_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a container does not run yet."""
+
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An end that the agent itself decided for a pod."""
+
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class Health:
+    """What probes say of one container. None: no result yet."""
+
+    started: bool | None = None
+    ready: bool | None = None
+    alive: bool | None = None
+
+
+@dataclass(slots=True)
+class PodMemory:
+    """One pod's memory; only its worker writes it, plans and statuses read it."""
+
+    accepted_at: float
+    policy: BackoffPolicy = field(default_factory=BackoffPolicy)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    restarts: dict[str, Held] = field(default_factory=dict)
+    retries: dict[str, float] = field(default_factory=dict)
+    health: dict[str, Health] = field(default_factory=dict)
+    sandbox_retry: float = 0.0
+    sandbox_failures: int = 0
+    stop_retry: float = 0.0
+    stop_failures: int = 0
+    network_ready: bool = True
+    volumes_ready: bool = False
+    cleaned: bool = False
+    verdict: Verdict | None = None  # the agent's own reason to end the pod
+    ended: bool = False  # it ran to its end
+    gone: bool = False  # the API server no longer knows it
+    grace: int | None = None  # the shortest grace period ever wished for
+    stopping_since: float | None = None
+    reported: bool = False  # the API server was told that nothing runs any more

@@ -1,0 +1,70 @@
+"""Questions about a pod's specification that plans, statuses and renderers all ask."""
+
+import hashlib
+from collections.abc import Iterator
+
+from api.core_v1 import Container, ContainerStatus, EphemeralContainer, Pod
+from nodeagent.model.seen import PodRef
+
+AnyContainer = Container | EphemeralContainer
+
+
+def ref_of(pod: Pod) -> PodRef:
+    """Who this pod is."""
+    meta = pod.metadata
+    return PodRef(meta.uid or "", meta.namespace or "", meta.name or "")
+
+
+def is_sidecar(container: AnyContainer) -> bool:
+    """Whether an init container keeps running beside the others."""
+    return container.restart_policy == "Always"
+
+
+def sidecars(pod: Pod) -> list[str]:
+    """The names of the sidecars in their order of starting."""
+    return [c.name for c in pod.spec.init_containers if is_sidecar(c)]
+
+
+def all_containers(pod: Pod) -> Iterator[AnyContainer]:
+    """Init, app and ephemeral containers in this order."""
+    yield from pod.spec.init_containers
+    yield from pod.spec.containers
+    yield from pod.spec.ephemeral_containers
+
+
+def container_named(pod: Pod, name: str) -> AnyContainer | None:
+    """The container of that name, of whatever sort."""
+    return next((c for c in all_containers(pod) if c.name == name), None)
+
+
+def status_named(pod: Pod, name: str) -> ContainerStatus | None:
+    """What the API server last heard of that container."""
+    status = pod.status
+    lists = (status.container_statuses, status.init_container_statuses, status.ephemeral_container_statuses)
+    return next((s for statuses in lists for s in statuses if s.name == name), None)
+
+
+def should_restart(pod: Pod, container: Container, exit_code: int) -> bool:
+    """Whether a container that ended with this code is to run again."""
+    policy = pod.spec.restart_policy or "Always"
+    if container.restart_policy is not None:
+        for rule in container.restart_policy_rules:
+            codes = rule.exit_codes
+            if codes is not None and (exit_code in codes.values) == (codes.operator == "In"):
+                return rule.action == "Restart"
+        policy = container.restart_policy
+    return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
+
+
+def spec_hash(container: AnyContainer) -> str:
+    """Changes when a running container must be replaced: only its image can."""
+    return hashlib.blake2b(f"{container.name}\0{container.image}".encode(), digest_size=8).hexdigest()
+
+
+def is_terminal(pod: Pod) -> bool:
+    """Whether the API server already holds a final phase."""
+    return pod.status.phase in ("Succeeded", "Failed")
+
+
+def is_host_network(pod: Pod) -> bool:
+    return bool(pod.spec.host_network)

@@ -1,0 +1,103 @@
+"""What a plan can ask its shell to do. Frozen, so that a plan can be compared, logged and tested."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nodeagent.model.memory import Verdict, Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareVolumes:
+    """Write and mount what the pod's volumes show, and make its directories and cgroup."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSandbox:
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopSandbox:
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSandbox:
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartContainer:
+    """Pull the image if needed, create and start."""
+
+    name: str
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StopContainer:
+    """Run the preStop hook, then ask it to end within `grace` seconds. Neighbours in a plan are stopped together."""
+
+    id: str
+    name: str
+    grace: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveContainer:
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUp:
+    """Unmount and remove volumes, remove the cgroup."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteObject:
+    """Tell the API server that nothing of the pod runs any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Nothing of the pod is left here: remove its logs and end its worker."""
+
+
+Action = (
+    PrepareVolumes
+    | CreateSandbox
+    | StopSandbox
+    | RemoveSandbox
+    | StartContainer
+    | StopContainer
+    | RemoveContainer
+    | CleanUp
+    | DeleteObject
+    | Forget
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now, when to look again, and what was decided on the way.
+
+    `verdict` is the agent's own end for the pod; `ended` says that it ran to its end. Either is to be remembered.
+    """
+
+    actions: tuple[Action, ...] = ()
+    wake_at: float | None = None
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    ended: bool = False
+
+    @property
+    def converged(self) -> bool:
+        """Nothing to do until something happens."""
+        return not self.actions and self.verdict is None and not self.ended
+
+
+def earliest(*times: float | None) -> float | None:
+    """The first of several times to wake up at."""
+    return min((t for t in times if t is not None), default=None)

@@ -1,0 +1,113 @@
+"""The status of a pod as the API server is to show it: one pure function, `compute_status`."""
+
+from dataclasses import dataclass
+
+from api import times
+from api.core_v1 import (
+    ContainerState,
+    ContainerStateTerminated,
+    ContainerStatus,
+    HostIP,
+    Pod,
+    PodIP,
+    PodStatus,
+)
+from nodeagent.model.memory import PodMemory
+from nodeagent.model.seen import ContainerState as Seen
+from nodeagent.model.seen import SeenPod
+from nodeagent.model.spec import is_host_network, is_sidecar, is_terminal
+from nodeagent.plan.conditions import compute_conditions
+from nodeagent.plan.container_status import LOST, UNKNOWN, compute_container_statuses
+from nodeagent.plan.phase import compute_phase
+from nodeagent.plan.pod import is_ending, needs_sandbox
+from nodeagent.plan.qos import qos_class
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What statuses say of the node."""
+
+    host_ips: tuple[str, ...]
+    runtime: str = "containerd"
+
+
+def compute_status(pod: Pod, seen: SeenPod, memory: PodMemory, node: NodeFacts, now: float) -> PodStatus:
+    """The whole status, from what is wanted, seen, remembered and was reported before (`pod.status`)."""
+    old = pod.status
+    lists = (
+        (pod.spec.init_containers, old.init_container_statuses),
+        (pod.spec.containers, old.container_statuses),
+        (pod.spec.ephemeral_containers, old.ephemeral_container_statuses),
+    )
+    init, apps, ephemeral = (
+        compute_container_statuses(pod, containers, before, seen, memory, node.runtime) for containers, before in lists
+    )
+    _settle_init(pod, init)
+    final = is_ending(pod, memory) and not seen.running()
+    phase = compute_phase(pod, apps + init, final, _has_active_app(pod, seen))
+    if final:
+        _terminate(init, apps)
+        phase = phase if phase in ("Succeeded", "Failed") else "Failed"
+    if is_terminal(pod):
+        phase = old.phase or phase
+    reason, message = (old.reason, old.message) if phase == old.phase else (None, None)
+    if memory.verdict is not None:
+        phase, reason, message = "Failed", memory.verdict.reason, memory.verdict.message
+    ips = _pod_ips(pod, seen, node)
+    return PodStatus(
+        observed_generation=pod.metadata.generation,
+        phase=phase,
+        conditions=compute_conditions(pod, init + apps, phase, not needs_sandbox(pod, seen), now),
+        message=message,
+        reason=reason,
+        nominated_node_name=old.nominated_node_name,
+        host_ip=node.host_ips[0] if node.host_ips else None,
+        host_ips=[HostIP(ip) for ip in node.host_ips],
+        pod_ip=ips[0] if ips else None,
+        pod_ips=[PodIP(ip) for ip in ips],
+        start_time=old.start_time or times.format_time(memory.accepted_at),
+        init_container_statuses=init,
+        container_statuses=apps,
+        qos_class=qos_class(pod),
+        ephemeral_container_statuses=ephemeral,
+        resource_claim_statuses=old.resource_claim_statuses,
+    )
+
+
+def _settle_init(pod: Pod, statuses: list[ContainerStatus]) -> None:
+    """An init container that is done is ready; probes have no say."""
+    for container, status in zip(pod.spec.init_containers, statuses, strict=True):
+        if not is_sidecar(container):
+            end = status.state.terminated if status.state else None
+            status.ready = end is not None and end.exit_code == 0
+
+
+def _terminate(init: list[ContainerStatus], apps: list[ContainerStatus]) -> None:
+    """At the end every container has ended; of those we cannot find we say so."""
+    begun = any(s.container_id for s in apps)
+    for status in apps + [s for s in init if begun or s.container_id]:
+        state = status.state
+        if state is None or state.terminated is None:
+            last = status.last_state.terminated if status.last_state else None
+            end = last or ContainerStateTerminated(exit_code=137, reason=UNKNOWN, message=LOST)
+            status.state = ContainerState(terminated=end)
+            status.ready, status.started = False, False
+
+
+def _has_active_app(pod: Pod, seen: SeenPod) -> bool:
+    """Whether an app container was started in the sandbox there is now."""
+    states = (Seen.RUNNING, Seen.EXITED)
+    return any((found := seen.current(c.name)) is not None and found.state in states for c in pod.spec.containers)
+
+
+def _pod_ips(pod: Pod, seen: SeenPod, node: NodeFacts) -> list[str]:
+    """One address a family, that of the node's own first."""
+    sandbox = seen.sandbox
+    if is_host_network(pod):
+        return list(node.host_ips) if sandbox is not None or pod.status.pod_ip else []
+    ips = sandbox.ips if sandbox is not None and sandbox.ready else ()
+    if not ips:
+        return [ip.ip for ip in pod.status.pod_ips] if sandbox is not None else []
+    six_first = bool(node.host_ips) and ":" in node.host_ips[0]
+    by_family = [next((ip for ip in ips if (":" in ip) == six), None) for six in (six_first, not six_first)]
+    return [ip for ip in by_family if ip is not None]

@@ -1,0 +1,1 @@
+"""Liveness, readiness and startup probes. Must not restart anything: a plan does."""

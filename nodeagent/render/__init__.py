@@ -1,0 +1,1 @@
+"""Turns a pod into what the runtime is told (CRI messages, files). Must not do I/O."""

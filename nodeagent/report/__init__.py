@@ -1,0 +1,1 @@
+"""What the node tells the cluster: itself, its lease, its pods. Must not decide about pods."""

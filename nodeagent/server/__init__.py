@@ -1,0 +1,1 @@
+"""The agent's own HTTP API: logs, pods, health, metrics. Must not change anything."""
