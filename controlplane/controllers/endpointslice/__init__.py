@@ -1,0 +1,1 @@
+"""EndpointSlices: the pods behind each Service, in portions of at most 100."""
