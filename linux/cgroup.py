@@ -1,0 +1,192 @@
+"""Control groups, version 1 and 2: port, kernel and fake.
+
+A group is named by its path from the root of the hierarchy ("/kubepods/burstable"). In version 1 the same path exists once
+a controller; we make it where we set limits, the container runtime makes it elsewhere, removal goes through all.
+"""
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+PERIOD = 100_000
+CONTROLLERS = ("cpu", "memory", "pids")
+ROOT = Path("/sys/fs/cgroup")
+
+
+class CgroupError(Exception):
+    """A group could not be made or removed; reads "cannot X: reason"."""
+
+
+class CgroupBusy(CgroupError):
+    """Processes still live in the group: kill them first, or try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a group may use. None: leave as it is; quota -1 and memory 0: no limit."""
+
+    shares: int | None = None
+    quota: int | None = None
+    memory: int | None = None
+
+
+class Cgroups(Protocol):
+    """Making, limiting and removing control groups."""
+
+    version: int
+
+    def ensure(self, path: str, limits: Limits) -> None:
+        """Make the group and those above it if missing, and set its limits."""
+
+    def remove(self, path: str) -> None:
+        """Remove the group and all below; fine if it is not there."""
+
+    def children(self, path: str) -> list[str]:
+        """The names of the groups directly below."""
+
+
+def open_cgroups(root: Path = ROOT) -> Cgroups:
+    """The hierarchy this machine has."""
+    return UnifiedCgroups(root) if (root / "cgroup.controllers").exists() else SplitCgroups(root)
+
+
+class UnifiedCgroups:
+    """Version 2: one tree; a group passes controllers on to those below it."""
+
+    version = 2
+
+    def __init__(self, root: Path = ROOT) -> None:
+        self.root = root
+
+    def ensure(self, path: str, limits: Limits) -> None:
+        group = self.root
+        for part in [p for p in path.split("/") if p]:
+            _pass_on(group)
+            group = group / part
+            _make(group)
+        for name, value in unified_values(limits).items():
+            _write(group / name, value)
+
+    def remove(self, path: str) -> None:
+        _remove(self.root / path.lstrip("/"))
+
+    def children(self, path: str) -> list[str]:
+        return _children(self.root / path.lstrip("/"))
+
+
+class SplitCgroups:
+    """Version 1: one tree a controller."""
+
+    version = 1
+
+    def __init__(self, root: Path = ROOT) -> None:
+        self.root = root
+
+    def ensure(self, path: str, limits: Limits) -> None:
+        for controller in CONTROLLERS:
+            tree = self.root / controller
+            if tree.is_dir():
+                _make(tree / path.lstrip("/"))
+        for name, value in split_values(limits).items():
+            _write(self.root / name.partition(".")[0] / path.lstrip("/") / name, value)
+
+    def remove(self, path: str) -> None:
+        for tree in self._trees():
+            _remove(tree / path.lstrip("/"))
+
+    def children(self, path: str) -> list[str]:
+        return sorted({name for tree in self._trees() for name in _children(tree / path.lstrip("/"))})
+
+    def _trees(self) -> list[Path]:
+        return [tree for tree in self.root.iterdir() if tree.is_dir() and not tree.is_symlink()]
+
+
+def unified_values(limits: Limits) -> dict[str, str]:
+    """Files and their contents in version 2."""
+    values = {}
+    if limits.shares is not None:
+        values["cpu.weight"] = str(1 + (max(2, limits.shares) - 2) * 9999 // 262142)
+    if limits.quota is not None:
+        values["cpu.max"] = f"{limits.quota if limits.quota > 0 else 'max'} {PERIOD}"
+    if limits.memory is not None:
+        values["memory.max"] = str(limits.memory or "max")
+    return values
+
+
+def split_values(limits: Limits) -> dict[str, str]:
+    """Files and their contents in version 1."""
+    values = {}
+    if limits.shares is not None:
+        values["cpu.shares"] = str(limits.shares)
+    if limits.quota is not None:
+        values["cpu.cfs_period_us"] = str(PERIOD)
+        values["cpu.cfs_quota_us"] = str(limits.quota)
+    if limits.memory is not None:
+        values["memory.limit_in_bytes"] = str(limits.memory or -1)
+    return values
+
+
+class FakeCgroups:
+    """Control groups as a dictionary."""
+
+    def __init__(self, version: int = 2) -> None:
+        self.version = version
+        self.groups: dict[str, Limits] = {}
+        self.busy: set[str] = set()
+
+    def ensure(self, path: str, limits: Limits) -> None:
+        self.groups[path] = limits
+
+    def remove(self, path: str) -> None:
+        if path in self.busy:
+            raise CgroupBusy(f"cannot remove cgroup {path}: processes live in it")
+        for known in [p for p in self.groups if p == path or p.startswith(path + "/")]:
+            del self.groups[known]
+
+    def children(self, path: str) -> list[str]:
+        prefix = path.rstrip("/") + "/"
+        return sorted({p[len(prefix) :].partition("/")[0] for p in self.groups if p.startswith(prefix)})
+
+
+def _make(group: Path) -> None:
+    try:
+        group.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CgroupError(f"cannot make cgroup {group}: {error.strerror}") from error
+
+
+def _pass_on(group: Path) -> None:
+    """Let groups below have the controllers that are there."""
+    available = (group / "cgroup.controllers").read_text().split()
+    passed = (group / "cgroup.subtree_control").read_text().split()
+    if missing := [f"+{name}" for name in CONTROLLERS if name in available and name not in passed]:
+        _write(group / "cgroup.subtree_control", " ".join(missing))
+
+
+def _write(file: Path, value: str) -> None:
+    try:
+        file.write_text(value)
+    except FileNotFoundError:
+        return  # the kernel has not got this controller
+    except OSError as error:
+        raise CgroupError(f"cannot set {file} to {value}: {error.strerror}") from error
+
+
+def _remove(group: Path) -> None:
+    for directory, _, _ in os.walk(group, topdown=False):
+        try:
+            os.rmdir(directory)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            kind = CgroupBusy if error.errno == errno.EBUSY else CgroupError
+            raise kind(f"cannot remove cgroup {directory}: {error.strerror}") from error
+
+
+def _children(group: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in group.iterdir() if entry.is_dir())
+    except FileNotFoundError:
+        return []
