@@ -1,0 +1,93 @@
+"""The security context of a container as a CRI message: what the container says over what the pod says."""
+
+from api.core_v1 import Pod, PodSecurityContext, SeccompProfile, SecurityContext
+from nodeagent.cri.port import SeenImage
+from nodeagent.model.spec import AnyContainer
+from nodeagent.render.sandbox import namespaces, supplemental_groups
+from nodeagent.render.settings import ConfigProblem
+from proto import cri_v1_pb2 as pb
+
+MASKED = (
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+)
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+def build_security(
+    pod: Pod, container: AnyContainer, image: SeenImage, seccomp_root: str
+) -> pb.LinuxContainerSecurityContext:
+    """Users, groups, capabilities and what is hidden."""
+    own = container.security_context or SecurityContext()
+    whole = pod.spec.security_context or PodSecurityContext()
+    masks = (own.proc_mount or "Default") == "Default"
+    security = pb.LinuxContainerSecurityContext(
+        privileged=bool(own.privileged),
+        namespace_options=namespaces(pod),
+        readonly_rootfs=bool(own.read_only_root_filesystem),
+        supplemental_groups=supplemental_groups(pod),
+        no_new_privs=own.allow_privilege_escalation is False,
+        masked_paths=MASKED if masks else (),
+        readonly_paths=READ_ONLY if masks else (),
+        seccomp=_seccomp(own.seccomp_profile or whole.seccomp_profile, seccomp_root),
+    )
+    if own.capabilities is not None:
+        security.capabilities.add_capabilities.extend(own.capabilities.add)
+        security.capabilities.drop_capabilities.extend(own.capabilities.drop)
+    labels = own.se_linux_options or whole.se_linux_options
+    if labels is not None:
+        option = pb.SELinuxOption(user=labels.user, role=labels.role, type=labels.type, level=labels.level)
+        security.selinux_options.CopyFrom(option)
+    _set_user(security, own, whole, image)
+    return security
+
+
+def _set_user(
+    security: pb.LinuxContainerSecurityContext, own: SecurityContext, whole: PodSecurityContext, image: SeenImage
+) -> None:
+    user = own.run_as_user if own.run_as_user is not None else whole.run_as_user
+    group = own.run_as_group if own.run_as_group is not None else whole.run_as_group
+    not_root = own.run_as_non_root if own.run_as_non_root is not None else whole.run_as_non_root
+    if not_root:
+        _refuse_root(user, image)
+    if user is not None:
+        security.run_as_user.value = user
+    elif image.username:
+        security.run_as_username = image.username
+    else:
+        security.run_as_user.value = image.uid or 0
+    if group is not None:
+        security.run_as_group.value = group
+
+
+def _refuse_root(user: int | None, image: SeenImage) -> None:
+    if user is not None:
+        if user == 0:
+            raise ConfigProblem("container's runAsUser breaks non-root policy")
+    elif image.username:
+        raise ConfigProblem(
+            f"container has runAsNonRoot and image has non-numeric user ({image.username}), cannot verify user is non-root"
+        )
+    elif not image.uid:
+        raise ConfigProblem("container has runAsNonRoot and image will run as root")
+
+
+def _seccomp(profile: SeccompProfile | None, root: str) -> pb.SecurityProfile:
+    if profile is None or profile.type == "Unconfined":
+        return pb.SecurityProfile(profile_type=pb.SecurityProfile.Unconfined)
+    if profile.type == "RuntimeDefault":
+        return pb.SecurityProfile(profile_type=pb.SecurityProfile.RuntimeDefault)
+    if not profile.localhost_profile:
+        raise ConfigProblem("localhostProfile must be set if seccompProfile type is Localhost.")
+    path = f"{root}/{profile.localhost_profile}"
+    return pb.SecurityProfile(profile_type=pb.SecurityProfile.Localhost, localhost_ref=path)

@@ -1,0 +1,53 @@
+"""What rendering needs to know of the node, and what it found wrong with a pod."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from api.core_v1 import ConfigMap, Secret
+
+
+class ConfigProblem(Exception):
+    """A container cannot be made from this pod as things are: CreateContainerConfigError."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvConf:
+    """A resolver configuration."""
+
+    servers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """The node, as far as pods can tell."""
+
+    name: str
+    host_ips: tuple[str, ...]
+    root_dir: str
+    pod_logs: str
+    memory_capacity: int
+    allocatable: Mapping[str, str]
+    cluster_dns: tuple[str, ...] = ()
+    cluster_domain: str = "cluster.local"
+    resolv_conf: ResolvConf = ResolvConf()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLink:
+    """What environment variables tell of a Service."""
+
+    namespace: str
+    name: str
+    address: str
+    ports: tuple[tuple[str, int, str], ...]  # name, number, protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The objects a pod refers to, as far as they exist, and the Services there are."""
+
+    config_maps: Mapping[str, ConfigMap] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    services: tuple[ServiceLink, ...] = ()
