@@ -1,0 +1,181 @@
+"""Makes sure that an image is there, by its pull policy; pulls at most so many at once, and backs off per image and pod."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from api.core_v1 import Secret
+from kit.clock import Clock
+from nodeagent.cri.errors import RuntimeFault
+from nodeagent.cri.port import Runtime, SeenImage
+from nodeagent.images.names import BadName, registry_of, with_default_tag
+from nodeagent.model.memory import BackoffPolicy, Held, next_hold
+from proto import cri_v1_pb2 as pb
+
+
+class ImageProblem(Exception):
+    """The image is not there; `reason` is the word that statuses show. `retry_at`: not before."""
+
+    def __init__(self, reason: str, message: str, retry_at: float) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.retry_at = retry_at
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """An image that is there, and what to tell about how it came: seconds None if it was there before."""
+
+    image: SeenImage
+    seconds: float | None = None
+    waited: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An image that a pod wants."""
+
+    uid: str
+    name: str
+    policy: str
+    secrets: tuple[Secret, ...] = ()
+    sandbox: pb.PodSandboxConfig | None = None
+
+
+@dataclass(slots=True)
+class _Failure:
+    held: Held
+    message: str
+
+
+@dataclass(slots=True)
+class Puller:
+    """The one place that pulls."""
+
+    runtime: Runtime
+    clock: Clock
+    policy: BackoffPolicy = field(default_factory=BackoffPolicy)
+    parallel: int = 3
+    _failures: dict[tuple[str, str], _Failure] = field(default_factory=dict)
+    _slots: asyncio.Semaphore | None = None
+
+    async def present(self, wish: Wish) -> SeenImage | None:
+        """The image if policy lets us use the one that is there; None if it must be pulled."""
+        try:
+            name = with_default_tag(wish.name)
+        except BadName as error:
+            raise ImageProblem(
+                "InvalidImageName", f'Failed to apply default image tag "{wish.name}": {error}', 0.0
+            ) from error
+        if wish.policy == "Always":
+            return None
+        try:
+            image = await self.runtime.image(name)
+        except RuntimeFault as error:
+            message = f'Failed to inspect image "{wish.name}": {error.reason}'
+            raise ImageProblem("ImageInspectError", message, self.clock.now() + self.policy.base) from error
+        if image is None and wish.policy == "Never":
+            message = f'Container image "{wish.name}" is not present with pull policy of Never'
+            raise ImageProblem("ErrImageNeverPull", message, self.clock.now() + self.policy.base)
+        return image
+
+    def held(self, wish: Wish) -> ImageProblem | None:
+        """The back-off of this image for this pod, if one holds."""
+        failure = self._failures.get((wish.uid, wish.name))
+        if failure is None or self.clock.now() >= failure.held.since + failure.held.delay:
+            return None
+        message = f'Back-off pulling image "{wish.name}": {failure.message}'
+        return ImageProblem("ImagePullBackOff", message, failure.held.since + failure.held.delay)
+
+    async def pull(self, wish: Wish) -> Pulled:
+        """Pull it; the first credentials that work count."""
+        asked = self.clock.monotonic()
+        name = with_default_tag(wish.name)
+        self._slots = self._slots or asyncio.Semaphore(self.parallel)
+        async with self._slots:
+            began = self.clock.monotonic()
+            try:
+                image = await self._pull(name, wish)
+            except RuntimeFault as error:
+                raise self._failed(wish, error.reason) from error
+        self._failures.pop((wish.uid, wish.name), None)
+        ended = self.clock.monotonic()
+        return Pulled(image, ended - began, ended - asked)
+
+    def forget(self, uid: str) -> None:
+        """The pod is gone."""
+        for key in [key for key in self._failures if key[0] == uid]:
+            del self._failures[key]
+
+    async def _pull(self, name: str, wish: Wish) -> SeenImage:
+        choices: list[pb.AuthConfig | None] = [*credentials(wish.secrets, name), None]
+        for auth in choices:
+            try:
+                ref = await self.runtime.pull(name, auth, wish.sandbox)
+                break
+            except RuntimeFault:
+                if auth is choices[-1]:
+                    raise
+        image = await self.runtime.image(ref) or await self.runtime.image(name)
+        return image or SeenImage(ref)
+
+    def _failed(self, wish: Wish, reason: str) -> ImageProblem:
+        key = (wish.uid, wish.name)
+        now = self.clock.now()
+        before = self._failures.get(key)
+        held = next_hold(before.held if before else None, now, self.policy)
+        message = f'failed to pull and unpack image "{wish.name}": {reason}' if wish.name not in reason else reason
+        self._failures[key] = _Failure(held, f"ErrImagePull: {message}")
+        return ImageProblem("ErrImagePull", message, now + held.delay)
+
+
+class _Entry(msgspec.Struct):
+    auth: str = ""
+    username: str = ""
+    password: str = ""
+    identitytoken: str = ""
+
+
+class _DockerConfig(msgspec.Struct):
+    auths: dict[str, _Entry] = {}
+
+
+def credentials(secrets: Iterable[Secret], name: str) -> list[pb.AuthConfig]:
+    """What the pod's pull secrets have for the registry of this image; unreadable ones are passed over."""
+    registry = registry_of(name)
+    found = []
+    for secret in secrets:
+        for server, entry in _entries(secret).items():
+            host = server.removeprefix("https://").removeprefix("http://").partition("/")[0]
+            if host == registry or (registry == "docker.io" and host == "index.docker.io"):
+                found.append(
+                    pb.AuthConfig(
+                        username=entry.username,
+                        password=entry.password,
+                        auth=entry.auth if not entry.username else "",
+                        identity_token=entry.identitytoken,
+                        server_address=server,
+                    )
+                )
+    return found
+
+
+def _entries(secret: Secret) -> dict[str, _Entry]:
+    try:
+        if (data := secret.data.get(".dockerconfigjson")) is not None:
+            return msgspec.json.decode(_plain(data), type=_DockerConfig).auths
+        if (data := secret.data.get(".dockercfg")) is not None:
+            return msgspec.json.decode(_plain(data), type=dict[str, _Entry])
+    except (msgspec.DecodeError, binascii.Error):
+        pass
+    return {}
+
+
+def _plain(data: bytes) -> bytes:
+    """Secrets hold bytes; some clients encode them twice."""
+    return data if data.lstrip().startswith(b"{") else base64.b64decode(data, validate=True)

@@ -1,0 +1,126 @@
+"""The ConfigMaps and Secrets that pods refer to, each watched by itself, and the Services for variables.
+
+A node may only read what its own pods refer to, one object at a time, so there is one small informer an object, held as
+long as any pod needs it. When one changes, the pods that refer to it are woken.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from api import codec, kinds
+from api.core_v1 import ConfigMap, Pod, Secret, Service
+from client.client import Client
+from client.informer import Informer
+from kit.clock import Clock, deadline
+from nodeagent.render.references import CONFIG_MAP, Reference
+from nodeagent.render.settings import ConfigProblem, ServiceLink, Sources
+
+PATIENCE = 10.0  # how long a container's start waits for what it refers to
+
+Key = tuple[str, str, str]  # kind, namespace, name
+
+
+@dataclass(slots=True)
+class _Watched:
+    informer: Informer[Any]
+    task: asyncio.Task[None]
+    users: set[str] = field(default_factory=set)
+
+
+class Objects:
+    """See the module. `changed(uid)` is called for each pod whose objects changed."""
+
+    def __init__(self, client: Client, clock: Clock, changed: Callable[[str], object]) -> None:
+        self._client = client
+        self._clock = clock
+        self._changed = changed
+        self._watched: dict[Key, _Watched] = {}
+        self._services: Informer[ServiceLink | None] | None = None
+        self._services_task: asyncio.Task[None] | None = None
+
+    def hold(self, pod: Pod, references: Iterable[Reference]) -> None:
+        """Begin to watch what a pod refers to, and Services."""
+        namespace, uid = pod.metadata.namespace or "", pod.metadata.uid or ""
+        if self._services is None:
+            self._services = Informer(self._client, kinds.SERVICE, _service_link, clock=self._clock)
+            self._services_task = asyncio.create_task(self._services.run(), name="services")
+        for kind, name in references:
+            key = (kind, namespace, name)
+            if key not in self._watched:
+                self._watched[key] = self._watch(key)
+            self._watched[key].users.add(uid)
+
+    def release(self, uid: str) -> None:
+        """A pod needs nothing any more."""
+        for key, watched in list(self._watched.items()):
+            watched.users.discard(uid)
+            if not watched.users:
+                watched.task.cancel()
+                del self._watched[key]
+
+    async def sources(self, pod: Pod, references: Iterable[Reference]) -> Sources:
+        """These objects as far as they exist, and the Services; waits until all that is known."""
+        namespace = pod.metadata.namespace or ""
+        maps: dict[str, ConfigMap] = {}
+        secrets: dict[str, Secret] = {}
+        for kind, name in references:
+            key = (kind, namespace, name)
+            if key not in self._watched:
+                self.hold(pod, [(kind, name)])
+            informer = self._watched[key].informer
+            await self._known(informer, f"{kind.lower()} {namespace}/{name}")
+            found = informer.store.get(f"{namespace}/{name}")
+            if found is not None:
+                (maps if kind == CONFIG_MAP else secrets)[name] = found
+        if self._services is None:
+            self.hold(pod, ())
+        assert self._services is not None
+        await self._known(self._services, "services")
+        return Sources(maps, secrets, tuple(link for link in self._services.store.values() if link is not None))
+
+    async def close(self) -> None:
+        """End all watches."""
+        tasks = [watched.task for watched in self._watched.values()]
+        tasks += [self._services_task] if self._services_task else []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _known(self, informer: Informer[Any], what: str) -> None:
+        if informer.synced.is_set():
+            return
+        try:
+            async with deadline(self._clock, PATIENCE):
+                await informer.synced.wait()
+        except TimeoutError:
+            raise ConfigProblem(f"cannot read {what}: the API server did not answer in time") from None
+
+    def _watch(self, key: Key) -> _Watched:
+        kind, namespace, name = key
+        chosen: Any = kinds.CONFIG_MAP if kind == CONFIG_MAP else kinds.SECRET
+        informer: Informer[Any] = Informer(
+            self._client,
+            chosen,
+            lambda data: codec.decode(chosen, data),
+            namespace,
+            fields=f"metadata.name={name}",
+            clock=self._clock,
+        )
+        informer.subscribe(lambda _key, _old, _new: self._tell(key))
+        return _Watched(informer, asyncio.create_task(informer.run(), name=f"{kind} {namespace}/{name}"))
+
+    def _tell(self, key: Key) -> None:
+        watched = self._watched.get(key)
+        for uid in tuple(watched.users) if watched is not None and watched.informer.synced.is_set() else ():
+            self._changed(uid)
+
+
+def _service_link(data: bytes) -> ServiceLink | None:
+    service = codec.decode(Service, data)
+    address = service.spec.cluster_ip
+    if not address or address == "None":
+        return None
+    ports = tuple((port.name or "", port.port, port.protocol or "TCP") for port in service.spec.ports)
+    return ServiceLink(service.metadata.namespace or "", service.metadata.name or "", address, ports)
