@@ -8,7 +8,7 @@ from linux.nft.wire import attr, message, nest, text, u32, u64
 PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING = range(5)
 PRIORITY_DNAT, PRIORITY_SNAT = -100, 100
 
-SET_MAP, SET_TIMEOUT, SET_DYNAMIC, SET_CONCATENATION = 0x8, 0x10, 0x20, 0x80
+SET_MAP, SET_TIMEOUT, SET_DYNAMIC = 0x8, 0x10, 0x20
 DATA_VERDICT = 0xFFFFFF00
 
 # Data types as the nft program numbers them; the kernel only stores them.
@@ -88,13 +88,8 @@ def new_set(family: int, table: str, wanted: Set, identity: int) -> bytes:
         parts.append(u32(6, wanted.data_type))
         if wanted.data_size:
             parts.append(u32(7, wanted.data_size))
-    description = b""
     if wanted.size is not None:
-        description += u32(1, wanted.size)
-    if len(wanted.fields) > 1:
-        description += nest(2, *(nest(1, u32(1, field)) for field in wanted.fields))
-    if description:
-        parts.append(nest(9, description))
+        parts.append(nest(9, u32(1, wanted.size)))
     parts.append(u32(10, identity))
     if wanted.timeout_ms:
         parts.append(u64(11, wanted.timeout_ms))

@@ -1,0 +1,1 @@
+"""What the proxy knows: small extracts of Services and EndpointSlices, facts about the node. Does no I/O."""

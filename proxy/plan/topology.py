@@ -1,0 +1,58 @@
+"""Which endpoints of a Service port can be used, from anywhere and from this node."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from proxy.model import addresses
+from proxy.model.endpointslice import LOCAL, NOWHERE, READY, SERVING, TERMINATING, Slice
+
+_PLAIN = READY | SERVING
+
+
+class Usable(msgspec.Struct, frozen=True, gc=False):
+    """Packed endpoints: `every` for traffic that may go anywhere, `local` for what must stay on this node, and `here`:
+    addresses of those that run, or may run, on this node (a packet from one may come back to it)."""
+
+    every: bytes
+    local: bytes
+    here: bytes
+
+
+def usable_endpoints(slices: Iterable[Slice], family: int, name: str, protocol: int) -> Usable:
+    """Ready endpoints; if there are none, those that terminate but still serve: separately for every and for local."""
+    ready: list[bytes] = []
+    draining: list[bytes] = []
+    local_ready: list[bytes] = []
+    local_draining: list[bytes] = []
+    here: set[bytes] = set()
+    size = 4 if family == addresses.IPV4 else 16
+    for one in slices:
+        port = _port(one, name, protocol) if one.family == family else 0
+        if not port:
+            continue
+        tail = port.to_bytes(2, "big") + b"\0\0"
+        packed = [one.addresses[i : i + size] + tail for i in range(0, len(one.addresses), size)]
+        if one.conditions.count(_PLAIN) == len(packed):  # all ready, all elsewhere: the common case, at scale
+            ready += packed
+            continue
+        for endpoint, seen in zip(packed, one.conditions, strict=True):
+            if seen & READY:
+                ready.append(endpoint)
+                if seen & LOCAL:
+                    local_ready.append(endpoint)
+            elif seen & SERVING and seen & TERMINATING:
+                draining.append(endpoint)
+                if seen & LOCAL:
+                    local_draining.append(endpoint)
+            if seen & (LOCAL | NOWHERE):
+                here.add(endpoint[:-4])
+    every = addresses.join(ready or draining)
+    return Usable(every, addresses.join(local_ready or local_draining), b"".join(sorted(here)))
+
+
+def _port(one: Slice, name: str, protocol: int) -> int:
+    for port in one.ports:
+        if port.name == name and port.protocol == protocol:
+            return port.port
+    return 0

@@ -1,0 +1,1 @@
+"""The loop that sees, plans and has a backend act; its health and its metrics."""
