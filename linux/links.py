@@ -45,6 +45,8 @@ class Bridge(NamedTuple):
 
     def_pvid: int | None = None
     """None: no VLANs; else VLAN filtering with this VLAN for untagged frames."""
+    netfilter: bool = False
+    """Show frames between ports to the firewall's IP hooks, so that answers find their way back through NAT."""
 
 
 class Veth(NamedTuple):

@@ -53,7 +53,7 @@ _IFF_UP, _IFF_PROMISC = 0x1, 0x100
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
 _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD, _IFLA_EXT_MASK, _IFLA_LINK_NETNSID = 18, 20, 28, 29, 37
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
-_BR_VLAN_FILTERING, _BR_VLAN_DEFAULT_PVID, _BRPORT_MODE = 7, 39, 4
+_BR_VLAN_FILTERING, _BR_NF_CALL_IPTABLES, _BR_NF_CALL_IP6TABLES, _BR_VLAN_DEFAULT_PVID, _BRPORT_MODE = 7, 36, 37, 39, 4
 _SKIP_STATISTICS = 1 << 3
 _SCOPE_GLOBAL, _SCOPE_LINK = 0, 253
 _NO_DUPLICATE_CHECK = 0x2  # IFA_F_NODAD: an IPv6 address that may be used at once; we know that it is unique
@@ -265,10 +265,12 @@ def _mac_bytes(mac: str) -> bytes:
 
 def _link_info(link: NewLink) -> bytes:
     match link.kind:
-        case Bridge(None):
-            return nested(_IFLA_LINKINFO, text(_INFO_KIND, "bridge"))
-        case Bridge(vlan):
-            data = attribute(_BR_VLAN_FILTERING, b"\1") + attribute(_BR_VLAN_DEFAULT_PVID, struct.pack("=H", vlan))
+        case Bridge(vlan, netfilter):
+            data = (
+                attribute(_BR_NF_CALL_IPTABLES, b"\1") + attribute(_BR_NF_CALL_IP6TABLES, b"\1") if netfilter else b""
+            )
+            if vlan is not None:
+                data += attribute(_BR_VLAN_FILTERING, b"\1") + attribute(_BR_VLAN_DEFAULT_PVID, struct.pack("=H", vlan))
             return nested(_IFLA_LINKINFO, text(_INFO_KIND, "bridge"), nested(_INFO_DATA, data))
         case Veth(peer, namespace, mac):
             other = _IFINFO.pack(0, 0, 0, 0, 0, 0) + text(_IFLA_IFNAME, peer)

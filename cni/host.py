@@ -1,0 +1,114 @@
+"""The doors that a request needs, opened together: the host's network, a pod's, kernel settings, nf_tables.
+
+A `Host` is made for one request, in the thread that serves it. `linux.nft` is loaded only when rules must be written.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from cni.errors import CONTAINER, KERNEL, CniError
+from linux import netns
+from linux.links import Links, NetlinkError
+from linux.nft_presence import table_exists
+from linux.rtnl import RtnlLinks
+from linux.sysctl import ProcSysctl, Sysctl
+
+if TYPE_CHECKING:
+    from linux.nft import Door
+
+
+class Pod(NamedTuple):
+    """A pod's network namespace, opened."""
+
+    links: Links
+    number: int
+    """What names the namespace to the host's links."""
+
+
+class Host(Protocol):
+    """The machine, as one request needs it."""
+
+    @property
+    def links(self) -> Links:
+        """The host's network."""
+        ...
+
+    @property
+    def sysctl(self) -> Sysctl:
+        """The host's settings."""
+        ...
+
+    def pod(self, path: str) -> AbstractContextManager[Pod]:
+        """A pod's network; an error of the specification if there is none."""
+        ...
+
+    def pod_exists(self, path: str) -> bool:
+        """Whether there is a namespace at this path."""
+        ...
+
+    def has_table(self, family: int, name: str) -> bool:
+        """Whether nf_tables has this table."""
+        ...
+
+    def nft(self) -> "Door":
+        """nf_tables; the caller closes it."""
+        ...
+
+    def close(self) -> None:
+        """Let everything go."""
+        ...
+
+
+class KernelHost:
+    """The machine itself."""
+
+    def __init__(self) -> None:
+        self.sysctl: Sysctl = ProcSysctl()
+        try:
+            self.links: Links = RtnlLinks()
+        except OSError as error:
+            raise CniError(KERNEL, f"cannot reach the kernel's network: {error.strerror}") from error
+
+    @contextmanager
+    def pod(self, path: str) -> Iterator[Pod]:
+        """A pod's network; an error of the specification if there is none."""
+        try:
+            number = netns.open_path(path)
+        except netns.NotFound as error:
+            raise CniError(CONTAINER, str(error)) from error
+        except netns.NetnsError as error:
+            raise CniError(KERNEL, str(error)) from error
+        try:
+            with netns.inside(number):
+                links = RtnlLinks()
+            try:
+                yield Pod(links, number)
+            finally:
+                links.close()
+        except (netns.NetnsError, OSError) as error:
+            raise CniError(KERNEL, f"cannot use network namespace {path}: {error}") from error
+        finally:
+            os.close(number)
+
+    def pod_exists(self, path: str) -> bool:
+        """Whether there is a namespace at this path."""
+        return netns.exists(path)
+
+    def has_table(self, family: int, name: str) -> bool:
+        """Whether nf_tables has this table."""
+        return table_exists(family, name)
+
+    def nft(self) -> "Door":
+        """nf_tables; the caller closes it."""
+        from linux.nft import Kernel
+
+        return Kernel()
+
+    def close(self) -> None:
+        """Let everything go."""
+        self.links.close()
+
+
+__all__ = ["Host", "KernelHost", "NetlinkError", "Pod"]

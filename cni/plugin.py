@@ -1,0 +1,238 @@
+"""A CNI request from first byte to last: the same code in the daemon and alone.
+
+Order of an ADD: reserve (durable) -> look -> plan -> carry out -> answer; of a DEL: mark as leaving and take its host ports
+out of the rules -> remove the link -> release. See cni.ipam for why a kill between any two of these is harmless.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cni import bridge, config, loopback, plan, request, result
+from cni.bridge import PORT_PREFIX, carry_out, observe, path_mtu, port_name
+from cni.errors import CHECK_FAILED, CONFIG, INTERNAL, KERNEL, UNAVAILABLE, CniError
+from cni.host import Host
+from cni.ipam import Attachment, Network, Owner, Store, network_of
+from cni.request import Request
+from linux.links import NetlinkError
+
+TABLE_FAMILIES = {4: 2, 16: 10}  # by the size of an address: NFPROTO_IPV4, NFPROTO_IPV6
+TABLE = "wherry-cni"
+
+
+def answer(environment: Mapping[str, str], body: bytes, host: Host, store: Store) -> tuple[int, bytes]:
+    """Exit code and standard output for one call of the plugin."""
+    try:
+        raw = config.decode(body)
+        if environment.get("CNI_COMMAND") == "VERSION":
+            return version(body)
+        return 0, _print(_serve(request.parse(environment, raw), host, store))
+    except CniError as error:
+        return failed(body, error)
+    except NetlinkError as error:
+        return failed(body, CniError(KERNEL, str(error)))
+    except Exception as error:  # the edge: one request must not hurt another
+        text = f"cannot serve the request: {type(error).__name__}: {error}"
+        return failed(body, CniError(INTERNAL, text))
+
+
+def version(body: bytes) -> tuple[int, bytes]:
+    """The answer to VERSION, which needs no daemon, no kernel and no data."""
+    return 0, _print({"cniVersion": _spoken(body), "supportedVersions": list(config.VERSIONS)})
+
+
+def failed(body: bytes, error: CniError) -> tuple[int, bytes]:
+    """The answer for an error, in the version that the request speaks."""
+    return 1, _print(error.to_json(_spoken(body)))
+
+
+def _spoken(body: bytes) -> str:
+    """The version that the request speaks if it is one of ours, else our newest."""
+    try:
+        asked = config.decode(body).get("cniVersion")
+    except CniError:
+        asked = None
+    return asked if asked in config.VERSIONS else config.NEWEST
+
+
+def _print(body: Mapping[str, Any] | None) -> bytes:
+    return b"" if body is None else json.dumps(body).encode() + b"\n"
+
+
+def _serve(asked: Request, host: Host, store: Store) -> Mapping[str, Any] | None:
+    if asked.network.type == "loopback":
+        return loopback.serve(asked, host)
+    match asked.command:
+        case "ADD":
+            return add(asked, host, store)
+        case "DEL":
+            delete(owner_of(asked), host, store)
+        case "CHECK":
+            check(asked, host, store)
+        case "GC":
+            collect(asked.network.name, asked.network.valid or frozenset(), host, store)
+        case _:
+            status(asked, store)
+    return None
+
+
+def owner_of(asked: Request) -> Owner:
+    """The attachment that a request is about."""
+    return Owner(asked.network.name, asked.container, asked.ifname)
+
+
+def add(asked: Request, host: Host, store: Store) -> Mapping[str, Any]:
+    """Give a pod its interface; the result object."""
+    owner = owner_of(asked)
+    port = port_name(*owner)
+    with host.pod(asked.netns) as pod:
+        known = store.network(owner.network)
+        held, fresh = store.reserve(owner, asked.netns, port, asked.network)
+        try:
+            right = known == network_of(asked.network) and _tables_there(known, host)
+            want = plan.wanted(asked, port, held.ips, 0 if asked.network.mtu else path_mtu(host.links))
+            seen = observe(host, pod, bridge=asked.network.bridge, port=port, ifname=asked.ifname)
+            steps = plan.plan_add(want, seen._replace(rules_right=right))
+            carry_out(steps, host, pod, lambda: write_rules(host, store))
+        except BaseException:
+            if fresh:
+                _give_back(held, host, store)
+            raise
+        macs = (_mac(host, asked.network.bridge), _mac(host, port))
+    return result.render(asked.network, plan.interfaces(want, *macs), want.addresses, want.routes)
+
+
+def _mac(host: Host, name: str) -> str:
+    found = host.links.find(name)
+    return found.mac if found else ""
+
+
+def _give_back(held: Attachment, host: Host, store: Store) -> None:
+    store.release(held.owner)
+    if held.ports:
+        write_rules(host, store)
+
+
+def _tables_there(network: Network, host: Host) -> bool:
+    families = {TABLE_FAMILIES[16 if ":" in net else 4] for net in network.subnets}
+    return all(host.has_table(family, TABLE) for family in families)
+
+
+def delete(owner: Owner, host: Host, store: Store) -> None:
+    """Take a pod's interface away. Whether its namespace is still there does not matter."""
+    held = store.find(owner)
+    if held is not None and held.ports:
+        write_rules(host, store, leaving=owner)
+    host.links.remove(held.link if held else port_name(*owner))
+    if held is not None:
+        store.release(owner)
+
+
+def write_rules(host: Host, store: Store, leaving: Owner | None = None) -> None:
+    """Make the tables right; with `leaving`, without that attachment's host ports from now on."""
+    from cni import portmap
+    from linux.nft import NftError
+
+    with store.writing():
+        if leaving is not None:
+            store.leave(leaving)
+        messages = portmap.render(store.state())
+        if not messages:
+            return
+        try:
+            door = host.nft()
+            try:
+                door.commit(messages)
+            finally:
+                door.close()
+        except NftError as error:
+            raise CniError(KERNEL, f"cannot write the rules of table {TABLE}: {error}") from error
+
+
+def check(asked: Request, host: Host, store: Store) -> None:
+    """Fail if the interface is not as its ADD said."""
+    owner = owner_of(asked)
+    held = store.find(owner)
+    port = held.link if held else port_name(*owner)
+    with host.pod(asked.netns) as pod:
+        seen = observe(host, pod, bridge=asked.network.bridge, port=port, ifname=asked.ifname)
+        try:
+            found = plan.check(asked, held.ips if held else None, seen, port)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise CniError(CONFIG, f"cannot use prevResult: {error}") from error
+    if held is not None and held.ports:
+        found += _port_problems(held, host, store)
+    if found:
+        raise CniError(CHECK_FAILED, f"{asked.container}/{asked.ifname} is damaged: {found[0]}", "; ".join(found))
+
+
+def _port_problems(held: Attachment, host: Host, store: Store) -> list[str]:
+    from cni import portmap
+
+    state = store.state()
+    door = host.nft()
+    try:
+        return portmap.problems(state._replace(attachments=(held,)), door)
+    finally:
+        door.close()
+
+
+def collect(network: str, valid: frozenset[tuple[str, str]], host: Host, store: Store) -> None:
+    """Free what no valid attachment owns. Goes on after a failure, and tells of all."""
+    failures: list[str] = []
+    for held in store.state().attachments:
+        if held.owner.network == network and held.owner[1:] not in valid:
+            try:
+                delete(held.owner, host, store)
+            except (CniError, NetlinkError) as error:
+                failures.append(str(error))
+    failures += _remove_strays(host, store)
+    if failures:
+        raise CniError(KERNEL, f"cannot collect everything: {failures[0]}", "; ".join(failures))
+
+
+def _remove_strays(host: Host, store: Store) -> list[str]:
+    """Ports of our bridges that no attachment knows: those of a lost database."""
+    failures = []
+    links = host.links.links()
+    state = store.state()  # after the links: an attachment is written before its link is made
+    bridges = {link.ifindex for link in links if link.name in {network.bridge for network in state.networks}}
+    known = {held.link for held in state.attachments}
+    for link in links:
+        if link.master in bridges and link.name.startswith(PORT_PREFIX) and link.name not in known:
+            try:
+                host.links.remove(link.name)
+            except NetlinkError as error:
+                failures.append(str(error))
+    return failures
+
+
+def status(asked: Request, store: Store) -> None:
+    """Fail if an ADD could not be served now."""
+    for one_set in asked.network.range_sets:
+        if store.free(asked.network.name, one_set) <= 0:
+            shown = ", ".join(str(one) for one in one_set)
+            raise CniError(UNAVAILABLE, f"no addresses left in {shown} of network {asked.network.name}")
+
+
+def sweep(host: Host, store: Store) -> list[Owner]:
+    """Forget attachments that a reboot ended: neither namespace nor link is there. Those that are there stay."""
+    state = store.state()
+    names = {link.name for link in host.links.links()}
+    gone = [held.owner for held in state.attachments if held.link not in names and not host.pod_exists(held.netns)]
+    for owner in gone:
+        store.release(owner)
+    return gone
+
+
+def heal(host: Host, store: Store) -> list[str]:
+    """Put back what somebody took away from under all pods: the tables, a bridge's address. Says what it mended."""
+    mended: list[str] = []
+    state = store.state()
+    if not all(_tables_there(network, host) for network in state.networks):
+        write_rules(host, store)
+        mended.append(f"table {TABLE}")
+    for network in state.networks:
+        if any(held.owner.network == network.name for held in state.attachments):
+            mended += bridge.mend(host.links, network.bridge, network.gateways)
+    return mended

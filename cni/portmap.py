@@ -1,0 +1,209 @@
+"""Host ports and masquerading: what the tables `wherry-cni` hold, rendered whole from the attachments. Pure.
+
+    map hostports    { protocol . port : pod . port }                 # on every address of this host
+    map hostports-at { address . protocol . port : pod . port }       # on one
+    prerouting, output: to an address of this host -> chain hostports
+    hostports:          from a pod or from 127.0.0.0/8: look up, mark, dnat;  from elsewhere: look up, dnat
+    postrouting:        marked -> masquerade;  from a pod to outside of the cluster -> masquerade
+    guard:              from a bridge to 127.0.0.0/8 -> drop
+
+A pod that reaches itself or its neighbour through the host's port, and the host that uses 127.0.0.1, must get their
+answers from the host: the mark (of the first packet, between two hooks) says so. `route_localnet`, which 127.0.0.1 needs,
+would open the host's loopback services to pods: `guard` keeps them closed, before anything else sees the packet.
+
+A transaction replaces a whole table: as cheap as a change (host ports are few), and right whatever was there before.
+"""
+
+import struct
+
+from cni import ranges
+from cni.config import PROTOCOLS
+from cni.ipam import Network, State
+from cni.ranges import Subnet
+from linux.nft import expressions as ex
+from linux.nft import objects, userdata
+from linux.nft.door import Door, NftError
+from linux.nft.elements import Batch, Format
+from linux.nft.expressions import R0
+from linux.nft.objects import T_IPV4, T_IPV6, T_PORT, T_PROTOCOL, Set, concatenated
+from linux.nft.wire import INET4, INET6
+
+TABLE = "wherry-cni"
+FAMILIES = (INET4, INET6)
+ANYWHERE, ONE_ADDRESS = "hostports", "hostports-at"
+# Of the bits that others use: 0x4000 and 0x8000 are Kubernetes', 0x2000 is what the portmap plugin takes for the same.
+_MARK = 0x2000
+_META_IIFNAME = 6
+_PRIORITY_RAW = -300
+_LOOPBACK = ranges.subnet("127.0.0.0/8")
+_MULTICAST = {4: ranges.subnet("224.0.0.0/4"), 16: ranges.subnet("ff00::/8")}
+_RESULT = R0 + 8
+_SIZES = {INET4: 4, INET6: 16}
+
+
+def families(networks: tuple[Network, ...]) -> tuple[int, ...]:
+    """The families whose table there must be."""
+    subnets = [ranges.subnet(text) for network in networks for text in network.subnets]
+    return tuple(family for family in FAMILIES if any(net.size == _SIZES[family] for net in subnets))
+
+
+def render(state: State) -> list[bytes]:
+    """The messages that make the tables right, whatever they are now."""
+    messages: list[bytes] = []
+    for family in families(state.networks):
+        messages += _Table(family).render(state)
+    return messages
+
+
+def elements(state: State, family: int) -> dict[str, dict[bytes, bytes]]:
+    """The elements of both maps."""
+    size = _SIZES[family]
+    found: dict[str, dict[bytes, bytes]] = {ANYWHERE: {}, ONE_ADDRESS: {}}
+    for attachment in state.attachments:
+        ips = [ip for ip in attachment.ips if len(ip) == size]
+        if attachment.leaving or not ips:
+            continue
+        for mapping in attachment.ports:
+            host_ip = ranges.parse(mapping.host_ip) if mapping.host_ip else b""
+            key = struct.pack("=B3x", PROTOCOLS[mapping.protocol]) + struct.pack(">Hxx", mapping.host_port)
+            target = ips[0] + struct.pack(">Hxx", mapping.pod_port)
+            if not any(host_ip):  # none, 0.0.0.0 or ::
+                if len(host_ip) in (0, size):
+                    found[ANYWHERE][key] = target
+            elif len(host_ip) == size:
+                found[ONE_ADDRESS][host_ip + key] = target
+    return found
+
+
+def problems(state: State, door: Door) -> list[str]:
+    """Host ports that the kernel does not have as they should be."""
+    found: list[str] = []
+    for family in families(state.networks):
+        for name, wanted in elements(state, family).items():
+            if not wanted:
+                continue
+            try:
+                seen = {element.key: element.data for element in door.elements(family, TABLE, name)}
+            except NftError as error:
+                if not error.not_found:
+                    raise
+                return [*found, f"nf_tables has no table {TABLE} with the host ports"]
+            for key, target in wanted.items():
+                if seen.get(key) != target:
+                    port = struct.unpack(">H", key[-4:-2])[0]
+                    found.append(f"host port {port} does not lead to the container")
+    return found
+
+
+class _Table:
+    """Renders the table of one family."""
+
+    def __init__(self, family: int) -> None:
+        self._family = family
+        self._size = _SIZES[family]
+        words = self._size // 4
+        self._source = ex.payload(R0, ex.NETWORK_HEADER, 12 if family == INET4 else 8, self._size)
+        self._destination = ex.payload(R0, ex.NETWORK_HEADER, 16 if family == INET4 else 24, self._size)
+        self._key = {
+            ANYWHERE: self._port_key(R0),
+            ONE_ADDRESS: self._destination + self._port_key(R0 + words),
+        }
+        self._dnat = ex.dnat(family, _RESULT, _RESULT + words)
+
+    def render(self, state: State) -> list[bytes]:
+        """The messages that make this table in place of whatever is there."""
+        family = self._family
+        messages = [objects.destroy_table(family, TABLE), objects.new_table(family, TABLE)]
+        for identity, (name, wanted) in enumerate(elements(state, family).items(), start=1):
+            messages.append(objects.new_set(family, TABLE, self._map(name), identity))
+            shape = Format(len(next(iter(wanted))) if wanted else 0, self._size + 4)
+            packed = b"".join(shape.element(key, target) for key, target in wanted.items())
+            messages += Batch(family, TABLE, name).uniform(packed, shape.size)
+        networks = [(net, net_of) for net_of in state.networks for net in self._mine(net_of.subnets)]
+        messages += self._hostports([net for net, _ in networks])
+        messages += self._postrouting(networks)
+        if family == INET4:
+            messages += self._guard({network.bridge for network in state.networks})
+        return messages
+
+    def _mine(self, texts: tuple[str, ...]) -> list[Subnet]:
+        return [net for net in map(ranges.subnet, texts) if net.size == self._size]
+
+    def _map(self, name: str) -> Set:
+        ip = T_IPV4 if self._family == INET4 else T_IPV6
+        destination = userdata.destination(self._family)
+        parts: tuple[userdata.Part, ...] = (userdata.PROTOCOL, userdata.PORT)
+        fields: tuple[int, ...] = (4, 4)
+        kind = concatenated(T_PROTOCOL, T_PORT)
+        if name == ONE_ADDRESS:
+            parts, fields = (destination, *parts), (self._size, *fields)
+            kind = concatenated(ip, T_PROTOCOL, T_PORT)
+        return Set(
+            name,
+            kind,
+            fields,
+            data_type=concatenated(ip, T_PORT),
+            data_size=self._size + 4,
+            userdata=userdata.of_map(parts, (destination, userdata.PORT)),
+        )
+
+    def _hostports(self, pods: list[Subnet]) -> list[bytes]:
+        family = self._family
+        messages = [objects.new_chain(family, TABLE, "hostports")]
+        near = [*pods, *([_LOOPBACK] if family == INET4 else [])]
+        mark = ex.meta(R0, ex.META_MARK) + _or_mark(R0) + ex.meta_set(R0, ex.META_MARK)
+        for name in (ONE_ADDRESS, ANYWHERE):
+            find = self._key[name] + ex.lookup(name, R0, _RESULT)
+            messages += [self._rule("hostports", self._within(net), find, mark, self._dnat) for net in near]
+            messages.append(self._rule("hostports", find, self._dnat))
+        local = ex.fib_type(R0, ex.FIB_DESTINATION) + ex.compare(R0, ex.EQUAL, struct.pack("=I", ex.ADDRESS_LOCAL))
+        for chain, hook in (("prerouting", objects.PREROUTING), ("output", objects.OUTPUT)):
+            messages.append(objects.new_base_chain(family, TABLE, chain, hook, objects.PRIORITY_DNAT))
+            messages.append(self._rule(chain, local, ex.verdict(ex.JUMP, "hostports")))
+        return messages
+
+    def _postrouting(self, networks: list[tuple[Subnet, Network]]) -> list[bytes]:
+        chain = "postrouting"
+        messages = [objects.new_base_chain(self._family, TABLE, chain, objects.POSTROUTING, objects.PRIORITY_SNAT)]
+        mark = struct.pack("=I", _MARK)
+        marked = ex.meta(R0, ex.META_MARK) + ex.bitwise(R0, mark, b"\0" * 4) + ex.compare(R0, ex.EQUAL, mark)
+        messages.append(self._rule(chain, marked, ex.masquerade()))
+        for net, network in networks:
+            if network.masquerade:
+                inside = [*(self._mine(network.cluster) or [net]), _MULTICAST[self._size]]
+                outside = b"".join(self._beyond(other) for other in inside)
+                messages.append(self._rule(chain, self._within(net), outside, ex.masquerade()))
+        return messages
+
+    def _guard(self, bridges: set[str]) -> list[bytes]:
+        hook = objects.PREROUTING
+        messages = [objects.new_base_chain(self._family, TABLE, "guard", hook, _PRIORITY_RAW, "filter")]
+        to_loopback = self._destination + self._masked(_LOOPBACK, ex.EQUAL)
+        for bridge in sorted(bridges):
+            name = bridge.encode().ljust(16, b"\0")
+            came_from = ex.meta(R0, _META_IIFNAME) + ex.compare(R0, ex.EQUAL, name)
+            messages.append(self._rule("guard", came_from, to_loopback, ex.verdict(ex.DROP)))
+        return messages
+
+    def _rule(self, chain: str, *expressions: bytes) -> bytes:
+        return objects.new_rule(self._family, TABLE, chain, *expressions)
+
+    def _within(self, net: Subnet) -> bytes:
+        return self._source + self._masked(net, ex.EQUAL)
+
+    def _beyond(self, net: Subnet) -> bytes:
+        return self._destination + self._masked(net, ex.NOT_EQUAL)
+
+    def _masked(self, net: Subnet, operator: int) -> bytes:
+        mask = ranges.data((1 << self._size * 8) - (1 << self._size * 8 - net.prefix), self._size)
+        return ex.bitwise(R0, mask, b"\0" * self._size) + ex.compare(R0, operator, ranges.data(net.first, self._size))
+
+    @staticmethod
+    def _port_key(register: int) -> bytes:
+        port = ex.payload(register + 1, ex.TRANSPORT_HEADER, 2, 2)
+        return ex.meta(register, ex.META_L4PROTO) + port
+
+
+def _or_mark(register: int) -> bytes:
+    keep = struct.pack("=I", 0xFFFFFFFF & ~_MARK)
+    return ex.bitwise(register, keep, struct.pack("=I", _MARK))

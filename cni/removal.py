@@ -1,0 +1,62 @@
+"""Removes everything the pod network made on this host: `wherry reset`."""
+
+from cni import ipam
+from cni.bridge import PORT_PREFIX
+from cni.config import BRIDGE
+from cni.errors import CniError
+from cni.host import Host, KernelHost
+from cni.ipam import Store
+from linux.links import NetlinkError
+from linux.nft import NftError
+from linux.nft.objects import destroy_table
+
+TABLE = "wherry-cni"
+_FAMILIES = (2, 10)
+
+
+def remove_all(data_dir: str, host: Host | None = None) -> None:
+    """Remove ports, bridges, tables and the address store. Goes on after a failure; an ExceptionGroup tells of all."""
+    doors = host or KernelHost()
+    failures: list[Exception] = []
+    try:
+        bridges = _bridges(data_dir, failures)
+        for link in doors.links.links():
+            if link.name in bridges or (link.name.startswith(PORT_PREFIX) and link.alias.count("/") == 1):
+                try:
+                    doors.links.remove(link.name)
+                except NetlinkError as error:
+                    failures.append(error)
+        _remove_tables(doors, failures)
+        try:
+            ipam.remove(data_dir)
+        except OSError as error:
+            failures.append(error)
+    finally:
+        doors.close()
+    if failures:
+        raise ExceptionGroup("cannot remove all of the pod network", failures)
+
+
+def _bridges(data_dir: str, failures: list[Exception]) -> set[str]:
+    names = {BRIDGE}
+    try:
+        store = Store(data_dir)
+    except CniError as error:
+        failures.append(error)
+        return names
+    names |= {network.bridge for network in store.state().networks}
+    store.close()
+    return names
+
+
+def _remove_tables(host: Host, failures: list[Exception]) -> None:
+    try:
+        present = [family for family in _FAMILIES if host.has_table(family, TABLE)]
+        if present:
+            door = host.nft()
+            try:
+                door.commit([destroy_table(family, TABLE) for family in present])
+            finally:
+                door.close()
+    except (NetlinkError, NftError) as error:
+        failures.append(error)
