@@ -35,7 +35,7 @@ class Command:
 
 COMMANDS = {
     "up": Command(
-        "cli.up.command",
+        "cli.up",
         "set up what is missing and start the cluster; harmless when it runs already",
         "Installs missing Debian packages, makes certificates, configuration and images, starts containerd, control "
         "plane, agent and proxy, and waits until the node is Ready. What it made is removed again when it fails.",
@@ -47,7 +47,7 @@ COMMANDS = {
         "`wherry up` starts again where it was.",
     ),
     "reset": Command(
-        "cli.reset.command",
+        "cli.reset",
         "remove everything that `up` made on this machine",
         "Stops everything and removes processes, network namespaces, links, mounts, rules, cgroups and files, also of a "
         "half-made or crashed cluster. Debian packages and the checkout's .venv stay.",
@@ -66,7 +66,7 @@ COMMANDS = {
 }
 
 
-APPS = {"controlplane": "controlplane.app", "agent": "nodeagent.app", "proxy": "proxy.app"}
+PACKAGES = {"controlplane": "controlplane", "agent": "nodeagent", "proxy": "proxy"}
 
 
 def build_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -95,6 +95,10 @@ def main(argv: Sequence[str]) -> int:
     except CliError as error:
         print(f"wherry: {error}", file=sys.stderr)
         return 1
+    except ExceptionGroup as group:  # several things at once are wrong: a line each
+        for one in group.exceptions:
+            print(f"wherry: {one}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("wherry: interrupted", file=sys.stderr)
         return 130
@@ -114,6 +118,16 @@ def _dispatch(argv: list[str]) -> int:
             module.add_options(by_name[name])
         return int(module.run(parser.parse_args(argv)))
     options = parser.parse_args(argv or ["--help"])
-    from kit.program import main as run_program
+    return _run_program(name, options.config)
 
-    return int(run_program(options.command, importlib.import_module(APPS[name]), options.config))
+
+def _run_program(name: str, config_file: str) -> int:
+    from kit.config import ConfigError
+    from kit.program import main as run
+
+    package = PACKAGES[name]
+    try:
+        config = importlib.import_module(f"{package}.config").load(config_file)
+    except ConfigError as error:
+        raise CliError(f"start the {name}", error, "Repair that file; 'wherry up' writes a good one") from error
+    return run(importlib.import_module(f"{package}.app").run, config, name=name)

@@ -29,11 +29,16 @@ def is_running() -> bool:
 
 def write_unit(name: str, text: str) -> bool:
     """Write a unit file; True when it was not like this before. Needs `reload` to be seen."""
-    path = UNITS / name
-    if path.exists() and path.read_text() == text:
+    if has_unit(name, text):
         return False
-    path.write_text(text)
+    (UNITS / name).write_text(text)
     return True
+
+
+def has_unit(name: str, text: str) -> bool:
+    """Whether a unit file is there with exactly this text."""
+    path = UNITS / name
+    return path.exists() and path.read_text() == text
 
 
 def remove_units(names: Sequence[str]) -> None:

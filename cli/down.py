@@ -1,0 +1,38 @@
+"""`wherry down`: stops pods and programs, keeps all data."""
+
+import argparse
+import os
+
+from cli import pods
+from cli.errors import CliError
+from cli.machine import Machine, alone
+
+GRACE = 10
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What `down` takes."""
+    parser.add_argument(
+        "--grace", type=int, default=GRACE, metavar="SECONDS", help="time for containers to end (default: %(default)s)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Stop in reverse order of starting. Pods stop too: containers without their keeper would only confuse."""
+    if os.geteuid() != 0:
+        raise CliError("stop the cluster", "it needs root", "Run it as root, for example with sudo")
+    machine = Machine()
+    if not machine.layout.etc.exists():
+        print("wherry: there is no cluster on this machine")
+        return 0
+    with alone():
+        services = machine.services
+        services.stop(["agent"])
+        if services.state("containerd").running:
+            stopped = pods.stop_all(machine, grace=max(options.grace, 0), remove=False)
+            print(f"  pods                 stopped {stopped}")
+        services.stop(["proxy"])
+        services.stop(["controlplane"])
+        services.remove()
+    print("wherry: stopped; data, images and certificates stay. 'wherry up' starts again, 'wherry reset' removes all")
+    return 0

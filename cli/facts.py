@@ -1,0 +1,154 @@
+"""What this machine is and has, as far as `up` needs to know. Observes only; cli/checks.py judges."""
+
+import os
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+CAP_SYS_RESOURCE = 24
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who listens on a TCP port; pid 0 when the kernel does not say."""
+
+    port: int
+    pid: int
+    program: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One look at the machine."""
+
+    system: str
+    machine: str
+    hostname: str
+    uid: int
+    systemd: bool
+    cgroups: str  # "v1", "v2" or ""
+    controllers: frozenset[str]
+    may_raise_limits: bool  # CAP_SYS_RESOURCE
+    free_bytes: int
+    listeners: tuple[Listener, ...]
+    other_clusters: tuple[Listener, ...]  # port 0: programs of another Kubernetes
+
+
+def observe(ports: Iterable[int], disk: Path) -> Facts:
+    """Look at the machine; `disk` is where the data will lie."""
+    name = os.uname()
+    kind, controllers = _cgroups()
+    status = _read("/proc/self/status")
+    capabilities = int(next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff")), "0"), 16)
+    while not disk.exists():
+        disk = disk.parent
+    free = os.statvfs(disk)
+    return Facts(
+        system=name.sysname,
+        machine=name.machine,
+        hostname=socket.gethostname(),
+        uid=os.geteuid(),
+        systemd=Path("/run/systemd/system").is_dir(),
+        cgroups=kind,
+        controllers=controllers,
+        may_raise_limits=bool(capabilities >> CAP_SYS_RESOURCE & 1),
+        free_bytes=free.f_bavail * free.f_frsize,
+        listeners=_listeners(set(ports)),
+        other_clusters=_other_clusters(),
+    )
+
+
+def node_address() -> tuple[str, str]:
+    """This machine's address for other nodes and pods, and why this one.
+
+    The source address towards the default route if there is one; else the first address that is not loopback; else loopback.
+    """
+    import psutil
+
+    addresses = {
+        interface: [entry.address for entry in entries if entry.family == socket.AF_INET]
+        for interface, entries in psutil.net_if_addrs().items()
+    }
+    route = _default_route_interface()
+    if route and addresses.get(route):
+        return addresses[route][0], f"address of {route}, which has the default route"
+    for interface, found in sorted(addresses.items()):
+        usable = [address for address in found if not address.startswith(("127.", "169.254."))]
+        if usable and interface != "wherry0":
+            return usable[0], f"address of {interface}; there is no default route"
+    return "127.0.0.1", "there is only the loopback interface, so other machines cannot reach this node"
+
+
+def local_addresses() -> set[str]:
+    """All IPv4 addresses of this machine."""
+    import psutil
+
+    return {
+        entry.address
+        for entries in psutil.net_if_addrs().values()
+        for entry in entries
+        if entry.family == socket.AF_INET
+    }
+
+
+def _default_route_interface() -> str:
+    """The interface of the default route with the lowest metric."""
+    best: tuple[int, str] | None = None
+    for line in _read("/proc/net/route").splitlines()[1:]:
+        fields = line.split()
+        interface, destination, metric, mask = fields[0], fields[1], int(fields[6]), fields[7]
+        if destination == mask == "00000000" and (best is None or metric < best[0]):
+            best = metric, interface
+    return best[1] if best else ""
+
+
+def _cgroups() -> tuple[str, frozenset[str]]:
+    folder = Path("/sys/fs/cgroup")
+    if (folder / "cgroup.controllers").exists():
+        return "v2", frozenset(_read(folder / "cgroup.controllers").split())
+    controllers: set[str] = set()
+    for line in _read("/proc/self/mounts").splitlines():
+        fields = line.split()
+        if len(fields) > 3 and fields[2] == "cgroup":
+            controllers |= set(fields[3].split(","))
+    return ("v1", frozenset(controllers)) if "memory" in controllers else ("", frozenset(controllers))
+
+
+def _listeners(ports: set[int]) -> tuple[Listener, ...]:
+    import psutil
+
+    found = {}
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port in ports:
+            port, pid = connection.laddr.port, connection.pid or 0
+            found[port] = Listener(port, pid, _program(pid))
+    return tuple(found[port] for port in sorted(found))
+
+
+def _other_clusters() -> tuple[Listener, ...]:
+    """Programs of another Kubernetes in this network namespace (a container's own do not count)."""
+    import psutil
+
+    names = {"kubelet", "kube-apiserver", "kube-proxy", "k3s", "k3s-server", "k0s", "microk8s", "kubelite", "rke2"}
+    own = os.stat("/proc/self/ns/net").st_ino
+    found = []
+    for process in psutil.process_iter(["name"]):
+        if process.info["name"] in names:
+            try:
+                if os.stat(f"/proc/{process.pid}/ns/net").st_ino == own:
+                    found.append(Listener(0, process.pid, process.info["name"]))
+            except OSError:  # it ended
+                continue
+    return tuple(found)
+
+
+def _program(pid: int) -> str:
+    return _read(f"/proc/{pid}/comm").strip() or "another program" if pid else "another program"
+
+
+def _read(path: str | Path) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

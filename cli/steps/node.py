@@ -1,0 +1,33 @@
+"""The node's agent and proxy, and what they leave in the kernel."""
+
+from cli import pods
+from cli.errors import CliError
+from cli.health import QUICK
+from cli.machine import Machine, Step
+
+NAMES = ["agent", "proxy"]
+
+
+def start(machine: Machine) -> str:
+    """Start both."""
+    machine.services.start(NAMES)
+    return "started"
+
+
+def undo(machine: Machine) -> None:
+    """Stop both, remove the pods with their network, then the rules."""
+    machine.services.stop(NAMES)
+    errors: list[Exception] = []
+    if machine.services.state("containerd").running:
+        try:
+            pods.stop_all(machine, grace=int(QUICK), remove=True)
+        except CliError as error:  # what stays is killed and unmounted with containerd
+            errors.append(error)
+    from cli.kernel_state import remove_rules
+
+    errors += remove_rules(machine.layout)
+    if errors:
+        raise ExceptionGroup("cannot remove all of the node", errors)
+
+
+START = Step("agent and proxy", start, done=lambda machine: machine.services.running(NAMES), undo=undo)
