@@ -216,6 +216,18 @@ class Node:
                 if (group / name).exists() and not (group.parent / "cgroup.controllers").exists():
                     (group / name).write_text((group.parent / name).read_text())
         run(["ip", "netns", "add", self.id])
+        # Without duplicate address detection: its addresses would appear late, in the middle of comparisons.
+        run(
+            [
+                "ip",
+                "netns",
+                "exec",
+                self.id,
+                "sysctl",
+                "-qw",
+                *(f"net.ipv6.conf.{n}.accept_dad=0" for n in ("all", "default")),
+            ]
+        )
         run(["ip", "-n", self.id, "link", "set", "lo", "up"])
         if switch is not None:
             self.address = switch.plug(self.id, default_route=default_route)

@@ -7,7 +7,13 @@ from cli.errors import CliError
 from cli.machine import Machine, Step
 from linux import process
 
-NAT = "table ip t { chain c { type nat hook postrouting priority 100; masquerade; } }"
+NAT = """table ip t {
+  chain c {
+    type nat hook postrouting priority 100
+    masquerade
+  }
+}
+"""
 OPTIONAL_MODULES = ("overlay", "br_netfilter", "nf_conntrack")
 
 
@@ -21,8 +27,10 @@ class Feature:
 
 
 FEATURES = (
-    Feature("veth (virtual Ethernet pairs)", ("ip", "link", "add", "a", "type", "veth", "peer", "name", "b")),
-    Feature("bridge", ("ip", "link", "add", "a", "type", "bridge")),
+    Feature(
+        "veth (virtual Ethernet pairs)", ("ip", "link", "add", "wherry-a", "type", "veth", "peer", "name", "wherry-b")
+    ),
+    Feature("bridge", ("ip", "link", "add", "wherry-a", "type", "bridge")),
     Feature("nf_tables", ("nft", "add", "table", "ip", "t")),
     Feature("nf_tables with NAT", ("nft", "-f", "-"), NAT),
 )
