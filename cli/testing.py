@@ -1,0 +1,139 @@
+"""`wherry test`: installs what the tests need, runs every check and the whole suite, and names each skipped test with its reason."""
+
+import argparse
+import os
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.errors import CliError
+from cli.layout import CHECKOUT
+from cli.steps.packages import REQUIREMENTS
+from kit.clock import SystemClock
+from linux import packages
+from linux.packages import Requirement
+from linux.process import start
+
+# What tests need beyond what a node needs. Peers of the benchmarks are not among them.
+FOR_TESTS = (
+    Requirement("curl", "curl"),
+    Requirement("ping", "iputils-ping"),
+    Requirement("ps", "procps"),
+    Requirement("sysctl", "procps"),
+    Requirement("git", "git"),
+    Requirement("/lib/systemd/systemd", "systemd"),
+    Requirement("dbus-daemon", "dbus"),
+    Requirement("mmdebstrap", "mmdebstrap"),
+)
+SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Check:
+    """One program to run; quick ones first."""
+
+    name: str
+    argv: tuple[str, ...]
+
+
+CHECKS = (
+    Check("ruff check", ("ruff", "check", ".")),
+    Check("ruff format", ("ruff", "format", "--check", ".")),
+    Check("import contracts", ("lint-imports", "--no-cache")),
+    Check("mypy", ("mypy",)),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one check ended."""
+
+    name: str
+    ok: bool
+    seconds: float
+    detail: str = ""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What `test` takes."""
+    parser.add_argument("--quick", action="store_true", help="leave out tests that take more than ten seconds")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="only these tests, without the other checks")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run all; 0 only when everything passed."""
+    install()
+    checks = () if options.paths else CHECKS
+    outcomes = [run_check(check) for check in checks]
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.xml")
+        selection = ["-m", "not slow"] if options.quick else []
+        argv = ("pytest", f"--junitxml={report}", "-o", "junit_family=xunit2", *selection, *options.paths)
+        tests = run_check(Check("pytest", argv))
+        skips = list(read_skips(report)) if report.exists() else []
+        outcomes.append(
+            Outcome(tests.name, tests.ok, tests.seconds, counts(report) if report.exists() else "no report")
+        )
+    print("\n".join(summary(outcomes, skips)))
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+def install() -> None:
+    """Debian packages; without root only a note, since the tests that need them then say so themselves."""
+    wanted = packages.missing((*REQUIREMENTS, *FOR_TESTS))
+    if not wanted:
+        return
+    if os.geteuid() != 0:
+        print(f"wherry: not root, so not installed: {' '.join(wanted)}", flush=True)
+        return
+    print(f"wherry: installing {' '.join(wanted)}", flush=True)
+    try:
+        packages.install(wanted)
+    except packages.PackagesError as error:
+        raise CliError(f"install {' '.join(wanted)}", error.reason, error.remedy) from error
+
+
+def run_check(check: Check) -> Outcome:
+    """One check, its output straight to ours."""
+    print(f"== {check.name}", flush=True)
+    program = str(Path(sys.executable).parent / check.argv[0])
+    clock = SystemClock()
+    began = clock.monotonic()
+    path = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    child = start((program, *check.argv[1:]), log=sys.stdout.fileno(), cwd=CHECKOUT, env={**os.environ, "PATH": path})
+    try:
+        code = child.wait(SECONDS)
+    except BaseException:
+        child.stop()
+        raise
+    if code is None:
+        child.stop()
+    return Outcome(check.name, code == 0, clock.monotonic() - began, "" if code == 0 else f"exit status {code}")
+
+
+def read_skips(report: Path) -> Iterator[tuple[str, str]]:
+    """Skipped tests and why, from pytest's report."""
+    for case in ET.parse(report).iter("testcase"):
+        skipped = case.find("skipped")
+        if skipped is not None:
+            yield f"{case.get('classname')}.{case.get('name')}", skipped.get("message") or "no reason given"
+
+
+def counts(report: Path) -> str:
+    """How many of what."""
+    suite = next(ET.parse(report).iter("testsuite"))
+    total, bad = int(suite.get("tests", 0)), int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+    skipped = int(suite.get("skipped", 0))
+    return f"{total - bad - skipped} passed, {bad} failed, {skipped} skipped"
+
+
+def summary(outcomes: Sequence[Outcome], skips: Sequence[tuple[str, str]]) -> list[str]:
+    """The end of the output: a line for each check, a line for each skip."""
+    lines = ["== summary"]
+    for one in outcomes:
+        lines.append(f"{'ok    ' if one.ok else 'FAILED'}  {one.name:18} {one.seconds:7.1f} s  {one.detail}".rstrip())
+    lines += [f"skipped {name}: {reason}" for name, reason in skips]
+    return lines

@@ -1,0 +1,29 @@
+"""What every test may rely on: a test that needs something this machine lacks is skipped with the reason, never silently."""
+
+import os
+import shutil
+
+import pytest
+
+
+def lacking(item: pytest.Item) -> str:
+    """What a test needs and this machine has not; "" when it can run."""
+    if os.geteuid() != 0 and any(item.get_closest_marker(name) for name in ("root", "containerd", "cluster")):
+        return "needs root"
+    for marker, programs in (
+        ("containerd", ("containerd", "runc")),
+        ("cluster", ("containerd", "runc", "kubectl", "nft")),
+    ):
+        missing = [program for program in programs if shutil.which(program) is None]
+        if item.get_closest_marker(marker) and missing:
+            return f"needs {', '.join(missing)}, which ./wherry test installs"
+    return ""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what cannot run here, and run whole clusters last."""
+    for item in items:
+        reason = lacking(item)
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+    items.sort(key=lambda item: item.get_closest_marker("cluster") is not None)
