@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from client import Informer
-from controlplane.controllers.seen import Seen
+from controlplane.controllers.seen import Seen, SeenPod, SeenSlice
 
 X = TypeVar("X", bound=Seen)
 
@@ -48,3 +48,50 @@ class OwnerIndex(Generic[X]):
 def _owner(item: Seen) -> str:
     controller = item.controller
     return controller.uid if controller else NOBODY
+
+
+class NodeIndex:
+    """Pods by the node they are bound to."""
+
+    def __init__(self, informer: Informer[SeenPod]) -> None:
+        self._store = informer.store
+        self._keys: dict[str, dict[str, None]] = {}
+        informer.subscribe(self._changed)
+
+    def on(self, node: str) -> list[SeenPod]:
+        """The pods of one node."""
+        return [self._store[key] for key in self._keys.get(node, {})]
+
+    def _changed(self, key: str, old: SeenPod | None, new: SeenPod | None) -> None:
+        before, after = old.node if old else "", new.node if new else ""
+        if before == after:
+            return
+        if before:
+            del self._keys[before][key]
+            if not self._keys[before]:
+                del self._keys[before]
+        if after:
+            self._keys.setdefault(after, {})[key] = None
+
+
+class ServiceIndex:
+    """Slices by the Service they belong to."""
+
+    def __init__(self, informer: Informer[SeenSlice]) -> None:
+        self._store = informer.store
+        self._keys: dict[tuple[str, str], dict[str, None]] = {}
+        informer.subscribe(self._changed)
+
+    def of(self, namespace: str, service: str) -> list[SeenSlice]:
+        """The slices of one Service, oldest first."""
+        found = [self._store[key] for key in self._keys.get((namespace, service), {})]
+        return sorted(found, key=lambda s: (s.created, s.name))
+
+    def _changed(self, key: str, old: SeenSlice | None, new: SeenSlice | None) -> None:
+        if old is not None:
+            keys = self._keys[old.namespace, old.service]
+            keys.pop(key, None)
+            if not keys:
+                del self._keys[old.namespace, old.service]
+        if new is not None:
+            self._keys.setdefault((new.namespace, new.service), {})[key] = None

@@ -13,7 +13,7 @@ from api import kinds
 from api.kinds import Kind
 from client import Client, Informer
 from controlplane.controllers import seen
-from controlplane.controllers.index import OwnerIndex
+from controlplane.controllers.index import NodeIndex, OwnerIndex, ServiceIndex
 from controlplane.controllers.seen import node, pod, scope, service, workload
 from kit.clock import Clock
 from kit.supervisor import Supervisor
@@ -30,6 +30,7 @@ EXTRACTS: dict[Kind[Any], Callable[[bytes], seen.Seen]] = {
     kinds.NODE: node.node,
     kinds.LEASE: node.lease,
     kinds.NAMESPACE: scope.namespace,
+    kinds.CONFIG_MAP: scope.config_map,
 }
 
 
@@ -41,6 +42,8 @@ class Informers:
         self._clock = clock
         self._made: dict[Kind[Any], Informer[Any]] = {}
         self._indices: dict[Kind[Any], OwnerIndex[Any]] = {}
+        self._pods_by_node: NodeIndex | None = None
+        self._slices_by_service: ServiceIndex | None = None
 
     def of(self, kind: Kind[Any]) -> Informer[seen.Seen]:
         """The cache of any kind."""
@@ -82,6 +85,14 @@ class Informers:
         return cast(Informer[seen.SeenLease], self.of(kinds.LEASE))
 
     @property
+    def config_maps(self) -> Informer[seen.SeenConfigMap]:
+        return cast(Informer[seen.SeenConfigMap], self.of(kinds.CONFIG_MAP))
+
+    @property
+    def service_accounts(self) -> Informer[seen.Seen]:
+        return self.of(kinds.SERVICE_ACCOUNT)
+
+    @property
     def namespaces(self) -> Informer[seen.SeenNamespace]:
         return cast(Informer[seen.SeenNamespace], self.of(kinds.NAMESPACE))
 
@@ -94,8 +105,10 @@ class Informers:
         return cast(OwnerIndex[seen.SeenReplicaSet], self._index(kinds.REPLICA_SET))
 
     @property
-    def slices_by_owner(self) -> OwnerIndex[seen.SeenSlice]:
-        return cast(OwnerIndex[seen.SeenSlice], self._index(kinds.ENDPOINT_SLICE))
+    def slices_by_service(self) -> ServiceIndex:
+        if self._slices_by_service is None:
+            self._slices_by_service = ServiceIndex(self.slices)
+        return self._slices_by_service
 
     @property
     def services_by_owner(self) -> OwnerIndex[seen.SeenService]:
@@ -104,6 +117,12 @@ class Informers:
     @property
     def deployments_by_owner(self) -> OwnerIndex[seen.SeenDeployment]:
         return cast(OwnerIndex[seen.SeenDeployment], self._index(kinds.DEPLOYMENT))
+
+    @property
+    def pods_by_node(self) -> NodeIndex:
+        if self._pods_by_node is None:
+            self._pods_by_node = NodeIndex(self.pods)
+        return self._pods_by_node
 
     def _index(self, kind: Kind[Any]) -> OwnerIndex[seen.Seen]:
         if kind not in self._indices:

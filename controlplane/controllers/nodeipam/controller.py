@@ -1,0 +1,75 @@
+"""Gives each new node its ranges of pod addresses.
+
+What is taken stands on the nodes; only what was given a moment ago and is not in the cache yet is remembered here. One worker, so that two
+nodes are never served from the same view. A write that may or may not have happened keeps its ranges taken and is repeated.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from api import kinds
+from client.errors import ApiError, NotFound, Unavailable
+from controlplane.controllers.controller import Context, subject
+from controlplane.controllers.nodeipam.plan import plan_ranges, pools
+from controlplane.controllers.seen import SeenNode
+from kit.queue import WorkQueue
+
+RETRY_WHEN_EXHAUSTED = 30.0
+
+
+class NodeRanges:
+    """The controller."""
+
+    name = "nodeipam"
+    workers = 1
+
+    def __init__(self, context: Context) -> None:
+        settings = context.settings
+        self._client = context.client
+        self._nodes = context.informers.nodes
+        self._pools = pools(settings.pod_cidr, settings.node_cidr_size, settings.node_cidr_size_v6)
+        self._given: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self.queue: WorkQueue[str] = WorkQueue(context.clock)
+        self.recorder = context.recorder("cidrAllocator")
+        self._nodes.subscribe(self._node_changed)
+
+    def _node_changed(self, key: str, old: SeenNode | None, new: SeenNode | None) -> None:
+        if new is None or new.pod_cidrs or (old is not None and old.uid != new.uid):
+            self._given.pop(key, None)
+        if new is not None and not new.pod_cidrs:
+            self.queue.add(key)
+
+    async def reconcile(self, key: str) -> float | None:
+        """One look at one node."""
+        node = self._nodes.store.get(key)
+        if node is None or node.pod_cidrs or node.deleting:
+            return None
+        uid, ranges = self._given.get(key, ("", ()))
+        if uid != node.uid:
+            taken = [cidr for seen in self._nodes.store.values() for cidr in seen.pod_cidrs]
+            taken += [cidr for _, given in self._given.values() for cidr in given]
+            free = plan_ranges(self._pools, taken)
+            if free is None:
+                message = f"Node {node.name} status is now: CIDRNotAvailable"
+                self.recorder.record(subject(kinds.NODE, node), "Normal", "CIDRNotAvailable", message)
+                return RETRY_WHEN_EXHAUSTED
+            ranges = free
+        self._given[key] = (node.uid, ranges)
+        await self._write(node, ranges)
+        return None
+
+    async def _write(self, node: SeenNode, ranges: tuple[str, ...]) -> None:
+        body = {
+            "metadata": {"resourceVersion": str(node.version)},
+            "spec": {"podCIDR": ranges[0], "podCIDRs": list(ranges)},
+        }
+        try:
+            await self._client.patch_raw(kinds.NODE, node.name, msgspec.json.encode(body), type="merge")
+        except Unavailable:
+            raise
+        except NotFound:
+            self._given.pop(node.name, None)
+        except ApiError:
+            self._given.pop(node.name, None)
+            raise

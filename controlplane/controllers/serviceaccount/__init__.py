@@ -1,0 +1,1 @@
+"""The ServiceAccount `default` in every namespace."""
