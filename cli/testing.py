@@ -132,8 +132,9 @@ def counts(report: Path) -> str:
 
 def summary(outcomes: Sequence[Outcome], skips: Sequence[tuple[str, str]]) -> list[str]:
     """The end of the output: a line for each check, a line for each skip."""
-    lines = ["== summary"]
-    for one in outcomes:
-        lines.append(f"{'ok    ' if one.ok else 'FAILED'}  {one.name:18} {one.seconds:7.1f} s  {one.detail}".rstrip())
-    lines += [f"skipped {name}: {reason}" for name, reason in skips]
-    return lines
+    lines = [
+        "== summary",
+        *(f"{'ok    ' if one.ok else 'FAILED'}  {one.name:18} {one.seconds:7.1f} s  {one.detail}" for one in outcomes),
+        *(f"skipped {name}: {reason}" for name, reason in skips),
+    ]
+    return [line.rstrip() for line in lines]
