@@ -1,0 +1,63 @@
+"""Where pods stand among control groups: kubepods, a group a class of service, a group a pod."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from api.core_v1 import Pod
+from linux.cgroup import Cgroups, Limits
+from nodeagent.plan import qos
+
+CLASSES = {qos.GUARANTEED: "", qos.BURSTABLE: "burstable", qos.BEST_EFFORT: "besteffort"}
+
+
+@dataclass(slots=True)
+class PodCgroups:
+    """Names, makes and removes the groups of pods. With the systemd driver the runtime makes the slices itself."""
+
+    cgroups: Cgroups
+    root: str = ""
+    systemd: bool = False
+    _burstable: int = field(default=0, init=False)
+
+    def parent(self, pod: Pod) -> str:
+        """The group of a pod, as the runtime wants it named."""
+        return self._name(CLASSES[qos.qos_class(pod)], f"pod{pod.metadata.uid}")
+
+    def prepare(self) -> None:
+        """Make the groups above those of pods."""
+        if not self.systemd:
+            self.cgroups.ensure(self._name(), Limits())
+            self.cgroups.ensure(self._name("burstable"), Limits(shares=qos.MIN_SHARES))
+            self.cgroups.ensure(self._name("besteffort"), Limits(shares=qos.MIN_SHARES))
+
+    def ensure(self, pod: Pod) -> None:
+        """Make the group of a pod and set its limits."""
+        if not self.systemd:
+            limits = qos.pod_limits(pod)
+            self.cgroups.ensure(self.parent(pod), Limits(limits.shares, limits.quota, limits.memory))
+
+    def remove(self, uid: str) -> None:
+        """Remove the group of a pod, wherever it is."""
+        if not self.systemd:
+            for name in CLASSES.values():
+                self.cgroups.remove(self._name(name, f"pod{uid}"))
+
+    def weigh(self, pods: Iterable[Pod]) -> None:
+        """Give the Burstable pods together the CPU they asked for."""
+        shares = qos.burstable_shares(pods)
+        if not self.systemd and shares != self._burstable:
+            self.cgroups.ensure(self._name("burstable"), Limits(shares=shares))
+            self._burstable = shares
+
+    def known(self) -> set[str]:
+        """The uids of pods that have a group."""
+        if self.systemd:
+            return set()
+        names = [child for name in CLASSES.values() for child in self.cgroups.children(self._name(name))]
+        return {name[3:] for name in names if name.startswith("pod")}
+
+    def _name(self, *parts: str) -> str:
+        words = [word for word in (*self.root.strip("/").split("/"), "kubepods", *parts) if word]
+        if self.systemd:
+            return "-".join(word.replace("-", "_") for word in words) + ".slice"
+        return "/" + "/".join(words)

@@ -1,0 +1,84 @@
+"""What a pod's worker works with: every door it may use, in one place."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from api.core_v1 import Pod, PodStatus
+from kit.clock import Clock
+from nodeagent.cri.port import Runtime
+from nodeagent.images.puller import Puller
+from nodeagent.model.memory import BackoffPolicy
+from nodeagent.model.seen import SeenPod
+from nodeagent.plan.status import NodeFacts
+from nodeagent.render.references import Reference
+from nodeagent.render.settings import NodeSettings, Sources
+from nodeagent.sync.cgroups import PodCgroups
+from nodeagent.sync.slots import Slots
+from nodeagent.volumes.pod import PodVolumes
+
+NORMAL, WARNING = "Normal", "Warning"
+
+
+class PodEvents(Protocol):
+    """Tells users what happened to a pod."""
+
+    def tell(self, pod: Pod, kind: str, reason: str, message: str, container: str = "") -> None: ...
+
+
+class Reporter(Protocol):
+    """Tells the API server how pods are."""
+
+    def publish(self, pod: Pod, status: PodStatus) -> None:
+        """This is the status now; sent soon, and only if it differs from the last."""
+
+    def finish(self, pod: Pod, status: PodStatus) -> None:
+        """Nothing of the pod runs any more and it is to be deleted: send the last status, then delete it."""
+
+    def forget(self, uid: str) -> None:
+        """The pod is gone."""
+
+
+class ObjectSource(Protocol):
+    """The ConfigMaps, Secrets and Services that pods need."""
+
+    def hold(self, pod: Pod, references: set[Reference]) -> None: ...
+
+    def release(self, uid: str) -> None: ...
+
+    async def sources(self, pod: Pod, references: set[Reference]) -> Sources: ...
+
+
+class Probing(Protocol):
+    """Checks running containers."""
+
+    def follow(self, pod: Pod, seen: SeenPod) -> None: ...
+
+    def forget(self, uid: str) -> None: ...
+
+
+async def in_thread(work: Callable[[], None]) -> None:
+    """Do work that may block on a disk without holding up others."""
+    await asyncio.to_thread(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Everything a worker may touch."""
+
+    runtime: Runtime
+    puller: Puller
+    volumes: PodVolumes
+    cgroups: PodCgroups
+    objects: ObjectSource
+    events: PodEvents
+    reporter: Reporter
+    probing: Probing
+    clock: Clock
+    settings: NodeSettings
+    facts: NodeFacts
+    slots: Slots
+    policy: BackoffPolicy = field(default_factory=BackoffPolicy)
+    register: Callable[[str, str], None] = lambda ident, uid: None
+    blocking: Callable[[Callable[[], None]], Awaitable[None]] = in_thread

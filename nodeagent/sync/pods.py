@@ -1,0 +1,233 @@
+"""All pods of the node: one worker each, and the news of the API server and of the runtime brought to them.
+
+Workers exist for every pod that the API server binds to us and for every pod that the runtime still holds. The runtime's
+event stream tells of exits at once; every so often, and whenever the stream broke, everything is listed and compared
+with what workers think (`relist`), and those that differ are told to look. Without a stream the list is the only news and
+comes every second.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from api.core_v1 import Pod
+from api.meta_v1 import ObjectMeta
+from kit import log
+from kit.backoff import Backoff
+from kit.clock import Clock, deadline
+from nodeagent.cri.errors import RuntimeFault, Unsupported
+from nodeagent.cri.port import Exited, OutOfMemory, Runtime, RuntimeEvent
+from nodeagent.model.seen import ContainerState, PodRef
+from nodeagent.model.spec import is_terminal
+from nodeagent.sync.doors import Doors
+from nodeagent.sync.worker import PodWorker
+
+RELIST = 60.0
+RELIST_WITHOUT_EVENTS = 1.0
+MAX_STRAY = 1000
+_log = log.get("pods")
+
+
+class Pods:
+    """See the module. `add`, `remove` and `network` bring the API server's and the node's news."""
+
+    def __init__(self, runtime: Runtime, clock: Clock) -> None:
+        self.workers: dict[str, PodWorker] = {}
+        self.streaming = False
+        self._runtime = runtime
+        self._clock = clock
+        self._doors: Doors | None = None
+        self._owners: dict[str, str] = {}  # id of a container or sandbox -> uid of its pod
+        self._stray: dict[str, Exited] = {}  # exits of what nobody owns (yet)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._in_runtime: set[str] | None = None
+        self._network_ready = True
+        self._sources_known = False
+        self._look = asyncio.Event()
+
+    def open(self, doors: Doors) -> None:
+        """The doors are made after us, as they tell us who owns what."""
+        self._doors = doors
+
+    def own(self, ident: str, uid: str) -> None:
+        """This container or sandbox belongs to that pod."""
+        self._owners[ident] = uid
+        if (event := self._stray.pop(ident, None)) is not None and uid in self.workers:
+            self.workers[uid].note_exit(ident, event.code, event.at)
+
+    def pods(self) -> list[Pod]:
+        """All pods that are known to the API server."""
+        return [worker.state.pod for worker in self.workers.values() if not worker.state.memory.gone]
+
+    def apply(self, key: str, old: Pod | None, new: Pod | None) -> None:
+        """The API server's news, as an informer tells them."""
+        if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
+            worker = self.workers.get(old.metadata.uid or "")
+            if worker is not None:
+                worker.remove()
+        if new is not None:
+            uid = new.metadata.uid or ""
+            worker = self.workers.get(uid)
+            if worker is None:
+                self._begin(new)
+            elif worker.state.memory.gone:
+                worker.state.memory.gone = False
+                worker.update(new)
+            else:
+                worker.update(new)
+            self._weigh()
+        elif old is not None:
+            self._weigh()
+
+    def sources_known(self) -> None:
+        """Every pod that is ours has been told; what else the runtime holds is nobody's."""
+        self._sources_known = True
+        self._look.set()
+
+    def network(self, ready: bool) -> None:
+        """Whether the node's network can take pods."""
+        self._network_ready = ready
+        for worker in self.workers.values():
+            worker.note_network(ready)
+
+    async def begin(self) -> None:
+        """See what the runtime holds already; to be called before pods are told. Raises `RuntimeFault`."""
+        sandboxes = await self._runtime.sandboxes()
+        containers = await self._runtime.containers()
+        self._in_runtime = {owned.pod.uid for owned in (*sandboxes, *containers)}
+
+    async def run(self) -> None:
+        """Follow the runtime until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow())
+            group.create_task(self._relist_now_and_then())
+
+    async def close(self) -> None:
+        """End all workers; containers live on."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # The runtime's news.
+
+    async def _follow(self) -> None:
+        retries = Backoff(base=0.1, cap=2.0).retries()
+        while True:
+            try:
+                self._look.set()  # what happened before the stream began is only in the list
+                async for event in self._runtime.events():
+                    retries.reset()
+                    self._tell(event)
+            except Unsupported:
+                _log.info("the runtime has no event stream; looking every second instead")
+                return
+            except RuntimeFault as error:
+                self.streaming = False
+                wait = retries.next()
+                if retries.failures == 1:
+                    _log.warning("lost the runtime's events, will subscribe again", error=error)
+                await self._clock.sleep(wait)
+
+    def _tell(self, event: RuntimeEvent) -> None:
+        self.streaming = True
+        worker = self.workers.get(self._owners.get(event.id, ""))
+        if worker is None:
+            if isinstance(event, Exited):
+                self._stray[event.id] = event
+                if len(self._stray) > MAX_STRAY:
+                    del self._stray[next(iter(self._stray))]
+        elif isinstance(event, Exited):
+            worker.note_exit(event.id, event.code, event.at)
+        elif isinstance(event, OutOfMemory):
+            worker.note_out_of_memory(event.id)
+        else:
+            worker.note_dirty()
+
+    async def _relist_now_and_then(self) -> None:
+        failing = False
+        while True:
+            self._look.clear()
+            try:
+                await self.relist()
+                if failing:
+                    _log.info("the runtime is back")
+                failing = False
+            except RuntimeFault as error:
+                if not failing:
+                    _log.warning("cannot list what the runtime holds, will try again", error=error)
+                failing = True
+            wait = RELIST if self.streaming and not failing else RELIST_WITHOUT_EVENTS
+            try:
+                async with deadline(self._clock, wait):
+                    await self._look.wait()
+            except TimeoutError:
+                pass
+
+    async def relist(self) -> None:
+        """Compare everything in the runtime with what workers think, and begin to remove what is nobody's."""
+        sandboxes = await self._runtime.sandboxes()
+        containers = await self._runtime.containers()
+        found: dict[str, set[tuple[str, str]]] = {}
+        refs: dict[str, PodRef] = {}
+        for owned in sandboxes:
+            refs[owned.pod.uid] = owned.pod
+            state = "ready" if owned.thing.ready else "gone"
+            found.setdefault(owned.pod.uid, set()).add((owned.thing.id, state))
+        for container in containers:
+            refs[container.pod.uid] = container.pod
+            found.setdefault(container.pod.uid, set()).add((container.thing.id, container.thing.state.value))
+        self._in_runtime = set(found)
+        for uid, worker in list(self.workers.items()):
+            if found.get(uid, set()) != _thought(worker):
+                worker.note_dirty()
+        if self._sources_known:
+            for uid in found.keys() - self.workers.keys():
+                self._begin(_orphan(refs[uid]), orphan=True)
+            self._sweep()
+        alive = {ident for things in found.values() for ident, _ in things}
+        self._owners = {i: uid for i, uid in self._owners.items() if i in alive or uid in self.workers}
+
+    def _sweep(self) -> None:
+        """Pods that left only files or groups, as after a crash of the agent."""
+        assert self._doors is not None
+        for uid in {*self._doors.volumes.known(), *self._doors.cgroups.known()} - self.workers.keys():
+            self._begin(_orphan(PodRef(uid, "", "")), orphan=True)
+
+    def _begin(self, pod: Pod, orphan: bool = False) -> None:
+        assert self._doors is not None
+        uid = pod.metadata.uid or ""
+        fresh = not orphan and self._in_runtime is not None and uid not in self._in_runtime and not is_terminal(pod)
+        worker = PodWorker(pod, self._doors, fresh=fresh, orphan=orphan)
+        worker.state.memory.network_ready = self._network_ready
+        self.workers[uid] = worker
+        task = asyncio.create_task(self._run(uid, worker), name=f"pod {pod.metadata.namespace}/{pod.metadata.name}")
+        self._tasks[uid] = task
+
+    async def _run(self, uid: str, worker: PodWorker) -> None:
+        try:
+            await worker.run()
+        finally:
+            self._tasks.pop(uid, None)
+            if self.workers.get(uid) is worker:
+                del self.workers[uid]
+
+    def _weigh(self) -> None:
+        assert self._doors is not None
+        self._doors.cgroups.weigh(_living(self.workers.values()))
+
+
+def _living(workers: Iterable[PodWorker]) -> list[Pod]:
+    return [w.state.pod for w in workers if not w.state.memory.gone and not is_terminal(w.state.pod)]
+
+
+def _thought(worker: PodWorker) -> set[tuple[str, str]]:
+    """What a worker thinks the runtime holds, in the words of `relist`."""
+    seen = worker.state.seen.overlay(worker.state.exits)
+    things = {(s.id, "ready" if s.ready else "gone") for s in seen.sandboxes}
+    states = {s: s.value for s in ContainerState}
+    return things | {(c.id, states[c.state]) for c in seen.containers}
+
+
+def _orphan(ref: PodRef) -> Pod:
+    """A pod of which only the runtime knows; its containers get the least grace."""
+    return Pod(metadata=ObjectMeta(name=ref.name, namespace=ref.namespace, uid=ref.uid))

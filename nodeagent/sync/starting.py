@@ -1,0 +1,253 @@
+"""Acting: sandboxes and containers come to life."""
+
+import os
+from dataclasses import replace
+
+from api import times
+from api.core_v1 import Secret
+from kit.clock import Clock
+from nodeagent.cri.errors import RuntimeFault
+from nodeagent.cri.port import SeenImage
+from nodeagent.images.puller import ImageProblem, Pulled, Wish
+from nodeagent.model.memory import Waiting, next_hold
+from nodeagent.model.seen import SeenContainer
+from nodeagent.model.spec import AnyContainer, container_named
+from nodeagent.plan.actions import CreateSandbox, StartContainer
+from nodeagent.probes.checks import Target
+from nodeagent.render.container import ContainerInputs, build_container, pod_directory, termination_file
+from nodeagent.render.environment import build_environment
+from nodeagent.render.network import hosts_file
+from nodeagent.render.references import environment_references, pull_references, volume_references
+from nodeagent.render.sandbox import build_sandbox, log_directory
+from nodeagent.render.settings import ConfigProblem
+from nodeagent.sync.doors import NORMAL, WARNING, Doors
+from nodeagent.sync.hooks import run_hook
+from nodeagent.sync.observer import make_termination_file
+from nodeagent.sync.state import PodState
+from nodeagent.volumes.pod import VolumeProblem
+from proto import cri_v1_pb2 as pb
+
+CONFIG_RETRY = 10.0
+
+
+class StartProblem(Exception):
+    """A container cannot start now; `reason` is the word that statuses show. `retry_at`: not before."""
+
+    def __init__(self, reason: str, message: str, retry_at: float) -> None:
+        super().__init__(message)
+        self.waiting = Waiting(reason, message)
+        self.retry_at = retry_at
+
+    @property
+    def harmless(self) -> bool:
+        """Whether the runtime was not asked to change anything."""
+        return self.waiting.reason not in ("CreateContainerError", "RunContainerError", "PostStartHookError")
+
+
+async def prepare_volumes(doors: Doors, state: PodState) -> None:
+    """Directories, volumes and the cgroup."""
+    pod = state.pod
+    references = volume_references(pod)
+    if pod.spec.volumes:
+        doors.objects.hold(pod, references)
+        try:
+            sources = await doors.objects.sources(pod, references)
+        except ConfigProblem as error:
+            raise VolumeProblem(pod.spec.volumes[0].name, str(error)) from error
+        await doors.blocking(lambda: doors.volumes.prepare(pod, sources, _stamp(doors.clock)))
+    else:
+        os.makedirs(pod_directory(state.uid, doors.settings), mode=0o750, exist_ok=True)
+    doors.cgroups.ensure(pod)
+    state.memory.volumes_ready = True
+
+
+async def create_sandbox(doors: Doors, state: PodState, action: CreateSandbox) -> None:
+    """The network and namespaces that the pod's containers share."""
+    doors.objects.hold(state.pod, set())  # Services are read meanwhile
+    config = sandbox_config(doors, state, action.attempt)
+    os.makedirs(config.log_directory, mode=0o755, exist_ok=True)
+    await take_slot(doors, state)
+    ident = await doors.runtime.run_sandbox(config, "")
+    doors.register(ident, state.uid)
+    state.seen = state.seen.with_sandbox(await doors.runtime.sandbox(ident))
+    state.memory.sandbox_failures = 0
+
+
+async def start_container(doors: Doors, state: PodState, action: StartContainer) -> None:
+    """Image, configuration, create, start, postStart hook."""
+    container = container_named(state.pod, action.name)
+    sandbox = state.seen.sandbox
+    if container is None or sandbox is None:
+        return
+    config = sandbox_config(doors, state, sandbox.attempt)
+    image = await _image(doors, state, container, config)
+    spec = await _container_config(doors, state, container, action.attempt, image)
+    await take_slot(doors, state)
+    ident = await _create(doors, state, container, sandbox.id, spec, config)
+    try:
+        await doors.runtime.start_container(ident)
+    except RuntimeFault as error:
+        _tell_failure(doors, state, container, error.reason)
+        _note_start(doors, state, container)
+        raise StartProblem("RunContainerError", error.reason, 0.0) from error
+    found = replace(await doors.runtime.container(ident), sandbox_id=sandbox.id)
+    _note_start(doors, state, container)
+    state.seen = state.seen.with_container(found)
+    doors.events.tell(state.pod, NORMAL, "Started", "Container started", container.name)
+    await _post_start(doors, state, container, found)
+
+
+def sandbox_config(doors: Doors, state: PodState, attempt: int) -> pb.PodSandboxConfig:
+    """The sandbox as the runtime is told of it, the same for each container in it."""
+    return build_sandbox(state.pod, attempt, doors.cgroups.parent(state.pod), doors.settings)
+
+
+async def take_slot(doors: Doors, state: PodState) -> None:
+    """Wait for a place among the pods that start, unless we have one."""
+    if state.slot is None:
+        state.slot = await doors.slots.take()
+
+
+async def _image(doors: Doors, state: PodState, container: AnyContainer, sandbox: pb.PodSandboxConfig) -> SeenImage:
+    name = container.image or ""
+    references = pull_references(state.pod)
+    secrets: tuple[Secret, ...] = ()
+    wish = Wish(state.uid, name, container.image_pull_policy or "IfNotPresent", secrets, sandbox)
+    try:
+        if (image := await doors.puller.present(wish)) is not None:
+            message = f'Container image "{name}" already present on machine and can be accessed by the pod'
+            doors.events.tell(state.pod, NORMAL, "Pulled", message, container.name)
+            return image
+        if (held := doors.puller.held(wish)) is not None:
+            doors.events.tell(state.pod, NORMAL, "BackOff", f'Back-off pulling image "{name}"', container.name)
+            raise held
+        if references:
+            secrets = tuple((await doors.objects.sources(state.pod, references)).secrets.values())
+        state.leave_slot()
+        doors.events.tell(state.pod, NORMAL, "Pulling", f'Pulling image "{name}"', container.name)
+        pulled = await doors.puller.pull(replace(wish, secrets=secrets))
+    except ConfigProblem as error:
+        raise StartProblem("ErrImagePull", str(error), doors.clock.now() + CONFIG_RETRY) from error
+    except ImageProblem as error:
+        if error.reason == "ErrImagePull":
+            message = f'Failed to pull image "{name}": {error.message}'
+            doors.events.tell(state.pod, WARNING, "Failed", message, container.name)
+        if error.reason != "ImagePullBackOff":
+            _tell_failure(doors, state, container, error.reason)
+        raise StartProblem(error.reason, error.message, error.retry_at) from error
+    doors.events.tell(state.pod, NORMAL, "Pulled", _pulled_message(name, pulled), container.name)
+    return pulled.image
+
+
+def _pulled_message(name: str, pulled: Pulled) -> str:
+    took = f"{(pulled.seconds or 0) * 1000:.0f}ms ({pulled.waited * 1000:.0f}ms including waiting)"
+    return f'Successfully pulled image "{name}" in {took}. Image size: {pulled.image.size} bytes.'
+
+
+async def _container_config(
+    doors: Doors, state: PodState, container: AnyContainer, attempt: int, image: SeenImage
+) -> pb.ContainerConfig:
+    pod, node = state.pod, doors.settings
+    ips = _ips(doors, state)
+    try:
+        sources = await doors.objects.sources(pod, environment_references(pod))
+        inputs = ContainerInputs(
+            attempt=attempt,
+            image=image,
+            environment=build_environment(pod, container, sources, ips, node),
+            volumes=doors.volumes.paths(pod),
+            hosts_file=_write_hosts(doors, state, ips),
+            target_id=_target_id(state, container),
+        )
+        config = build_container(pod, container, inputs, node)
+        if container.termination_message_path:
+            make_termination_file(termination_file(pod, container.name, attempt, node))
+        os.makedirs(f"{log_directory(pod, node)}/{container.name}", mode=0o755, exist_ok=True)
+    except ConfigProblem as error:
+        _tell_failure(doors, state, container, str(error))
+        retry = doors.clock.now() + CONFIG_RETRY
+        raise StartProblem("CreateContainerConfigError", str(error), retry) from error
+    return config
+
+
+async def _create(
+    doors: Doors,
+    state: PodState,
+    container: AnyContainer,
+    sandbox_id: str,
+    spec: pb.ContainerConfig,
+    config: pb.PodSandboxConfig,
+) -> str:
+    try:
+        ident = await doors.runtime.create_container(sandbox_id, spec, config)
+    except RuntimeFault as error:
+        _tell_failure(doors, state, container, error.reason)
+        raise StartProblem("CreateContainerError", error.reason, doors.clock.now() + 1.0) from error
+    doors.register(ident, state.uid)
+    doors.events.tell(state.pod, NORMAL, "Created", "Container created", container.name)
+    return ident
+
+
+def _note_start(doors: Doors, state: PodState, container: AnyContainer) -> None:
+    """A start, even one that failed, moves the back-off on; a good one ends the reasons for waiting."""
+    memory = state.memory
+    memory.waiting.pop(container.name, None)
+    memory.retries.pop(container.name, None)
+    dead = next((c for c in state.seen.overlay(state.exits).containers if c.name == container.name and c.exited), None)
+    if dead is not None:
+        memory.restarts[container.name] = next_hold(
+            memory.restarts.get(container.name), dead.finished_at, memory.policy
+        )
+
+
+async def _post_start(doors: Doors, state: PodState, container: AnyContainer, found: SeenContainer) -> None:
+    hook = container.lifecycle.post_start if container.lifecycle is not None else None
+    if hook is None:
+        return
+    state.leave_slot()
+    ips = _ips(doors, state)
+    outcome = await run_hook(doors, hook, Target(found.id, container, ips[0] if ips else ""))
+    if outcome.ok:
+        return
+    doors.events.tell(state.pod, WARNING, "FailedPostStartHook", "PostStartHook failed", container.name)
+    await doors.runtime.stop_container(found.id, max(2, state.pod.spec.termination_grace_period_seconds or 2))
+    state.dirty = True
+    raise StartProblem("PostStartHookError", outcome.output, 0.0)
+
+
+def _ips(doors: Doors, state: PodState) -> tuple[str, ...]:
+    sandbox = state.seen.sandbox
+    if state.pod.spec.host_network:
+        return doors.settings.host_ips
+    return sandbox.ips if sandbox is not None else ()
+
+
+def _write_hosts(doors: Doors, state: PodState, ips: tuple[str, ...]) -> str:
+    path = f"{pod_directory(state.uid, doors.settings)}/etc-hosts"
+    host_file = ""
+    if state.pod.spec.host_network:
+        try:
+            with open("/etc/hosts") as file:
+                host_file = file.read()
+        except OSError:
+            pass
+    text = hosts_file(state.pod, ips, doors.settings, host_file)
+    with open(path, "w") as file:  # in place: containers have it mounted by its inode
+        file.write(text)
+    os.chmod(path, 0o644)
+    return path
+
+
+def _target_id(state: PodState, container: AnyContainer) -> str:
+    target = getattr(container, "target_container_name", None)
+    found = state.seen.current(target) if target else None
+    return found.id if found is not None else ""
+
+
+def _tell_failure(doors: Doors, state: PodState, container: AnyContainer, reason: str) -> None:
+    doors.events.tell(state.pod, WARNING, "Failed", f"Error: {reason}", container.name)
+
+
+def _stamp(clock: Clock) -> str:
+    """A name for a version of a volume's contents: the time, to the microsecond."""
+    return times.format_micro_time(clock.now()).translate(str.maketrans("-T:", "___")).rstrip("Z")

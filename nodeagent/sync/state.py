@@ -1,0 +1,60 @@
+"""One pod as its worker holds it: wanted, seen, remembered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from api.core_v1 import Pod, PodStatus
+from nodeagent.model.memory import PodMemory
+from nodeagent.model.seen import Exit, SeenContainer, SeenPod
+from nodeagent.plan.conditions import OWNED
+from nodeagent.sync.slots import Slot
+
+
+@dataclass(slots=True)
+class PodState:
+    """Only the pod's worker writes it; events are told to the worker and land in `exits` and `killed`."""
+
+    pod: Pod
+    memory: PodMemory
+    seen: SeenPod = field(default_factory=SeenPod)
+    exits: dict[str, Exit] = field(default_factory=dict)
+    killed: set[str] = field(default_factory=set)  # containers of which the kernel killed something for memory
+    words: dict[str, str] = field(default_factory=dict)  # termination messages of containers that ended
+    slot: Slot | None = None
+    dirty: bool = True
+
+    @property
+    def uid(self) -> str:
+        return self.pod.metadata.uid or ""
+
+    def current(self, last_words: Callable[[SeenContainer], str]) -> SeenPod:
+        """What is seen, with what events told and with the last words of those that ended."""
+        seen = self.seen.overlay(self.exits)
+        containers = tuple(self._worded(c, last_words) if c.exited else c for c in seen.containers)
+        return replace(seen, containers=containers)
+
+    def adopt(self, pod: Pod, published: PodStatus | None) -> None:
+        """Take over what the API server says; of the status, our own part is newer here than there."""
+        if published is not None and pod.metadata.uid == self.uid:
+            theirs = pod.status
+            mine = {c.type: c for c in published.conditions if c.type in OWNED}
+            status = PodStatus(**{name: getattr(published, name) for name in published.__struct_fields__})
+            status.conditions = [c for c in theirs.conditions if c.type not in OWNED] + list(mine.values())
+            status.nominated_node_name = theirs.nominated_node_name
+            status.resource_claim_statuses = theirs.resource_claim_statuses
+            if theirs.phase in ("Succeeded", "Failed"):
+                status.phase, status.reason, status.message = theirs.phase, theirs.reason, theirs.message
+            pod.status = status
+        self.pod = pod
+
+    def leave_slot(self) -> None:
+        """Let another pod start."""
+        if self.slot is not None:
+            self.slot.leave()
+            self.slot = None
+
+    def _worded(self, container: SeenContainer, last_words: Callable[[SeenContainer], str]) -> SeenContainer:
+        if container.id not in self.words:
+            self.words[container.id] = last_words(container)
+        message = ": ".join(part for part in (container.message, self.words[container.id]) if part)
+        return replace(container, message=message)

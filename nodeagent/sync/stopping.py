@@ -1,0 +1,103 @@
+"""Acting: containers and sandboxes end, and what they leave is removed."""
+
+import glob
+import os
+import shutil
+from dataclasses import replace
+
+from nodeagent.cri.errors import NotFound
+from nodeagent.model.seen import SeenContainer
+from nodeagent.model.spec import container_named
+from nodeagent.plan.actions import RemoveContainer, RemoveSandbox, StopContainer, StopSandbox
+from nodeagent.probes.checks import Target
+from nodeagent.render.sandbox import log_directory
+from nodeagent.sync.doors import NORMAL, WARNING, Doors
+from nodeagent.sync.hooks import run_hook
+from nodeagent.sync.state import PodState
+
+MINIMUM_GRACE = 2
+
+
+async def stop_container(doors: Doors, state: PodState, action: StopContainer) -> None:
+    """The preStop hook, then the runtime's own way of stopping, within the grace period."""
+    container = container_named(state.pod, action.name)
+    if container is not None:
+        doors.events.tell(state.pod, NORMAL, "Killing", action.message, action.name)
+    grace = action.grace
+    hook = container.lifecycle.pre_stop if container is not None and container.lifecycle is not None else None
+    if container is not None and hook is not None:
+        began = doors.clock.monotonic()
+        sandbox = state.seen.sandbox
+        ip = sandbox.ips[0] if sandbox is not None and sandbox.ips else ""
+        outcome = await run_hook(doors, hook, Target(action.id, container, ip), float(grace))
+        if not outcome.ok:
+            doors.events.tell(state.pod, WARNING, "FailedPreStopHook", "PreStopHook failed", action.name)
+        grace = max(MINIMUM_GRACE, grace - int(doors.clock.monotonic() - began))
+    await doors.runtime.stop_container(action.id, grace)
+    try:
+        found = await doors.runtime.container(action.id)
+    except NotFound:
+        state.seen = state.seen.without(action.id)
+        return
+    before = _known(state, action.id)
+    state.seen = state.seen.with_container(replace(found, sandbox_id=before.sandbox_id if before else ""))
+
+
+async def stop_sandbox(doors: Doors, state: PodState, action: StopSandbox) -> None:
+    """Release its network; whatever still ran in it is killed."""
+    await doors.runtime.stop_sandbox(action.id)
+    sandbox = next((s for s in state.seen.sandboxes if s.id == action.id), None)
+    if sandbox is not None:
+        state.seen = state.seen.with_sandbox(replace(sandbox, ready=False))
+
+
+async def remove_sandbox(doors: Doors, state: PodState, action: RemoveSandbox) -> None:
+    """Remove it and the containers in it."""
+    await doors.runtime.remove_sandbox(action.id)
+    state.seen = state.seen.without(action.id)
+
+
+async def remove_container(doors: Doors, state: PodState, action: RemoveContainer) -> None:
+    """Remove it and its log."""
+    found = _known(state, action.id)
+    await doors.runtime.remove_container(action.id)
+    state.seen = state.seen.without(action.id)
+    state.exits.pop(action.id, None)
+    state.words.pop(action.id, None)
+    state.memory.health.pop(action.id, None)
+    if found is not None:
+        base = f"{log_directory(state.pod, doors.settings)}/{found.name}/{found.attempt}.log"
+        for path in glob.glob(glob.escape(base) + "*"):
+            os.unlink(path)
+
+
+async def clean_up(doors: Doors, state: PodState) -> None:
+    """Volumes, directories and the cgroup of a pod that ended."""
+    uid = state.uid
+
+    def remove() -> None:
+        doors.volumes.remove(uid)
+        doors.cgroups.remove(uid)
+
+    if state.pod.spec.volumes:
+        await doors.blocking(remove)
+    else:
+        remove()
+    doors.objects.release(uid)
+    doors.puller.forget(uid)
+    doors.probing.forget(uid)
+    state.memory.cleaned = True
+
+
+def forget(doors: Doors, state: PodState) -> None:
+    """The last traces: logs, and what the doors keep by uid."""
+    if state.pod.metadata.name:
+        shutil.rmtree(log_directory(state.pod, doors.settings), ignore_errors=True)
+    doors.objects.release(state.uid)
+    doors.puller.forget(state.uid)
+    doors.probing.forget(state.uid)
+    doors.reporter.forget(state.uid)
+
+
+def _known(state: PodState, ident: str) -> SeenContainer | None:
+    return next((c for c in state.seen.containers if c.id == ident), None)

@@ -1,0 +1,340 @@
+"""One pod's worker: observe, plan, act, report; then sleep until something happens.
+
+All that changes the pod's state happens in `step`, one after the other. Others only leave word (`update`, `remove`,
+`note_...`) and wake it. A step that waits long, for a container that takes its time to end or for an image, gives up when
+the pod's end becomes more urgent than it was: what was asked is asked again, with less patience.
+
+Facts may be lost between an action and its answer; then the state is `dirty` and the next step looks at the runtime first.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from api.core_v1 import Pod, PodStatus
+from kit import log
+from kit.backoff import Backoff
+from linux.cgroup import CgroupError
+from linux.mounts import MountError
+from nodeagent.cri.errors import RuntimeAway, RuntimeFault
+from nodeagent.model.memory import Health, PodMemory, Waiting
+from nodeagent.model.seen import Exit, SeenPod
+from nodeagent.model.spec import ref_of
+from nodeagent.plan.actions import (
+    Action,
+    CleanUp,
+    CreateSandbox,
+    DeleteObject,
+    Forget,
+    Plan,
+    PrepareVolumes,
+    RemoveContainer,
+    RemoveSandbox,
+    StartContainer,
+    StopContainer,
+    StopSandbox,
+)
+from nodeagent.plan.pod import grace_seconds, is_ending, plan_pod
+from nodeagent.plan.status import compute_status
+from nodeagent.sync import starting, stopping
+from nodeagent.sync.doors import WARNING, Doors
+from nodeagent.sync.observer import last_words, observe
+from nodeagent.sync.starting import StartProblem
+from nodeagent.sync.state import PodState
+from nodeagent.volumes.pod import VolumeProblem
+
+RETRY = Backoff(base=0.5, cap=10.0, jitter=0.3)
+PATIENT_REPEATS = 3  # the same plan again and again does not help: slow down
+_log = log.get("pod")
+
+
+class PodWorker:
+    """See the module."""
+
+    def __init__(self, pod: Pod, doors: Doors, *, fresh: bool = False, orphan: bool = False) -> None:
+        self.state = PodState(pod, PodMemory(doors.clock.now(), doors.policy), dirty=not fresh)
+        self.state.memory.gone = orphan
+        self.forgotten = False
+        self.last_plan = Plan()
+        self.published: PodStatus | None = None
+        self._doors = doors
+        self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._patience = self._urgency()
+        self._failures = 0
+        self._repeats = 0
+        self._log = _log.bind(pod=str(ref_of(pod)))
+
+    # What others tell.
+
+    def update(self, pod: Pod) -> None:
+        """The API server shows the pod like this now."""
+        changed = pod.metadata.annotations != self.state.pod.metadata.annotations
+        if changed or pod.metadata.labels != self.state.pod.metadata.labels:
+            self.refresh_volumes()
+        self.state.adopt(pod, self.published)
+        self._may_hurry()
+        self.wake()
+
+    def remove(self) -> None:
+        """The API server no longer knows the pod."""
+        self.state.memory.gone = True
+        self._may_hurry()
+        self.wake()
+
+    def note_exit(self, ident: str, code: int, at: float) -> None:
+        """A container or sandbox of ours ended."""
+        self.state.exits[ident] = Exit(code, at, ident in self.state.killed)
+        self.wake()
+
+    def note_out_of_memory(self, ident: str) -> None:
+        """The kernel killed something in a container of ours; its end, if it ends, is told next."""
+        self.state.killed.add(ident)
+
+    def note_health(self, ident: str, health: Health) -> None:
+        """What probes found of a container."""
+        self.state.memory.health[ident] = health
+        self.wake()
+
+    def note_dirty(self) -> None:
+        """The runtime shows something else than we think: look."""
+        self.state.dirty = True
+        self.wake()
+
+    def note_network(self, ready: bool) -> None:
+        """The node's network can, or cannot, take pods."""
+        if ready != self.state.memory.network_ready:
+            self.state.memory.network_ready = ready
+            self.state.memory.sandbox_retry = 0.0
+            self.wake()
+
+    def refresh_volumes(self) -> None:
+        """Something that its volumes show has changed."""
+        if not is_ending(self.state.pod, self.state.memory):
+            self.state.memory.volumes_ready = False
+            self.wake()
+
+    def wake(self) -> None:
+        """Look again."""
+        self._wake.set()
+
+    # The worker itself.
+
+    async def run(self) -> None:
+        """Until the pod is forgotten."""
+        try:
+            while not self.forgotten:
+                self._wake.clear()
+                wait = await self._safe_step()
+                if wait != 0.0 and not self.forgotten:
+                    self.state.leave_slot()
+                    await self._sleep(wait)
+        finally:
+            self.state.leave_slot()
+
+    async def step(self) -> Plan:
+        """One round. Raises `RuntimeFault` when the runtime cannot be looked at."""
+        state, doors = self.state, self._doors
+        if state.dirty:
+            state.dirty = False
+            try:
+                state.seen = await observe(doors.runtime, state.uid, state.seen)
+            except BaseException:
+                state.dirty = True
+                raise
+            for ident in (*(s.id for s in state.seen.sandboxes), *(c.id for c in state.seen.containers)):
+                doors.register(ident, state.uid)
+        state.seen = state.seen.overlay(state.exits)
+        plan = self.last_plan = plan_pod(state.pod, self.seen(), state.memory, doors.clock.now())
+        self._remember(plan)
+        self._publish()
+        if plan.actions:
+            await self._act(plan.actions)
+            self._publish()
+        doors.probing.follow(state.pod, self.seen())
+        return plan
+
+    def seen(self) -> SeenPod:
+        """The pod in the runtime, as far as we know."""
+        return self.state.current(lambda c: last_words(self.state.pod, c, self._doors.settings))
+
+    async def _safe_step(self) -> float | None:
+        """A step whose failures are logged and retried: seconds until the next; None waits for word."""
+        before = self.last_plan
+        try:
+            plan = await self.step()
+        except RuntimeFault as error:
+            self._failures += 1
+            self._log.warning("cannot look at the runtime", error=error)
+            return RETRY.delay(self._failures)
+        except Exception as error:  # the loop's edge
+            self._failures += 1
+            self.state.dirty = True
+            self._log.exception("step failed", error=error)
+            return RETRY.delay(self._failures)
+        self._failures = 0
+        if not plan.converged:
+            self._repeats = self._repeats + 1 if plan == before else 0
+            return RETRY.delay(self._repeats - PATIENT_REPEATS) if self._repeats > PATIENT_REPEATS else 0.0
+        return None if plan.wake_at is None else max(0.001, plan.wake_at - self._doors.clock.now())
+
+    async def _sleep(self, seconds: float | None) -> None:
+        timer = None if seconds is None else self._doors.clock.call_later(seconds, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _remember(self, plan: Plan) -> None:
+        memory = self.state.memory
+        memory.verdict = plan.verdict or memory.verdict
+        memory.ended = memory.ended or plan.ended
+        for name, waiting in plan.waiting.items():
+            if memory.waiting.get(name) != waiting:
+                message = f"Back-off restarting failed container {name} in pod {_long_name(self.state.pod)}"
+                self._doors.events.tell(self.state.pod, WARNING, "BackOff", message, name)
+            memory.waiting[name] = waiting
+        if plan.verdict is not None:
+            self._doors.events.tell(self.state.pod, WARNING, plan.verdict.reason, plan.verdict.message)
+        if is_ending(self.state.pod, memory):
+            memory.grace = grace_seconds(self.state.pod, memory)
+            if memory.stopping_since is None:
+                memory.stopping_since = self._doors.clock.now()
+
+    def _publish(self) -> None:
+        state, doors = self.state, self._doors
+        if state.memory.gone:
+            return
+        status = compute_status(state.pod, self.seen(), state.memory, doors.facts, doors.clock.now())
+        self.published = status
+        state.adopt(state.pod, status)
+        doors.reporter.publish(state.pod, status)
+
+    async def _act(self, actions: tuple[Action, ...]) -> None:
+        """In order; the first that fails ends the round, with what it taught us remembered."""
+        position = 0
+        while position < len(actions):
+            batch = [actions[position]]
+            if isinstance(batch[0], StopContainer):  # those side by side are stopped together
+                rest = actions[position:]
+                batch = [a for i, a in enumerate(rest) if all(isinstance(b, StopContainer) for b in rest[: i + 1])]
+            position += len(batch)
+            results = await self._until_hurried([self._perform(action) for action in batch])
+            good = [self._learn(action, result) for action, result in zip(batch, results, strict=True)]
+            if not all(good):
+                return
+
+    async def _until_hurried(self, work: list[Coroutine[Any, Any, None]]) -> list[BaseException | None]:
+        """Run side by side; given up when the pod's end becomes more urgent."""
+        self._hurry.clear()
+        tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        try:
+            while not hurry.done() and (pending := [task for task in tasks if not task.done()]):
+                await asyncio.wait([*pending, hurry], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hurry.cancel()
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        return results
+
+    async def _perform(self, action: Action) -> None:
+        doors, state = self._doors, self.state
+        self._log.debug("act", action=action)
+        match action:
+            case PrepareVolumes():
+                await starting.prepare_volumes(doors, state)
+            case CreateSandbox():
+                await starting.create_sandbox(doors, state, action)
+            case StartContainer():
+                await starting.start_container(doors, state, action)
+            case StopContainer():
+                await stopping.stop_container(doors, state, action)
+            case StopSandbox():
+                await stopping.stop_sandbox(doors, state, action)
+            case RemoveSandbox():
+                await stopping.remove_sandbox(doors, state, action)
+            case RemoveContainer():
+                await stopping.remove_container(doors, state, action)
+            case CleanUp():
+                await stopping.clean_up(doors, state)
+            case DeleteObject():
+                self._finish()
+            case Forget():
+                stopping.forget(doors, state)
+                self.forgotten = True
+
+    def _finish(self) -> None:
+        self._publish()
+        if self.published is not None:
+            self._doors.reporter.finish(self.state.pod, self.published)
+        self.state.memory.reported = True
+
+    def _learn(self, action: Action, result: BaseException | None) -> bool:
+        """Remember how an action went; false ends the round."""
+        memory, now = self.state.memory, self._doors.clock.now()
+        if result is None:
+            if isinstance(action, StopContainer | StopSandbox | CleanUp):
+                memory.stop_failures = 0
+            return True
+        self.state.dirty = not (isinstance(result, StartProblem) and result.harmless)
+        if isinstance(result, asyncio.CancelledError):
+            return False
+        if isinstance(result, StartProblem):
+            assert isinstance(action, StartContainer)
+            memory.waiting[action.name] = result.waiting
+            if result.retry_at:
+                memory.retries[action.name] = result.retry_at
+            return True  # other containers of the pod may still start
+        self._log.warning("action failed", action=action, error=result)
+        if isinstance(action, StartContainer):
+            memory.waiting[action.name] = _waiting_for(result)
+            memory.retries[action.name] = now + RETRY.delay(2)
+        elif isinstance(action, PrepareVolumes | CreateSandbox):
+            memory.sandbox_failures += 1
+            memory.sandbox_retry = now + RETRY.delay(memory.sandbox_failures)
+            self._tell_failure(action, result)
+        else:
+            memory.stop_failures += 1
+            memory.stop_retry = now + RETRY.delay(memory.stop_failures)
+            if isinstance(action, StopContainer):
+                memory.retries[action.id] = memory.stop_retry
+            self._tell_failure(action, result)
+        if not isinstance(result, RuntimeFault | VolumeProblem | MountError | CgroupError | OSError):
+            raise result
+        return False
+
+    def _tell_failure(self, action: Action, error: BaseException) -> None:
+        if isinstance(error, RuntimeAway):
+            return  # told for the node as a whole
+        if isinstance(action, PrepareVolumes):
+            reason, text = "FailedMount", str(error)
+        elif isinstance(action, CreateSandbox):
+            reason, text = "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}"
+        else:
+            reason, text = "FailedKillPod", f"error killing pod: {error}"
+        self._doors.events.tell(self.state.pod, WARNING, reason, text)
+
+    def _urgency(self) -> tuple[bool, int]:
+        """Grows when the end comes closer: ending or not, and how little patience there is."""
+        state = self.state
+        ending = is_ending(state.pod, state.memory)
+        return ending, -grace_seconds(state.pod, state.memory) if ending else 0
+
+    def _may_hurry(self) -> None:
+        urgency = self._urgency()
+        if urgency[0] and (not self._patience[0] or urgency > self._patience):
+            self._hurry.set()
+        self._patience = urgency
+
+
+def _long_name(pod: Pod) -> str:
+    ref = ref_of(pod)
+    return f"{ref.name}_{ref.namespace}({ref.uid})"
+
+
+def _waiting_for(error: BaseException) -> Waiting:
+    reason = error.reason if isinstance(error, RuntimeFault) else str(error)
+    return Waiting("RunContainerError" if isinstance(error, RuntimeFault) else "CreateContainerConfigError", reason)
