@@ -222,7 +222,9 @@ def _range_of(network: NetworkConfig, ip: bytes) -> ranges.Range:
 
 
 def _routes(network: NetworkConfig, addresses: tuple[GivenAddress, ...]) -> tuple[PodRoute, ...]:
-    gateways = {len(a.ip): ranges.show(a.range.gateway) for a in reversed(addresses)}
+    gateways: dict[int, str] = {}
+    for address in addresses:
+        gateways.setdefault(len(address.ip), ranges.show(address.range.gateway))
     routes: list[PodRoute] = []
     for route in network.routes:
         size = 16 if ":" in route.destination else 4

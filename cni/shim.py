@@ -1,6 +1,9 @@
 #!/usr/bin/python3 -ISE
-# The CNI plugin as the runtime starts it: hands the request to the daemon, or does it alone when the daemon is away.
-# Every import is paid by every pod, so there are only two, both built in or nearly so. Written by `wherry`; do not edit.
+"""The CNI plugin as the runtime starts it: hands the request to the daemon, or does it alone when the daemon is away.
+
+Every import is paid by every pod: there are only two, built in or nearly so. Written by wherry (cni/install.py); do not edit.
+"""
+
 import _socket
 import posix
 

@@ -1,0 +1,57 @@
+"""The machine in memory: the fakes of all doors that a request needs, with pods as namespaces by path."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cni.errors import CONTAINER, CniError
+from cni.host import Pod
+from linux.links import Address, LinkChange, Route
+from linux.links_fake import FakeLinks, FakeNetworks
+from linux.nft import Door, FakeKernel
+from linux.sysctl import FakeSysctl
+
+
+class FakeHost:
+    """A host with a way out (MTU 1400) and any number of pods."""
+
+    def __init__(self) -> None:
+        self.machine = FakeNetworks()
+        self.links: FakeLinks = self.machine.namespace()
+        self.sysctl = FakeSysctl({"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0"})
+        self.sysctl.values["net/ipv4/conf/wherry0/route_localnet"] = "0"
+        self.rules = FakeKernel()
+        self.pods: dict[str, FakeLinks] = {}
+        self.links.change(1, LinkChange(mtu=1400, up=True))
+        self.links.add_address(Address(1, "198.51.100.7", 24))
+        self.links.add_route(Route("0.0.0.0/0", 1, "198.51.100.1"))
+
+    def make_pod(self, path: str) -> FakeLinks:
+        """A new namespace at a path."""
+        made = self.pods[path] = self.machine.namespace()
+        return made
+
+    def end_pod(self, path: str) -> None:
+        """The namespace goes, and its links."""
+        self.machine.destroy(self.pods.pop(path).number)
+
+    @contextmanager
+    def pod(self, path: str) -> Iterator[Pod]:
+        """A pod's network; an error of the specification if there is none."""
+        if path not in self.pods:
+            raise CniError(CONTAINER, f"cannot open network namespace {path}: No such file or directory")
+        yield Pod(self.pods[path], self.pods[path].number)
+
+    def pod_exists(self, path: str) -> bool:
+        """Whether there is a namespace at this path."""
+        return path in self.pods
+
+    def has_table(self, family: int, name: str) -> bool:
+        """Whether nf_tables has this table."""
+        return name in self.rules.tables(family)
+
+    def nft(self) -> Door:
+        """nf_tables; the caller closes it."""
+        return self.rules
+
+    def close(self) -> None:
+        """Nothing to let go."""

@@ -1,0 +1,178 @@
+"""The address store: uniqueness, rest, exhaustion, host ports, and what a kill leaves."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import apsw
+import pytest
+
+from cni.config import NetworkConfig, PortMapping
+from cni.errors import ADDRESS_TAKEN, IO, NO_ADDRESS, PORT_TAKEN, CniError
+from cni.ipam import FILE, Owner, Store, remove
+from cni.ranges import make_range, show
+
+
+def network(*cidrs: str, **more: object) -> NetworkConfig:
+    sets = tuple((make_range(cidr),) for cidr in cidrs or ("10.1.2.0/28",))
+    return NetworkConfig("1.0.0", "n", range_sets=sets)._replace(**more)
+
+
+def owner(number: int) -> Owner:
+    return Owner("n", f"c{number}", "eth0")
+
+
+def reserve(store: Store, number: int, config: NetworkConfig | None = None) -> list[str]:
+    held, _ = store.reserve(owner(number), f"/run/netns/{number}", f"wv{number}", config or network())
+    return [show(ip) for ip in held.ips]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path))
+
+
+def test_each_gets_its_own_and_keeps_it(store: Store, tmp_path: Path) -> None:
+    assert [reserve(store, n) for n in range(3)] == [["10.1.2.2"], ["10.1.2.3"], ["10.1.2.4"]]
+    assert reserve(store, 1) == ["10.1.2.3"]
+    store.close()
+    again = Store(str(tmp_path))
+    found = again.find(owner(1))
+    assert found is not None
+    assert ([show(ip) for ip in found.ips], found.netns, found.link) == (["10.1.2.3"], "/run/netns/1", "wv1")
+    assert reserve(again, 9) == ["10.1.2.5"]
+
+
+def test_a_freed_address_rests_until_the_wheel_comes_round(store: Store) -> None:
+    reserve(store, 1)
+    assert store.release(owner(1)) is True
+    assert store.release(owner(1)) is False
+    given = [reserve(store, n)[0] for n in range(2, 15)]
+    assert given[-1] == "10.1.2.2"
+    assert len(set(given)) == 13
+
+
+def test_exhaustion_is_told_and_a_release_ends_it(store: Store) -> None:
+    for n in range(13):
+        reserve(store, n)
+    with pytest.raises(CniError, match=r"no addresses left in 10\.1\.2\.1-10\.1\.2\.14 of network n") as caught:
+        reserve(store, 99)
+    assert caught.value.code == NO_ADDRESS
+    assert "13 are in use" in caught.value.details
+    assert store.find(owner(99)) is None
+    store.release(owner(4))
+    assert reserve(store, 99) == ["10.1.2.6"]
+
+
+def test_one_address_of_each_set(store: Store) -> None:
+    both = network("10.1.2.0/28", "fd00:1::/64")
+    assert reserve(store, 1, both) == ["10.1.2.2", "fd00:1::2"]
+    assert reserve(store, 2, both) == ["10.1.2.3", "fd00:1::3"]
+
+
+def test_a_set_that_is_full_takes_nothing_from_the_others(store: Store) -> None:
+    both = network("10.1.2.0/28", "10.9.0.0/30")
+    reserve(store, 1, both)
+    with pytest.raises(CniError):
+        reserve(store, 2, both)
+    assert reserve(store, 3) == ["10.1.2.3"]
+
+
+def test_a_new_range_on_a_living_network_gives_a_new_address(store: Store) -> None:
+    reserve(store, 1)
+    assert reserve(store, 1, network("10.7.0.0/24")) == ["10.7.0.2"]
+    assert reserve(store, 2) == ["10.1.2.2"]
+
+
+def test_an_address_that_was_asked_for(store: Store) -> None:
+    assert reserve(store, 1, network(ips=("10.1.2.9",))) == ["10.1.2.9"]
+    assert reserve(store, 1, network(ips=("10.1.2.9",))) == ["10.1.2.9"]
+    for asked, message in (
+        ("10.1.2.9", "another container has it"),
+        ("10.1.2.1", "in none of"),
+        ("10.5.0.1", "none of"),
+    ):
+        with pytest.raises(CniError, match=message) as caught:
+            reserve(store, 2, network(ips=(asked,)))
+        assert caught.value.code == ADDRESS_TAKEN
+    assert store.find(owner(2)) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "clash"),
+    [
+        (PortMapping("tcp", 80, 1), PortMapping("tcp", 80, 2), True),
+        (PortMapping("tcp", 80, 1), PortMapping("udp", 80, 2), False),
+        (PortMapping("tcp", 80, 1, "192.0.2.1"), PortMapping("tcp", 80, 2, "192.0.2.2"), False),
+        (PortMapping("tcp", 80, 1, "192.0.2.1"), PortMapping("tcp", 80, 2), True),
+        (PortMapping("tcp", 80, 1), PortMapping("tcp", 80, 2, "192.0.2.1"), True),
+    ],
+)
+def test_host_ports_are_given_once(store: Store, first: PortMapping, second: PortMapping, clash: bool) -> None:
+    reserve(store, 1, network(ports=(first,)))
+    reserve(store, 1, network(ports=(first,)))
+    if not clash:
+        reserve(store, 2, network(ports=(second,)))
+        return
+    with pytest.raises(CniError, match="container c1 has it") as caught:
+        reserve(store, 2, network(ports=(second,)))
+    assert caught.value.code == PORT_TAKEN
+    store.release(owner(1))
+    reserve(store, 2, network(ports=(second,)))
+
+
+def test_two_stores_and_many_threads_never_give_an_address_twice(tmp_path: Path) -> None:
+    stores = [Store(str(tmp_path)) for _ in range(2)]
+    wide, given, errors = network("10.1.0.0/16"), [], []
+
+    def work(store: Store, first: int) -> None:
+        try:
+            given.extend(reserve(store, first + n, wide)[0] for n in range(50))
+        except CniError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(stores[n % 2], n * 100)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(given) == len(set(given)) == 300
+
+
+def test_a_kill_in_a_transaction_leaves_the_last_whole_state(tmp_path: Path) -> None:
+    Store(str(tmp_path)).close()
+    child = os.fork()
+    if child == 0:
+        store = Store(str(tmp_path))
+        store.reserve(owner(1), "/run/netns/1", "wv1", network())
+        with store.writing():
+            store.leave(owner(1))
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    found = Store(str(tmp_path)).find(owner(1))
+    assert found is not None
+    assert found.leaving is False
+
+
+def test_a_broken_file_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"this is no database" * 100)
+    with pytest.raises(CniError, match="cannot open .*not a database") as caught:
+        Store(str(tmp_path))
+    assert caught.value.code == IO
+
+
+def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
+    newer = apsw.Connection(str(tmp_path / FILE))
+    newer.execute("PRAGMA user_version=99")
+    newer.close()
+    with pytest.raises(CniError, match="of a newer version"):
+        Store(str(tmp_path))
+
+
+def test_remove(tmp_path: Path) -> None:
+    Store(str(tmp_path))
+    remove(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    remove(str(tmp_path))
