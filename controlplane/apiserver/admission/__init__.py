@@ -1,0 +1,29 @@
+"""Admission: what a write needs from the rest of the cluster. The order stands here.
+
+A plugin is a function of the write and the server's core; it changes `write.new` or raises a StatusError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from controlplane.apiserver.admission import namespaces, pods, services
+from controlplane.apiserver.write import Write
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+Plugin = Callable[[Write, "Core"], None]
+
+# Before validation: refuse what has nowhere to go, complete what is missing, reserve what can be had only once.
+MUTATING: tuple[Plugin, ...] = (
+    namespaces.require_namespace,
+    pods.set_service_account,
+    pods.set_priority,
+    pods.add_tolerations,
+    services.complete,
+    services.reserve,
+)
+# After validation: refuse.
+VALIDATING: tuple[Plugin, ...] = (pods.restrict_nodes,)

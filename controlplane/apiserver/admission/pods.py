@@ -1,0 +1,87 @@
+"""What a new pod gets that its author need not know: an account, a priority, patience with failing nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api import kinds
+from api.core_v1 import Toleration
+from controlplane.apiserver import status
+from controlplane.apiserver.write import CREATE, Write
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+# The two classes that every cluster has; others come as objects, with their issue.
+PRIORITIES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
+PATIENCE_SECONDS = 300
+_FAILING = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+NODES, NODE_PREFIX = "system:nodes", "system:node:"
+MIRROR = "kubernetes.io/config.mirror"
+
+
+def set_service_account(write: Write, core: Core) -> None:
+    """The namespace's default account; mirror pods have none."""
+    if not _is_new_pod(write) or MIRROR in write.new.metadata.annotations:
+        return
+    spec = write.new.spec
+    spec.service_account_name = spec.service_account_name or "default"
+    spec.service_account = spec.service_account_name
+
+
+def set_priority(write: Write, core: Core) -> None:
+    """The number behind the class name; a pod without a class has priority 0."""
+    if not _is_new_pod(write):
+        return
+    spec = write.new.spec
+    name = spec.priority_class_name
+    if name and name not in PRIORITIES:
+        raise status.forbidden(write.subject, f"no PriorityClass with name {name} was found")
+    priority = PRIORITIES[name] if name else 0
+    if spec.priority is not None and spec.priority != priority:
+        why = (
+            f"the integer value of priority ({spec.priority}) must not be provided in pod spec; priority admission "
+            f"controller computed {priority} from the given PriorityClass name"
+        )
+        raise status.forbidden(write.subject, why)
+    spec.priority = priority
+    spec.preemption_policy = spec.preemption_policy or "PreemptLowerPriority"
+
+
+def add_tolerations(write: Write, core: Core) -> None:
+    """Stay for five minutes on a node that stops answering, unless the pod says otherwise."""
+    if not _is_new_pod(write):
+        return
+    spec = write.new.spec
+    missing = [
+        Toleration(key=key, operator="Exists", effect="NoExecute", toleration_seconds=PATIENCE_SECONDS)
+        for key in _FAILING
+        if not any(t.key in (key, None, "") and t.effect in ("NoExecute", None, "") for t in spec.tolerations)
+    ]
+    if missing:
+        spec.tolerations = [*spec.tolerations, *missing]
+
+
+def restrict_nodes(write: Write, core: Core) -> None:
+    """A node's agent may create only mirror pods of itself, and only the Node of its own name."""
+    user = write.call.user
+    if user is None or NODES not in user.groups or not user.name.startswith(NODE_PREFIX) or write.operation != CREATE:
+        return
+    node, name = user.name.removeprefix(NODE_PREFIX), write.new.metadata.name
+    if write.kind is kinds.NODE and name != node:
+        raise status.forbidden(write.subject, f'node "{node}" is not allowed to modify node "{name}"')
+    if write.kind is kinds.LEASE and name != node:
+        raise status.forbidden(write.subject, "can only access node lease with the same name as the requesting node")
+    if write.kind is kinds.POD:
+        if MIRROR not in write.new.metadata.annotations:
+            raise status.forbidden(
+                write.subject, f'pod does not have "{MIRROR}" annotation, node "{node}" can only create mirror pods'
+            )
+        if write.new.spec.node_name != node:
+            raise status.forbidden(
+                write.subject, f'node "{node}" can only create pods with spec.nodeName set to itself'
+            )
+
+
+def _is_new_pod(write: Write) -> bool:
+    return write.kind is kinds.POD and write.operation == CREATE

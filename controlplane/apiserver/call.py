@@ -1,0 +1,115 @@
+"""A request on its way through the steps, whatever it came by, and what can come out of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from api.kinds import Kind
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.cache import Kept
+    from controlplane.apiserver.selection import Selection
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who asks."""
+
+    name: str
+    groups: frozenset[str] = frozenset()
+
+
+ANONYMOUS = User("system:anonymous", frozenset({"system:unauthenticated"}))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path names. `kind` is None for what is no resource (/healthz, /apis)."""
+
+    kind: Kind[Any] | None = None
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+    @property
+    def key(self) -> str:
+        """The object's key within its resource."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+@dataclass(slots=True)
+class Call:
+    """One request; the steps fill in what they find out."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    accept: str = ""
+    content_type: str = ""
+    body: bytes = b""
+    user: User | None = None
+    subject: tuple[str, tuple[str, ...]] | None = None  # of the client's certificate: CN, O
+    token: str = ""
+    if_none_match: str = ""
+    target: Target = field(default_factory=Target)
+    verb: str = ""
+
+
+@dataclass(slots=True)
+class Answer:
+    """A whole answer, encoded."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = JSON
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Found:
+    """One object's bytes."""
+
+    kind: Kind[Any]
+    data: bytes
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Listed:
+    """Objects' bytes as of a revision; the cache's own, not copies."""
+
+    kind: Kind[Any]
+    items: list[bytes]
+    revision: int
+    continue_: str = ""
+    remaining: int | None = None
+
+
+@dataclass(slots=True)
+class Watching:
+    """A watch that has been agreed on and not yet begun."""
+
+    kept: Kept
+    selection: Selection
+    after: int  # events after this revision follow
+    initial: bool = False  # all present objects come first
+    end_of_initial: bool = False  # and a bookmark says where they end
+    bookmarks: bool = False
+    timeout: float = 0.0
+
+
+@dataclass(slots=True)
+class Relayed:
+    """A body that comes in pieces from elsewhere."""
+
+    chunks: AsyncGenerator[bytes, None]
+    content_type: str = "text/plain"
+    status: int = 200
+
+
+Result = Answer | Found | Listed | Watching | Relayed

@@ -1,0 +1,25 @@
+"""Forgets the past: what was replaced more than five minutes ago can no longer be listed or watched from, as upstream has it."""
+
+from __future__ import annotations
+
+from controlplane.store.interface import Store, StoreError
+from kit import log
+from kit.clock import Clock
+
+KEEP_SECONDS = 300.0
+
+_log = log.get("apiserver.compaction")
+
+
+async def compact_for_ever(store: Store, clock: Clock) -> None:
+    """Every five minutes, compact to the revision of five minutes ago."""
+    before = store.revision
+    while True:
+        await clock.sleep(KEEP_SECONDS)
+        now = store.revision
+        if before:
+            try:
+                await store.compact(before)
+            except StoreError as error:
+                _log.warning("cannot compact, will try again", revision=before, error=error)
+        before = now

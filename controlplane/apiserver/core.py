@@ -1,0 +1,46 @@
+"""What the steps work with: the store, the cache, the clock, and who hands out numbers. Made once, in the server's wiring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from controlplane.apiserver.allocators.services import ServiceNumbers
+from controlplane.apiserver.cache import Cache
+from controlplane.apiserver.call import Call, Relayed, User
+from controlplane.apiserver.representation import Representations
+from controlplane.store.interface import Store
+from kit.clock import Clock
+
+
+class Tokens(Protocol):
+    """Knows the users behind bearer tokens."""
+
+    def user(self, token: str) -> User | None: ...
+
+
+class NoTokens:
+    """A cluster without tokens: none is valid."""
+
+    def user(self, token: str) -> User | None:
+        """Nobody."""
+        return None
+
+
+class Logs(Protocol):
+    """Fetches the logs of containers from the nodes that run them."""
+
+    async def open(self, call: Call, core: Core) -> Relayed: ...
+
+
+@dataclass(slots=True)
+class Core:
+    """The server's parts."""
+
+    store: Store
+    cache: Cache
+    clock: Clock
+    numbers: ServiceNumbers
+    representations: Representations
+    logs: Logs
+    tokens: Tokens = field(default_factory=NoTokens)

@@ -1,0 +1,179 @@
+"""What the server serves, told to clients: the discovery documents, made once from the table of kinds.
+
+Two forms: the old one, a document per group and version, and the aggregated one (apidiscovery.k8s.io/v2), which tells all at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from api import codec
+from api.apidiscovery_v2 import (
+    APIGroupDiscovery,
+    APIGroupDiscoveryList,
+    APIResourceDiscovery,
+    APISubresourceDiscovery,
+    APIVersionDiscovery,
+    GroupVersionKind,
+)
+from api.kinds import Kind, Subresource
+from api.meta_v1 import (
+    APIGroup,
+    APIGroupList,
+    APIResource,
+    APIResourceList,
+    APIVersions,
+    GroupVersionForDiscovery,
+    ObjectMeta,
+    ServerAddressByClientCIDR,
+)
+from controlplane.apiserver import status
+from controlplane.apiserver.call import JSON, Answer, Call
+
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+class Discovery:
+    """The documents of one table of kinds."""
+
+    def __init__(self, kinds: Iterable[Kind[Any]], address: str) -> None:
+        self._plain: dict[str, bytes] = {}
+        self._aggregated: dict[str, tuple[bytes, str]] = {}
+        table = list(kinds)
+        groups = list(dict.fromkeys(kind.group for kind in table))
+        self._add_plain(table, groups, address)
+        self._aggregated["/api"] = _tagged([kind for kind in table if not kind.group])
+        self._aggregated["/apis"] = _tagged([kind for kind in table if kind.group])
+
+    def serve(self, call: Call) -> Answer | None:
+        """The document at the path; None if there is none."""
+        plain = self._plain.get(call.path)
+        if plain is None:
+            return None
+        both = self._aggregated.get(call.path)
+        if both is None:
+            return Answer(plain)
+        if not _wants_aggregated(call.accept):
+            return Answer(plain, headers=(("Vary", "Accept"),))
+        body, tag = both
+        headers = (("ETag", tag), ("Vary", "Accept"))
+        if call.if_none_match == tag:
+            return Answer(b"", 304, AGGREGATED, headers)
+        return Answer(body, 200, AGGREGATED, headers)
+
+    @property
+    def paths(self) -> list[str]:
+        """Where there are documents."""
+        return sorted(self._plain)
+
+    def _add_plain(self, table: list[Kind[Any]], groups: list[str], address: str) -> None:
+        here = [ServerAddressByClientCIDR(client_cidr="0.0.0.0/0", server_address=address)]
+        core = APIVersions(versions=["v1"], server_address_by_client_cidrs=here)
+        self._plain["/api"] = codec.encode(core)
+        listed = []
+        for group in groups:
+            versions = list(dict.fromkeys(kind.version for kind in table if kind.group == group))
+            for version in versions:
+                mine = [kind for kind in table if kind.group == group and kind.version == version]
+                root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+                self._plain[root] = _resources(mine)
+            if group:
+                listed.append(_group(group, versions))
+                self._plain[f"/apis/{group}"] = codec.encode(listed[-1])
+        self._plain["/apis"] = codec.encode(APIGroupList(groups=listed))
+
+
+def _wants_aggregated(accept: str) -> bool:
+    """Whether the first form in the header that we have is the aggregated one. Raises 406 if none is."""
+    if not accept:
+        return False
+    for clause in accept.split(","):
+        media, *parameters = (part.strip() for part in clause.split(";"))
+        asked = dict(parameter.partition("=")[::2] for parameter in parameters)
+        if media not in (JSON, "*/*", "application/*"):
+            continue
+        if "as" not in asked:
+            return False
+        if asked == {"g": "apidiscovery.k8s.io", "v": "v2", "as": "APIGroupDiscoveryList"}:
+            return True
+    raise status.not_acceptable((JSON, AGGREGATED))
+
+
+def _group(group: str, versions: list[str]) -> APIGroup:
+    served = [GroupVersionForDiscovery(group_version=f"{group}/{version}", version=version) for version in versions]
+    return APIGroup(name=group, versions=served, preferred_version=served[0])
+
+
+def _resources(table: list[Kind[Any]]) -> bytes:
+    resources = []
+    for kind in table:
+        resources.append(_resource(kind))
+        resources += [_subresource(kind, subresource) for subresource in kind.subresources.values()]
+    return codec.encode(APIResourceList(group_version=table[0].api_version, resources=resources))
+
+
+def _resource(kind: Kind[Any]) -> APIResource:
+    digest = hashlib.sha256(f"{kind.group}/{kind.version}/{kind.name}".encode()).hexdigest()
+    return APIResource(
+        name=kind.plural,
+        singular_name=kind.singular,
+        namespaced=kind.namespaced,
+        kind=kind.name,
+        verbs=list(kind.verbs),
+        short_names=list(kind.short_names),
+        categories=list(kind.categories),
+        storage_version_hash=digest[:11] + "=",
+    )
+
+
+def _subresource(kind: Kind[Any], subresource: Subresource) -> APIResource:
+    foreign = (subresource.group, subresource.version) != (kind.group, kind.version)
+    return APIResource(
+        name=f"{kind.plural}/{subresource.name}",
+        singular_name="",
+        namespaced=kind.namespaced,
+        group=subresource.group if foreign else None,
+        version=subresource.version if foreign else None,
+        kind=subresource.kind,
+        verbs=list(subresource.verbs),
+    )
+
+
+def _tagged(table: list[Kind[Any]]) -> tuple[bytes, str]:
+    """The aggregated document and its ETag."""
+    groups = []
+    for group in dict.fromkeys(kind.group for kind in table):
+        versions = [
+            APIVersionDiscovery(
+                version=version,
+                resources=[_discovered(kind) for kind in table if kind.group == group and kind.version == version],
+                freshness="Current",
+            )
+            for version in dict.fromkeys(kind.version for kind in table if kind.group == group)
+        ]
+        groups.append(APIGroupDiscovery(metadata=ObjectMeta(name=group or None), versions=versions))
+    body = codec.encode(APIGroupDiscoveryList(items=groups))
+    return body, f'"{hashlib.sha512(body).hexdigest().upper()}"'
+
+
+def _discovered(kind: Kind[Any]) -> APIResourceDiscovery:
+    subresources = [
+        APISubresourceDiscovery(
+            subresource=sub.name,
+            response_kind=GroupVersionKind(group=sub.group, version=sub.version, kind=sub.kind),
+            verbs=list(sub.verbs),
+        )
+        for sub in kind.subresources.values()
+    ]
+    return APIResourceDiscovery(
+        resource=kind.plural,
+        response_kind=GroupVersionKind(group=kind.group, version=kind.version, kind=kind.name),
+        scope="Namespaced" if kind.namespaced else "Cluster",
+        singular_resource=kind.singular,
+        verbs=list(kind.verbs),
+        short_names=list(kind.short_names),
+        categories=list(kind.categories),
+        subresources=subresources,
+    )

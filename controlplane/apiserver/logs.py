@@ -1,0 +1,111 @@
+"""pods/log: fetched from the agent of the pod's node and relayed as it comes."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from api import codec, kinds
+from controlplane.apiserver import options, status
+from controlplane.apiserver.call import Call, Relayed
+from kit.http.client import ClientError, HttpClient, Incoming
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+AGENT_PORT = 10250
+HEAD_SECONDS = 20.0
+_PASSED_ON = ("sinceTime", "stream")
+_NUMBERS = ("sinceSeconds", "tailLines", "limitBytes")
+_SWITCHES = ("follow", "previous", "timestamps")
+_ADDRESSES = ("InternalIP", "ExternalIP", "Hostname")
+_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+_REASONS = {400: "BadRequest", 403: "Forbidden", 404: "NotFound", 500: "InternalError", 503: "ServiceUnavailable"}
+
+
+class AgentLogs:
+    """Asks agents with the client certificate that they know the API server by."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
+
+    async def open(self, call: Call, core: Core) -> Relayed:
+        """Begin to relay. Raises StatusError."""
+        target = call.target
+        pod: Any = codec.decode(kinds.POD, core.cache.resources[kinds.POD].entries[target.key].data)
+        path = log_path(pod, call)
+        if not pod.spec.node_name:
+            return Relayed(_nothing())
+        host, port = self._address(pod.spec.node_name, core)
+        client = HttpClient(host, port, self._tls, clock=core.clock)
+        stack = AsyncExitStack()
+        stack.push_async_callback(client.close)
+        try:
+            incoming = await stack.enter_async_context(client.stream("GET", path, timeout=HEAD_SECONDS))
+            if incoming.status != 200:
+                text = (await incoming.body()).decode(errors="replace").strip()
+                await stack.aclose()
+                raise status.StatusError(incoming.status, _REASONS.get(incoming.status, "Unknown"), text)
+        except ClientError as error:
+            await stack.aclose()
+            raise status.internal_error(f"cannot get logs from node {pod.spec.node_name}: {error}") from error
+        return Relayed(_chunks(incoming, stack))
+
+    def _address(self, name: str, core: Core) -> tuple[str, int]:
+        entry = core.cache.resources[kinds.NODE].entries.get(name)
+        if entry is None:
+            raise status.not_found(status.subject(kinds.NODE, name))
+        node: Any = codec.decode(kinds.NODE, entry.data)
+        known = {address.type: address.address for address in reversed(node.status.addresses)}
+        host = next((known[type_] for type_ in _ADDRESSES if type_ in known), "")
+        if not host:
+            raise status.internal_error(f'no preferred addresses found for node "{name}"; known addresses: []')
+        endpoints = node.status.daemon_endpoints
+        endpoint = endpoints.kubelet_endpoint if endpoints else None
+        return host, (endpoint.port if endpoint else 0) or AGENT_PORT
+
+
+def log_path(pod: Any, call: Call) -> str:
+    """What to ask the agent. Raises StatusError for options that make no sense."""
+    query: dict[str, str] = {name: call.query[name] for name in _PASSED_ON if call.query.get(name)}
+    for name in _NUMBERS:
+        if name in call.query:
+            query[name] = str(options.number(call.query, name))
+    query |= {name: "true" for name in _SWITCHES if options.boolean(call.query, name)}
+    container = _container(pod, call.query.get("container", ""))
+    names = "/".join(quote(part, safe="") for part in (pod.metadata.namespace, pod.metadata.name, container))
+    return f"/containerLogs/{names}" + (f"?{urlencode(query)}" if query else "")
+
+
+def _container(pod: Any, asked: str) -> str:
+    spec, name = pod.spec, pod.metadata.name
+    every = [c.name for c in (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)]
+    if asked:
+        if asked not in every:
+            raise status.bad_request(f"container {asked} is not valid for pod {name}")
+        return asked
+    if len(spec.containers) == 1:
+        return str(spec.containers[0].name)
+    chosen: str = pod.metadata.annotations.get(_DEFAULT_CONTAINER, "")
+    if chosen in every:
+        return chosen
+    names = " ".join(c.name for c in spec.containers)
+    message = f"a container name must be specified for pod {name}, choose one of: [{names}]"
+    if spec.init_containers:
+        message += f" or one of the init containers: [{' '.join(c.name for c in spec.init_containers)}]"
+    raise status.bad_request(message)
+
+
+async def _chunks(incoming: Incoming, stack: AsyncExitStack) -> AsyncGenerator[bytes, None]:
+    try:
+        async for chunk in incoming:
+            yield chunk
+    finally:
+        await stack.aclose()
+
+
+async def _nothing() -> AsyncGenerator[bytes, None]:
+    yield b""

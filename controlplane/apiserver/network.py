@@ -1,0 +1,127 @@
+"""The door to the network: HTTP requests become calls, results become responses and streams."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from controlplane.apiserver import status
+from controlplane.apiserver.cache import TooOld
+from controlplane.apiserver.call import Answer, Call, Relayed, Result, Watching
+from controlplane.apiserver.instruments import Instruments
+from controlplane.apiserver.pages import Pages
+from controlplane.apiserver.pipeline import handle
+from controlplane.apiserver.steps.encode import encode, refuse, representation
+from controlplane.apiserver.watching import StreamWatcher
+from kit import log
+from kit.http.model import Request, Response, Stream
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+_log = log.get("apiserver")
+
+
+class NetworkDoor:
+    """A handler for `kit.http.server.Server`."""
+
+    def __init__(self, core: Core, pages: Pages, instruments: Instruments) -> None:
+        self._core = core
+        self._pages = pages
+        self._instruments = instruments
+
+    def __call__(self, request: Request) -> Response | Awaitable[Response | None] | None:
+        """Answer one request; at once where that is possible."""
+        core = self._core
+        started = core.clock.monotonic()
+        call = _call(request)
+        try:
+            result = handle(call, core)
+            if result is None:
+                result = self._pages.serve(call)
+            if isinstance(result, Awaitable):
+                return self._later(request, call, result, started)
+            if isinstance(result, Watching):
+                return self._watch(request, call, result)
+            assert not isinstance(result, Relayed)  # relays are always awaited
+            answer = encode(call, core, result)
+        except status.StatusError as error:
+            answer = refuse(error)
+        return self._respond(call, answer, started)
+
+    async def _later(self, request: Request, call: Call, result: Awaitable[Result], started: float) -> Response | None:
+        try:
+            done = await result
+            if isinstance(done, Relayed):
+                await self._relay(request, done)
+                return None
+            assert not isinstance(done, Watching)  # watches are agreed on at once
+            answer = encode(call, self._core, done)
+        except status.StatusError as error:
+            answer = refuse(error)
+        return self._respond(call, answer, started)
+
+    def _respond(self, call: Call, answer: Answer, started: float) -> Response:
+        self._instruments.done(call, answer.status, self._core.clock.monotonic() - started)
+        return Response(answer.status, answer.body, answer.content_type, answer.headers)
+
+    def _watch(self, request: Request, call: Call, watching: Watching) -> Awaitable[None] | None:
+        core = self._core
+        form = representation(call, core)
+        stream = request.start_stream(200, [("Content-Type", form.content_type)])
+        watcher = StreamWatcher(watching, form, stream)
+        try:
+            rest = watcher.begin(core.cache.revision)
+        except TooOld as error:
+            watcher.fail(status.expired(f"too old resource version: {error.asked} ({error.oldest})").body())
+            return None
+        timer = core.clock.call_later(watching.timeout, stream.close)
+        self._instruments.watching(watching.kept.kind, +1)
+
+        def ended() -> None:
+            watcher.end()
+            timer.cancel()
+            self._instruments.watching(watching.kept.kind, -1)
+
+        stream.on_close(ended)
+        return rest
+
+    async def _relay(self, request: Request, relayed: Relayed) -> None:
+        stream = request.start_stream(relayed.status, [("Content-Type", relayed.content_type)])
+        pump = asyncio.ensure_future(_pump(stream, relayed))
+        stream.on_close(pump.cancel)  # a reader that has gone must not wait for the next piece
+        await asyncio.wait([pump])
+        if not pump.cancelled() and (error := pump.exception()) is not None:
+            _log.info("a relay broke", error=error)
+            stream.abort()
+
+
+async def _pump(stream: Stream, relayed: Relayed) -> None:
+    try:
+        async for chunk in relayed.chunks:
+            stream.write(chunk)
+            await stream.drain()
+    finally:
+        await relayed.chunks.aclose()
+    stream.close()
+
+
+def _call(request: Request) -> Call:
+    headers = request.headers
+    target = request.target
+    call = Call(
+        request.method,
+        request.path,
+        {name: values[0] for name, values in request.query.items()} if "?" in target else {},
+        headers.get("accept", ""),
+        headers.get("content-type", ""),
+        request.body,
+    )
+    peer = request.peer
+    if peer is not None:
+        call.subject = (peer.common_name, peer.organizations)
+    elif (authorization := headers.get("authorization", ""))[:7].lower() == "bearer ":
+        call.token = authorization[7:].strip()
+    call.if_none_match = headers.get("if-none-match", "")
+    return call

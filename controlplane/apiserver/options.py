@@ -1,0 +1,127 @@
+"""The query of a LIST or WATCH, read and held against upstream's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from api.validation import Cause
+from controlplane.apiserver import status
+
+EXACT, NOT_OLDER = "Exact", "NotOlderThan"
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True", ""})
+_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+
+
+class ListOptions(msgspec.Struct, frozen=True, gc=False):
+    """`revision` None means that none was given."""
+
+    watch: bool = False
+    labels: str = ""
+    fields: str = ""
+    revision: int | None = None
+    match: str = ""
+    limit: int = 0
+    continue_: str = ""
+    initial_events: bool | None = None
+    bookmarks: bool = False
+    timeout: int = 0
+
+
+_NONE = ListOptions()
+
+
+def parse(query: Mapping[str, str], watch: bool) -> ListOptions:
+    """Read and check. Raises StatusError."""
+    if not query:
+        return _NONE if not watch else ListOptions(watch=True)
+    options = ListOptions(
+        watch=watch,
+        labels=query.get("labelSelector", ""),
+        fields=query.get("fieldSelector", ""),
+        revision=parse_revision(query.get("resourceVersion", "")),
+        match=query.get("resourceVersionMatch", ""),
+        limit=number(query, "limit"),
+        continue_=query.get("continue", ""),
+        initial_events=boolean(query, "sendInitialEvents") if "sendInitialEvents" in query else None,
+        bookmarks=boolean(query, "allowWatchBookmarks"),
+        timeout=number(query, "timeoutSeconds"),
+    )
+    causes = _watch_causes(options) if watch else _list_causes(options)
+    if causes:
+        raise status.invalid_object("meta.k8s.io", "ListOptions", "", causes)
+    return options
+
+
+def parse_revision(text: str) -> int | None:
+    """A resourceVersion; None for ""."""
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit():
+        cause = Cause("resourceVersion", "FieldValueInvalid", f'Invalid value: "{text}": must be a number')
+        raise status.invalid_object("meta.k8s.io", "ListOptions", "", [cause])
+    return int(text)
+
+
+def boolean(query: Mapping[str, str], name: str) -> bool:
+    """A boolean as Go's strconv reads it; absent is False, present without value True."""
+    text = query.get(name)
+    if text is None or text in _FALSE:
+        return False
+    if text in _TRUE:
+        return True
+    raise status.bad_request(f'cannot read query parameter {name}: "{text}" is not a boolean')
+
+
+def number(query: Mapping[str, str], name: str) -> int:
+    """A whole number; absent is 0."""
+    text = query.get(name)
+    if not text:
+        return 0
+    try:
+        return int(text)
+    except ValueError:
+        raise status.bad_request(f'cannot read query parameter {name}: "{text}" is not a number') from None
+
+
+def _forbidden(field: str, why: str) -> Cause:
+    return Cause(field, "FieldValueForbidden", f"Forbidden: {why}")
+
+
+def _unsupported(value: str, supported: str) -> Cause:
+    return Cause(
+        "resourceVersionMatch", "FieldValueNotSupported", f'Unsupported value: "{value}": supported values: {supported}'
+    )
+
+
+def _list_causes(options: ListOptions) -> list[Cause]:
+    causes = []
+    field = "resourceVersionMatch"
+    if options.match:
+        if options.revision is None:
+            causes.append(_forbidden(field, f"{field} is forbidden unless resourceVersion is provided"))
+        if options.continue_:
+            causes.append(_forbidden(field, f"{field} is forbidden when continue is provided"))
+        if options.match not in (EXACT, NOT_OLDER):
+            causes.append(_unsupported(options.match, f'"{EXACT}", "{NOT_OLDER}", ""'))
+        if options.match == EXACT and options.revision == 0:
+            causes.append(_forbidden(field, f'{field} "exact" is forbidden for resourceVersion "0"'))
+    if options.initial_events is not None:
+        causes.append(_forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    return causes
+
+
+def _watch_causes(options: ListOptions) -> list[Cause]:
+    causes = []
+    field = "resourceVersionMatch"
+    if options.initial_events is not None and options.match != NOT_OLDER:
+        causes.append(_forbidden(field, f"sendInitialEvents requires setting {field} to {NOT_OLDER}"))
+    if options.match:
+        if options.initial_events is None:
+            causes.append(_forbidden(field, f"{field} is forbidden for watch unless sendInitialEvents is provided"))
+        if options.match != NOT_OLDER:
+            causes.append(_unsupported(options.match, f'"{NOT_OLDER}"'))
+        if options.continue_:
+            causes.append(_forbidden(field, f"{field} is forbidden when continue is provided"))
+    return causes

@@ -1,0 +1,45 @@
+"""The order of all steps, in one place.
+
+    every request   authenticate, route, authorize
+    a read          the verb (cache), encode
+    a write         decode, default, mutate, validate, admit, store (`writes.STEPS`), encode
+
+What can be answered at once is returned, not awaited: a GET costs no task. Whoever carries requests (network, this process) calls `handle`
+and does with the result what its own side needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from controlplane.apiserver import reads, writes
+from controlplane.apiserver.call import Call, Result
+from controlplane.apiserver.steps.authenticate import authenticate
+from controlplane.apiserver.steps.authorize import authorize
+from controlplane.apiserver.steps.route import route
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+FIRST: tuple[Callable[[Call, Core], None], ...] = (authenticate, route, authorize)
+
+VERBS: dict[str, Callable[[Call, Core], Result | Awaitable[Result]]] = {
+    "get": reads.get,
+    "list": reads.list_,
+    "watch": reads.watch,
+    "create": writes.create,
+    "update": writes.update,
+    "patch": writes.patch,
+    "delete": writes.delete,
+    "deletecollection": writes.delete_collection,
+}
+
+
+def handle(call: Call, core: Core) -> Result | Awaitable[Result] | None:
+    """Walk through the steps; None if the path is no resource. Raises StatusError, at once or when awaited."""
+    for step in FIRST:
+        step(call, core)
+    if call.target.kind is None:
+        return None
+    return VERBS[call.verb](call, core)

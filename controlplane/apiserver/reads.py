@@ -1,0 +1,76 @@
+"""The verbs that only read: answered from the cache at once, without waiting for anything (old pages and logs excepted)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from controlplane.apiserver import options, status
+from controlplane.apiserver.call import Call, Found, Result, Watching
+from controlplane.apiserver.listing import list_entries
+from controlplane.apiserver.selection import Selection, select
+from controlplane.apiserver.views import view
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+_SHORTEST_WATCH, _LONGEST_WATCH = (
+    1800.0,
+    3600.0,
+)  # when the client does not say; spread so that they do not end together
+_rng = random.Random()
+
+
+def get(call: Call, core: Core) -> Result | Awaitable[Result]:
+    """One object, or a view of it."""
+    target = call.target
+    kind = target.kind
+    assert kind is not None
+    entry = core.cache.resources[kind].entries.get(target.key)
+    if entry is None:
+        raise status.not_found(status.subject(kind, target.name))
+    if not target.subresource:
+        return Found(kind, entry.data)
+    if target.subresource == "log":
+        return core.logs.open(call, core)
+    return Found(kind, view(kind, target.subresource).answer(entry.data, kind))
+
+
+def list_(call: Call, core: Core) -> Result | Awaitable[Result]:
+    """A collection."""
+    kind = call.target.kind
+    assert kind is not None
+    wanted = options.parse(call.query, watch=False)
+    selection = select(kind, call.target.namespace, wanted.labels, wanted.fields)
+    return list_entries(core.cache, core.store, core.cache.resources[kind], selection, wanted)
+
+
+def watch(call: Call, core: Core) -> Result:
+    """What to hand over first, and from which revision on."""
+    target = call.target
+    kind = target.kind
+    assert kind is not None
+    wanted = options.parse(call.query, watch=True)
+    selection = _selection(call, wanted)
+    timeout = float(wanted.timeout) or _rng.uniform(_SHORTEST_WATCH, _LONGEST_WATCH)
+    kept, now = core.cache.resources[kind], core.cache.revision
+    after = wanted.revision or 0
+    if wanted.initial_events:
+        if after > now:
+            raise status.too_large_version(after, now)
+        return Watching(kept, selection, now, True, True, wanted.bookmarks, timeout)
+    if not after and wanted.initial_events is None:
+        return Watching(kept, selection, now, True, False, wanted.bookmarks, timeout)
+    return Watching(kept, selection, after or now, False, False, wanted.bookmarks, timeout)
+
+
+def _selection(call: Call, wanted: options.ListOptions) -> Selection:
+    """A watch of one object's path is a watch of the collection for that name."""
+    target = call.target
+    fields = wanted.fields
+    if target.name:
+        by_name = f"metadata.name={target.name}"
+        fields = f"{fields},{by_name}" if fields else by_name
+    kind: Any = target.kind
+    return select(kind, target.namespace, wanted.labels, fields)

@@ -1,0 +1,193 @@
+"""In which form a client gets objects: JSON, YAML, a Table of columns, or metadata alone; and the bytes of each form.
+
+JSON is the cache's own bytes with an envelope around them. The other forms are made when asked for; a watch event's line is made once per
+form and shared, which is why equal Accept headers must lead to the same `Representation` object.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import msgspec
+import yaml
+
+from api.kinds import Kind
+from controlplane.apiserver import status
+from controlplane.apiserver.call import JSON, Listed
+from kit.clock import Clock
+
+YAML = "application/yaml"
+OFFERED = (JSON, YAML, "application/vnd.kubernetes.protobuf")
+_KNOWN_LIMIT = 256
+
+
+class _OnlyMetadata(msgspec.Struct, gc=False):
+    metadata: msgspec.Raw
+
+
+_metadata = msgspec.json.Decoder(_OnlyMetadata)
+
+
+class Representation(ABC):
+    """One form, for objects, lists and the lines of a watch."""
+
+    content_type = JSON
+
+    @abstractmethod
+    def object(self, kind: Kind[Any], data: bytes) -> bytes:
+        """One object."""
+
+    @abstractmethod
+    def collection(self, listed: Listed) -> bytes:
+        """A list."""
+
+    def event(self, type_: str, kind: Kind[Any], data: bytes) -> bytes:
+        """One line of a watch."""
+        return b'{"type":"%b","object":%b}\n' % (type_.encode(), self.object(kind, data))
+
+    def bookmark(self, kind: Kind[Any], data: bytes) -> bytes:
+        """The line of a bookmark, whose object has metadata only."""
+        return b'{"type":"BOOKMARK","object":%b}\n' % data
+
+
+class Json(Representation):
+    """The objects as they are."""
+
+    def object(self, kind: Kind[Any], data: bytes) -> bytes:
+        """The same bytes."""
+        return data
+
+    def collection(self, listed: Listed) -> bytes:
+        """The bytes in an envelope."""
+        return _envelope(listed, listed.kind.name, listed.kind.api_version, listed.items)
+
+
+class Yaml(Json):
+    """For people; slow."""
+
+    content_type = YAML
+
+    def object(self, kind: Kind[Any], data: bytes) -> bytes:
+        """The object as a YAML document."""
+        return to_yaml(data)
+
+    def collection(self, listed: Listed) -> bytes:
+        """The list as a YAML document."""
+        return to_yaml(super().collection(listed))
+
+
+class MetadataOnly(Representation):
+    """PartialObjectMetadata(List): what garbage collection and quota want to know."""
+
+    content_type = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+    def object(self, kind: Kind[Any], data: bytes) -> bytes:
+        """The object's metadata."""
+        raw = bytes(_metadata.decode(data).metadata)
+        return b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":%b}' % raw
+
+    def collection(self, listed: Listed) -> bytes:
+        """The objects' metadata."""
+        items = [self.object(listed.kind, item) for item in listed.items]
+        return _envelope(listed, "PartialObjectMetadata", "meta.k8s.io/v1", items)
+
+
+class Table(Representation):
+    """Columns for people, made by the server so that every client shows the same."""
+
+    content_type = "application/json;as=Table;g=meta.k8s.io;v=v1"
+
+    def __init__(self, clock: Clock, include: str) -> None:
+        self._clock = clock
+        self._include = include
+
+    def object(self, kind: Kind[Any], data: bytes) -> bytes:
+        """A table of one row."""
+        return self._render(kind, [data], _revision_of(data))
+
+    def collection(self, listed: Listed) -> bytes:
+        """A table of all rows."""
+        return self._render(listed.kind, listed.items, str(listed.revision), listed.continue_, listed.remaining)
+
+    def bookmark(self, kind: Kind[Any], data: bytes) -> bytes:
+        """A table without rows."""
+        return b'{"type":"BOOKMARK","object":%b}\n' % self._render(kind, [], _revision_of(data))
+
+    def _render(
+        self, kind: Kind[Any], items: list[bytes], revision: str, continue_: str = "", remaining: int | None = None
+    ) -> bytes:
+        from controlplane.apiserver import tables  # only people ask for tables
+
+        metadata = {"resourceVersion": revision, "continue": continue_, "remainingItemCount": remaining}
+        return tables.render(kind, items, self._clock.now(), metadata, self._include)
+
+
+class Representations:
+    """Chooses the form that an Accept header asks for."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.json: Representation = Json()
+        self._yaml = Yaml()
+        self._metadata = MetadataOnly()
+        self._tables = {include: Table(clock, include) for include in ("None", "Metadata", "Object")}
+        self._known: dict[tuple[str, str], Representation] = {}
+
+    def negotiate(self, accept: str, include: str = "") -> Representation:
+        """The first form in the header that we have; `include` is the query's includeObject. Raises StatusError."""
+        known = self._known.get((accept, include))
+        if known is None:
+            known = self._choose(accept, include)
+            if len(self._known) < _KNOWN_LIMIT:
+                self._known[accept, include] = known
+        return known
+
+    def _choose(self, accept: str, include: str) -> Representation:
+        if not accept:
+            return self.json
+        for clause in accept.split(","):
+            media, *parameters = [part.strip() for part in clause.split(";")]
+            asked = dict(p.partition("=")[::2] for p in parameters)
+            found = self._one(media.lower(), asked, include)
+            if found is not None:
+                return found
+        raise status.not_acceptable(OFFERED)
+
+    def _one(self, media: str, asked: dict[str, str], include: str) -> Representation | None:
+        target = asked.get("as", "")
+        if media in (JSON, "*/*", "application/*"):
+            if not target:
+                return self.json
+            if asked.get("g") != "meta.k8s.io" or asked.get("v") != "v1":
+                return None
+            if target == "Table":
+                return self._tables.get(include or "Metadata") or _unknown_include(include)
+            if target in ("PartialObjectMetadata", "PartialObjectMetadataList"):
+                return self._metadata
+            return None
+        return self._yaml if media == YAML and not target else None
+
+
+def to_yaml(data: bytes) -> bytes:
+    """JSON as a YAML document, in the same order."""
+    document = msgspec.json.decode(data)
+    text: bytes = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, encoding="utf-8")
+    return text
+
+
+def _unknown_include(include: str) -> Representation:
+    raise status.bad_request(f'unrecognized includeObject value: "{include}"')
+
+
+def _revision_of(data: bytes) -> str:
+    at = data.find(b'"resourceVersion":"') + 19
+    return data[at : data.index(b'"', at)].decode()
+
+
+def _envelope(listed: Listed, kind: str, api_version: str, items: list[bytes]) -> bytes:
+    more = f',"continue":"{listed.continue_}"' if listed.continue_ else ""
+    if listed.remaining is not None:
+        more += f',"remainingItemCount":{listed.remaining}'
+    head = f'{{"kind":"{kind}List","apiVersion":"{api_version}","metadata":{{"resourceVersion":"{listed.revision}"{more}}},'
+    return b'%b"items":[%b]}' % (head.encode(), b",".join(items))

@@ -1,0 +1,108 @@
+"""The API server, wired: store, cache, steps, doors. `open` makes it ready; nothing here knows where requests come from."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from api import kinds
+from client.client import Client
+from controlplane.apiserver.allocators.services import ServiceNumbers
+from controlplane.apiserver.bootstrap import bootstrap
+from controlplane.apiserver.cache import Cache
+from controlplane.apiserver.compaction import compact_for_ever
+from controlplane.apiserver.core import Core
+from controlplane.apiserver.discovery import Discovery
+from controlplane.apiserver.instruments import Instruments
+from controlplane.apiserver.local import LocalTransport
+from controlplane.apiserver.logs import AgentLogs
+from controlplane.apiserver.network import NetworkDoor
+from controlplane.apiserver.openapi import OpenApi
+from controlplane.apiserver.pages import Pages
+from controlplane.apiserver.representation import Representations
+from controlplane.apiserver.steps.authorize import MASTERS
+from controlplane.apiserver.watching import tell_bookmarks
+from controlplane.store.interface import Store
+from kit.clock import Clock
+from kit.http.server import Server
+from kit.http.tls import ServerTls
+from kit.metrics import Metrics
+from kit.supervisor import Supervisor
+
+BOOKMARK_SECONDS = 60.0
+ITSELF = "system:apiserver"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Facts of the cluster that the API server needs."""
+
+    address: str  # where nodes and pods reach it; not loopback
+    port: int = 6443
+    service_cidrs: Sequence[str] = ("10.96.0.0/12",)
+    node_ports: tuple[int, int] = (30000, 32767)
+    agent_tls: ssl.SSLContext | None = None  # how it proves itself to agents
+
+
+class ApiServer:
+    """One API server over one store."""
+
+    def __init__(self, store: Store, settings: Settings, clock: Clock, metrics: Metrics | None = None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics or Metrics()
+        self._problem = "not started yet"
+        cache = Cache(store, kinds.ALL)
+        numbers = ServiceNumbers(settings.service_cidrs, settings.node_ports)
+        cache.observe(numbers.observe)
+        self.core = Core(store, cache, clock, numbers, Representations(clock), AgentLogs(settings.agent_tls))
+        self.pages = Pages(
+            Discovery(kinds.ALL, f"{settings.address}:{settings.port}"),
+            OpenApi(kinds.ALL),
+            self._metrics,
+            live={"cache": self._cache_problem},
+            ready={"bootstrap": lambda: self._problem},
+        )
+        self.handler = NetworkDoor(self.core, self.pages, Instruments(self._metrics))
+        self._broken = ""
+
+    def client(self, user: str, *groups: str) -> Client:
+        """A client for a component in this process, which acts as `user`."""
+        return Client(LocalTransport(self.core, self.pages, user, groups))
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Load the cache, follow the store, and make what every cluster has."""
+        await self.core.cache.load()
+        supervisor.spawn("apiserver-cache", self._follow)
+        supervisor.spawn("apiserver-bookmarks", self._bookmark, restart=True)
+        supervisor.spawn("apiserver-compaction", lambda: compact_for_ever(self.core.store, self._clock), restart=True)
+        first = self.core.numbers.families[self.core.numbers.default_family].first
+        await bootstrap(self.client(ITSELF, MASTERS), self._settings.address, self._settings.port, first)
+        self._problem = ""
+
+    async def listen(
+        self, addresses: Sequence[tuple[str, int]], tls: ServerTls, supervisor: Supervisor
+    ) -> list[Server]:
+        """Serve the network. Raises kit.http.server.ListenError."""
+        servers = []
+        for host, port in addresses:
+            server = Server(self.handler, host, port, tls, clock=self._clock)
+            await server.start()
+            supervisor.spawn(f"apiserver-{host}:{server.port}", server.run)
+            servers.append(server)
+        return servers
+
+    async def _follow(self) -> None:
+        try:
+            await self.core.cache.run()
+        finally:
+            self._broken = "the cache follows the store no longer"
+
+    def _cache_problem(self) -> str:
+        return self._broken
+
+    async def _bookmark(self) -> None:
+        while True:
+            await self._clock.sleep(BOOKMARK_SECONDS)
+            tell_bookmarks(self.core.cache.resources.values(), self.core.cache.revision)

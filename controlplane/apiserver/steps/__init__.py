@@ -1,0 +1,1 @@
+"""The steps of a request, a file each; their order stands in `controlplane.apiserver.pipeline`."""

@@ -1,0 +1,33 @@
+"""Step: who asks. A client certificate or a bearer token names a user; nobody is anonymous; a bad credential is refused."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from controlplane.apiserver import status
+from controlplane.apiserver.call import ANONYMOUS, Call, User
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+AUTHENTICATED = "system:authenticated"
+
+
+def authenticate(call: Call, core: Core) -> None:
+    """Set `call.user`. Callers in this process bring their user along."""
+    if call.user is not None:
+        return
+    if call.subject is not None:
+        call.user = _of_certificate(*call.subject)
+    elif call.token:
+        call.user = core.tokens.user(call.token)
+        if call.user is None:
+            raise status.unauthorized()
+    else:
+        call.user = ANONYMOUS
+
+
+@lru_cache(maxsize=4096)
+def _of_certificate(common_name: str, organizations: tuple[str, ...]) -> User:
+    return User(common_name, frozenset((*organizations, AUTHENTICATED)))

@@ -1,0 +1,138 @@
+"""Step: who may do what. Until roles are objects (their issue), the rules of the cluster's own users stand here.
+
+`system:masters` may do everything. A node may read what its pods need and write its own Node, Lease and pods only, so that a stolen node
+credential is worth no more than that node. Everybody who has proved who he is may read discovery; anybody may ask for health and version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from api import kinds
+from controlplane.apiserver import status
+from controlplane.apiserver.call import Call, User
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+MASTERS, NODES, NODE_PREFIX = "system:masters", "system:nodes", "system:node:"
+_READ = ("get", "list", "watch")
+_WRITE = ("create", "update", "patch", "delete", "deletecollection")
+_ANYBODY = frozenset({"/healthz", "/livez", "/readyz", "/version"})
+_DISCOVERY = ("/api", "/apis", "/openapi")
+
+Rules = frozenset[tuple[str, str]]
+
+
+def _rules(*lines: tuple[Iterable[str], str]) -> Rules:
+    """Pairs of verb and resource from lines of verbs and resources."""
+    return frozenset((verb, resource) for verbs, resources in lines for verb in verbs for resource in resources.split())
+
+
+_EVENTS = (("create", "update", "patch"), "events events.events.k8s.io")
+_SCHEDULER = _rules(
+    (_READ, "pods nodes namespaces services replicasets.apps"),
+    (("delete",), "pods"),
+    (("create",), "pods/binding leases.coordination.k8s.io"),
+    (("patch", "update"), "pods/status"),
+    (("get", "update"), "leases.coordination.k8s.io"),
+    _EVENTS,
+)
+_PROXY = _rules(
+    (("list", "watch"), "services endpoints endpointslices.discovery.k8s.io namespaces"), (_READ, "nodes"), _EVENTS
+)
+_NODE = _rules(
+    (_READ, "services nodes pods configmaps secrets endpoints serviceaccounts leases.coordination.k8s.io"),
+    (("create", "update", "patch"), "nodes nodes/status leases.coordination.k8s.io"),
+    (("delete",), "nodes leases.coordination.k8s.io"),
+    (("create", "delete"), "pods"),
+    (("patch", "update"), "pods/status"),
+    (("create",), "serviceaccounts/token"),
+    _EVENTS,
+)
+_CONTROLLERS = _rules(
+    ((*_READ, *_WRITE), " ".join(kind.resource for kind in kinds.ALL)),
+    (
+        ("get", "update", "patch"),
+        " ".join(
+            _name for kind in kinds.ALL for sub in kind.subresources if (_name := f"{kind.plural}/{sub}") != "pods/log"
+        ),
+    ),
+    (
+        ("get", "update", "patch"),
+        " ".join(f"{kind.plural}/{sub}.{kind.group}" for kind in kinds.ALL for sub in kind.subresources if kind.group),
+    ),
+    (("create",), "serviceaccounts/token"),
+)
+_USERS: dict[str, Rules] = {
+    "system:kube-scheduler": _SCHEDULER,
+    "system:kube-controller-manager": _CONTROLLERS,
+    "system:kube-proxy": _PROXY,
+}
+
+
+def authorize(call: Call, core: Core) -> None:
+    """Raise Forbidden unless the user may do this."""
+    user = call.user
+    assert user is not None
+    if MASTERS in user.groups:
+        return
+    if call.target.kind is None:
+        if not _may_read_path(user, call):
+            raise status.forbidden(status.Subject("", ""), f'User "{user.name}" cannot {call.verb} path "{call.path}"')
+        return
+    if (call.verb, resource_of(call)) not in _rules_of(user):
+        raise status.forbidden(status.subject(call.target.kind, call.target.name), _refusal(user, call))
+    if user.name.startswith(NODE_PREFIX) and call.verb in _WRITE:
+        _restrict_node(user.name.removeprefix(NODE_PREFIX), call, core)
+
+
+def resource_of(call: Call) -> str:
+    """`pods`, `pods/status`, `deployments.apps`: how rules name a resource."""
+    kind, sub = call.target.kind, call.target.subresource
+    assert kind is not None
+    return kind.resource if not sub else f"{kind.plural}/{sub}" + (f".{kind.group}" if kind.group else "")
+
+
+def _rules_of(user: User) -> Rules:
+    if NODES in user.groups and user.name.startswith(NODE_PREFIX):
+        return _NODE
+    return _USERS.get(user.name, frozenset())
+
+
+def _may_read_path(user: User, call: Call) -> bool:
+    if call.method not in ("GET", "HEAD"):
+        return False
+    path = call.path
+    root = "/" + path.split("/", 2)[1]
+    if root in _ANYBODY:
+        return True
+    return "system:authenticated" in user.groups and (root in _DISCOVERY or path == "/")
+
+
+def _refusal(user: User, call: Call) -> str:
+    target = call.target
+    assert target.kind is not None
+    where = f'in the namespace "{target.namespace}"' if target.namespace else "at the cluster scope"
+    resource = f"{target.kind.plural}/{target.subresource}" if target.subresource else target.kind.plural
+    what = f'resource "{resource}" in API group "{target.kind.group}"'
+    return f'User "{user.name}" cannot {call.verb} {what} {where}'
+
+
+def _restrict_node(node: str, call: Call, core: Core) -> None:
+    """A node writes about itself. What it creates is checked by name where the name is in the path; see also admission."""
+    target = call.target
+    assert target.kind is not None
+    about = status.subject(target.kind, target.name)
+    if target.kind is kinds.NODE and target.name and target.name != node:
+        raise status.forbidden(about, f'node "{node}" is not allowed to modify node "{target.name}"')
+    if target.kind is kinds.LEASE:
+        if target.namespace != "kube-node-lease":
+            raise status.forbidden(about, 'can only access leases in the "kube-node-lease" system namespace')
+        if target.name and target.name != node:
+            raise status.forbidden(about, "can only access node lease with the same name as the requesting node")
+    if target.kind is kinds.POD and target.name:
+        entry = core.cache.resources[kinds.POD].entries.get(target.key)
+        if entry is not None and entry.fields[0] != node:
+            raise status.forbidden(about, f'node "{node}" can only act on pods with spec.nodeName set to itself')

@@ -1,0 +1,37 @@
+"""Step: the result in the form that the client asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from controlplane.apiserver.call import JSON, Answer, Call, Found, Listed
+from controlplane.apiserver.representation import Representation
+from controlplane.apiserver.status import StatusError
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+
+def representation(call: Call, core: Core) -> Representation:
+    """The form of the answer. Raises StatusError 406."""
+    include = call.query.get("includeObject", "") if call.query else ""
+    return core.representations.negotiate(call.accept, include)
+
+
+def encode(call: Call, core: Core, result: Found | Listed | Answer) -> Answer:
+    """Make the whole answer."""
+    if isinstance(result, Answer):
+        return result
+    form = representation(call, core)
+    if isinstance(result, Listed):
+        return Answer(form.collection(result), 200, form.content_type)
+    subresource = call.target.subresource
+    if subresource == "scale":  # a kind of its own, which has no columns
+        form = core.representations.json
+    return Answer(form.object(result.kind, result.data), result.status, form.content_type, result.headers)
+
+
+def refuse(error: StatusError) -> Answer:
+    """The Status of a failure."""
+    headers = (("Retry-After", str(error.retry_after)),) if error.retry_after else ()
+    return Answer(error.body(), error.code, JSON, headers)

@@ -1,0 +1,75 @@
+"""Step: what the server itself puts into an object, or keeps from the old one: identity, times, generation, and what admission adds."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from controlplane.apiserver import status
+from controlplane.apiserver.admission import MUTATING
+from controlplane.apiserver.strategies import strategy
+from controlplane.apiserver.write import CREATE, Write
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+_SUFFIX, _LONGEST_BASE = 5, 58
+
+
+def mutate(write: Write, core: Core) -> None:
+    """Complete the new object."""
+    if write.operation == CREATE:
+        _name(write)
+        _begin(write.new.metadata, write.now)
+        strategy(write.kind).prepare_create(write.new)
+    else:
+        _keep_identity(write)
+        _prepare_update(write)
+    for plugin in MUTATING:
+        plugin(write, core)
+
+
+def _name(write: Write) -> None:
+    meta = write.new.metadata
+    if not meta.name and meta.generate_name:
+        write.generated = True
+        suffix = "".join(secrets.choice(SUFFIX_LETTERS) for _ in range(_SUFFIX))
+        meta.name = meta.generate_name[:_LONGEST_BASE] + suffix
+
+
+def _begin(meta: Any, now: str) -> None:
+    """The metadata that no client may choose."""
+    meta.uid = str(uuid.uuid4())
+    meta.creation_timestamp = now
+    meta.deletion_timestamp = meta.deletion_grace_period_seconds = None
+    meta.resource_version = meta.self_link = meta.generation = None
+    meta.managed_fields = []
+
+
+def _keep_identity(write: Write) -> None:
+    """An object stays the same object; whoever names another uid means another object."""
+    new, old = write.new.metadata, write.old.metadata
+    if new.uid and new.uid != old.uid:
+        why = f"Precondition failed: UID in precondition: {new.uid}, UID in object meta: {old.uid}"
+        raise status.conflict(write.subject, why)
+    new.uid, new.creation_timestamp, new.generation = old.uid, old.creation_timestamp, old.generation
+    new.generate_name = old.generate_name
+    new.deletion_timestamp, new.deletion_grace_period_seconds = (
+        old.deletion_timestamp,
+        old.deletion_grace_period_seconds,
+    )
+    new.resource_version = old.resource_version  # what this write replaces; the store step takes it out
+    new.self_link = None
+    new.managed_fields = []
+
+
+def _prepare_update(write: Write) -> None:
+    rules, new, old = strategy(write.kind), write.new, write.old
+    if write.subresource == "status":
+        rules.prepare_status(new, old)
+    elif write.subresource == "finalize":
+        new.status = old.status
+    elif write.subresource != "binding":  # a binding changes spec and status of the old object and nothing else
+        rules.prepare_update(new, old)

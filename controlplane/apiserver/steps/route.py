@@ -1,0 +1,78 @@
+"""Step: what a path and a method mean: a resource, a namespace, a name, a subresource and a verb."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from api import kinds
+from api.kinds import Kind
+from controlplane.apiserver import status
+from controlplane.apiserver.call import Call, Target
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+_ON_OBJECT = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_ON_COLLECTION = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+_NOT_WATCHED = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
+
+
+def route(call: Call, core: Core) -> None:
+    """Set `call.target` and `call.verb`; a path outside the resources gets no kind and the method as verb."""
+    parts = call.path.split("/")
+    if len(parts) > 3 and parts[1] == "api":
+        group, version, rest = "", parts[2], parts[3:]
+    elif len(parts) > 4 and parts[1] == "apis":
+        group, version, rest = parts[2], parts[3], parts[4:]
+    else:
+        call.verb = call.method.lower()
+        return
+    if rest[-1] == "":
+        rest.pop()
+    if not rest:
+        call.path, call.verb = call.path.rstrip("/"), call.method.lower()
+        return
+    watched = rest[0] == "watch"
+    call.target = target = _target(group, version, rest[1:] if watched else rest)
+    call.verb = _verb(call, target, watched)
+    _check(target, call.verb)
+
+
+def _target(group: str, version: str, rest: list[str]) -> Target:
+    namespace = ""
+    if len(rest) > 2 and rest[0] == "namespaces" and rest[2] not in kinds.NAMESPACE.subresources:
+        namespace, rest = rest[1], rest[2:]
+    kind: Kind[Any] | None = kinds.by_plural(group, version, rest[0]) if rest else None
+    if kind is None or (namespace and not kind.namespaced) or len(rest) > 3:
+        raise status.no_such_path()
+    name = rest[1] if len(rest) > 1 else ""
+    if name and kind.namespaced and not namespace:
+        raise status.no_such_path()
+    return Target(kind, namespace, name, rest[2] if len(rest) > 2 else "")
+
+
+def _verb(call: Call, target: Target, watched: bool) -> str:
+    asked = watched or (bool(call.query) and call.query.get("watch", "0") not in _NOT_WATCHED)
+    if asked and call.method == "GET" and not target.subresource:
+        return "watch"
+    verb = (_ON_OBJECT if target.name else _ON_COLLECTION).get(call.method, "")
+    if not verb or (verb == "create" and bool(target.name) is not bool(target.subresource)):
+        raise status.plain_method_not_allowed()
+    return verb
+
+
+def _check(target: Target, verb: str) -> None:
+    """The table of kinds says what may be done."""
+    kind = target.kind
+    assert kind is not None
+    if target.subresource:
+        subresource = kind.subresources.get(target.subresource)
+        if subresource is None:
+            raise status.no_such_path()
+        verbs = subresource.verbs
+    else:
+        verbs = kind.verbs
+    if verb not in verbs:
+        raise status.method_not_allowed(status.subject(kind, target.name), verb)
+    if kind.namespaced and not target.namespace and verb in ("create", "deletecollection"):
+        raise status.plain_method_not_allowed()

@@ -1,0 +1,25 @@
+"""Step: hold the object against the rules of its kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api import validation
+from controlplane.apiserver import status
+from controlplane.apiserver.write import CREATE, Write
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+
+def validate(write: Write, core: Core) -> None:
+    """Raise Invalid with one cause per broken rule."""
+    if write.operation == CREATE:
+        causes = validation.validate_create(write.kind, write.new)
+    elif write.subresource == "binding":
+        causes = []  # the binding itself was checked when it was read
+    else:
+        part = "" if write.subresource == "scale" else write.subresource
+        causes = validation.validate_update(write.kind, write.new, write.old, part)
+    if causes:
+        raise status.invalid(write.kind, write.new.metadata.name or "", causes)

@@ -1,0 +1,216 @@
+"""What each kind does to its objects between request and store, apart from defaults and validation.
+
+Metadata that only the server may set is handled for all kinds in `steps/mutate.py`; here is what differs: which part a write may touch
+(a write to the object leaves `status` alone and the other way round), what a new object starts with, and when `generation` rises.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from api import kinds
+from api.core_v1 import NamespaceStatus, PodStatus
+from api.fields import Type
+from api.kinds import Kind
+from api.quantity import QuantityError
+from api.resources import qos_class
+
+SYSTEM_FINALIZER = "kubernetes"
+NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+
+
+class Strategy:
+    """The rules of a kind without spec and status."""
+
+    create_on_update = False
+    unconditional_update = True
+    returns_deleted = False  # a DELETE is answered with the object, not with a Status
+
+    def prepare_create(self, new: Any) -> None:
+        """Clear and set what a client may not choose."""
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """Keep what a write to the object may not change."""
+
+    def prepare_status(self, new: Any, old: Any) -> None:
+        """Keep what a write to the status may not change."""
+
+    def grace(self, obj: Any, asked: int | None) -> int | None:
+        """Seconds that an object lives on after DELETE; None for kinds that go at once."""
+        return None
+
+
+class Workload(Strategy):
+    """Spec for people, status for controllers, a generation that counts changes of the spec."""
+
+    def prepare_create(self, new: Any) -> None:
+        """A fresh status."""
+        new.status = type(new.status)()
+        new.metadata.generation = 1
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """The old status; a new generation if the spec changed."""
+        new.status = old.status
+        if self._changed(new, old):
+            new.metadata.generation = (old.metadata.generation or 0) + 1
+
+    def prepare_status(self, new: Any, old: Any) -> None:
+        """The old spec."""
+        new.spec = old.spec
+
+    def _changed(self, new: Any, old: Any) -> bool:
+        return bool(new.spec != old.spec)
+
+
+class Deployments(Workload):
+    """Annotations go on to replica sets, so they count as well."""
+
+    def prepare_status(self, new: Any, old: Any) -> None:
+        """The old spec and labels."""
+        super().prepare_status(new, old)
+        new.metadata.labels = old.metadata.labels
+
+    def _changed(self, new: Any, old: Any) -> bool:
+        return super()._changed(new, old) or bool(new.metadata.annotations != old.metadata.annotations)
+
+
+class Pods(Workload):
+    """Pods are deleted with grace, and know their class of service from the start."""
+
+    returns_deleted = True
+
+    def prepare_create(self, new: Any) -> None:
+        """Pending."""
+        new.metadata.generation = 1
+        new.status = PodStatus(phase="Pending")
+        with suppress(QuantityError):  # validation, which comes later, says what is wrong with it
+            new.status.qos_class = qos_class(new.spec)
+
+    def prepare_status(self, new: Any, old: Any) -> None:
+        """Neither spec nor owners nor a deletion can be changed through the status."""
+        super().prepare_status(new, old)
+        new.metadata.owner_references = old.metadata.owner_references
+        new.status.qos_class = new.status.qos_class or old.status.qos_class
+        new.status.observed_generation = new.status.observed_generation or old.status.observed_generation
+
+    def grace(self, obj: Any, asked: int | None) -> int | None:
+        """What was asked or specified; none for a pod that never ran or no longer does."""
+        period = asked if asked is not None else obj.spec.termination_grace_period_seconds or 0
+        if not obj.spec.node_name or obj.status.phase in ("Failed", "Succeeded"):
+            return 0
+        return 1 if period < 0 else int(period)
+
+
+class Namespaces(Strategy):
+    """A namespace is held by a finalizer in its spec until it is empty."""
+
+    returns_deleted = True
+
+    def prepare_create(self, new: Any) -> None:
+        """Active, and held."""
+        new.status = NamespaceStatus(phase="Active")
+        if SYSTEM_FINALIZER not in new.spec.finalizers:
+            new.spec.finalizers = [*new.spec.finalizers, SYSTEM_FINALIZER]
+        self._label(new)
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """Only metadata can be changed."""
+        new.spec.finalizers = old.spec.finalizers
+        new.status = old.status
+        self._label(new)
+
+    def prepare_status(self, new: Any, old: Any) -> None:
+        """The old spec."""
+        new.spec = old.spec
+
+    def _label(self, new: Any) -> None:
+        new.metadata.labels = {**new.metadata.labels, NAMESPACE_LABEL: new.metadata.name}
+
+
+class Nodes(Strategy):
+    """Agents register nodes with their status."""
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """The old status."""
+        new.status = old.status
+
+    def prepare_status(self, new: Any, old: Any) -> None:
+        """The old spec."""
+        new.spec = old.spec
+
+
+class Services(Strategy):
+    """Addresses and ports are handed out in `admission/services.py`."""
+
+    create_on_update = True
+    returns_deleted = True
+
+    def prepare_create(self, new: Any) -> None:
+        """A fresh status."""
+        new.status = type(new.status)()
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """The old status."""
+        new.status = old.status
+
+    def prepare_status(self, new: Any, old: Any) -> None:
+        """The old spec."""
+        new.spec = old.spec
+
+
+class EndpointSlices(Strategy):
+    """A generation that counts changes of anything but metadata, and of labels."""
+
+    def prepare_create(self, new: Any) -> None:
+        """The first generation."""
+        new.metadata.generation = 1
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """A new generation if something that proxies use changed."""
+        same = _without_metadata(new) == _without_metadata(old) and new.metadata.labels == old.metadata.labels
+        if not same:
+            new.metadata.generation = (old.metadata.generation or 0) + 1
+
+
+class CreatedByUpdate(Strategy):
+    """A PUT to a name that is not there creates it."""
+
+    create_on_update = True
+
+
+class Leases(CreatedByUpdate):
+    """A PUT must say which revision it replaces."""
+
+    unconditional_update = False
+
+
+class ServiceAccounts(Strategy):
+    """Plain, but a DELETE answers with the object."""
+
+    returns_deleted = True
+
+
+_PLAIN = Strategy()
+_TABLE: dict[Kind[Any], Strategy] = {
+    kinds.POD: Pods(),
+    kinds.DEPLOYMENT: Deployments(),
+    kinds.REPLICA_SET: Workload(),
+    kinds.NAMESPACE: Namespaces(),
+    kinds.NODE: Nodes(),
+    kinds.SERVICE: Services(),
+    kinds.ENDPOINTS: CreatedByUpdate(),
+    kinds.EVENT: CreatedByUpdate(),
+    kinds.LEASE: Leases(),
+    kinds.ENDPOINT_SLICE: EndpointSlices(),
+    kinds.SERVICE_ACCOUNT: ServiceAccounts(),
+}
+
+
+def strategy(kind: Kind[Any]) -> Strategy:
+    """The rules of `kind`."""
+    return _TABLE.get(kind, _PLAIN)
+
+
+def _without_metadata(obj: Type) -> list[Any]:
+    return [getattr(obj, name) for name in obj.__struct_fields__ if name != "metadata"]

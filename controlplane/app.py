@@ -1,0 +1,51 @@
+"""The control plane, wired: store, API server, scheduler and controllers in one process.
+
+Scheduler and controllers use the same client interface as everybody else; here it leads to the API server without a socket. They start
+when the API server answers, and end before it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from controlplane.apiserver.server import ApiServer
+from controlplane.apiserver.server import Settings as ApiSettings
+from controlplane.config import Config, load, port_range
+from controlplane.controllers import app as controllers
+from controlplane.controllers.settings import Settings as ControllerSettings
+from controlplane.scheduler import app as scheduler
+from controlplane.store.sqlite import SqliteStore
+from kit.http.server import parse_address
+from kit.http.tls import ServerTls, client_context
+from kit.supervisor import Supervisor
+
+STORE_FILE = "store.db"
+
+__all__ = ["Config", "load", "run"]
+
+
+async def run(config: Config, supervisor: Supervisor) -> None:
+    """Start all parts; returns when the API server answers."""
+    clock, pki = supervisor.clock, config.pki
+    addresses = [parse_address(text) for text in config.listen]
+    tls = ServerTls(pki.serving_cert, pki.serving_key, pki.ca_cert)
+    agents = client_context(
+        cert=Path(pki.kubelet_client_cert).read_bytes(), key=Path(pki.kubelet_client_key).read_bytes(), verify=False
+    )
+    store = await SqliteStore.open(Path(config.data_dir) / STORE_FILE, clock)
+    supervisor.defer("store", store.close)
+    settings = ApiSettings(
+        address=config.advertise_address,
+        port=addresses[0][1],
+        service_cidrs=tuple(config.service_cidr.split(",")),
+        node_ports=port_range(config, "the configuration"),
+        agent_tls=agents,
+    )
+    server = ApiServer(store, settings, clock)
+    await server.start(supervisor)
+    await server.listen(addresses, tls, supervisor)
+    await scheduler.run(server.client("system:kube-scheduler"), clock, supervisor)
+    facts = ControllerSettings(
+        ca_pem=Path(pki.ca_cert).read_text(), pod_cidr=config.pod_cidr, node_cidr_size=config.node_cidr_size
+    )
+    await controllers.run(server.client("system:kube-controller-manager"), clock, supervisor, facts)
