@@ -182,8 +182,16 @@ class TableColumnDefinition(Type):
     priority: int = required(int)
 
 
+class TableRowCondition(Type):
+    type: str = required(str)
+    status: str = required(str)
+    reason: str | None = None
+    message: str | None = None
+
+
 class TableRow(Type):
     cells: list[str | int | bool | None] = required(list)
+    conditions: list[TableRowCondition] = []
     object: Json = NOTHING
 
 

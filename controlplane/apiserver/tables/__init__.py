@@ -1,0 +1,54 @@
+"""Tables of objects as `kubectl get` shows them: upstream's columns and cells, made on the server."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from api import codec
+from api.fields import NOTHING
+from api.kinds import Kind
+from api.meta_v1 import ListMeta, Table, TableRow
+from controlplane.apiserver.tables import cluster, config, network, pods, workloads
+from controlplane.apiserver.tables.columns import BY_NAME_AND_AGE, Layout
+
+_LAYOUTS: dict[Kind[Any], Layout] = (
+    pods.LAYOUTS | workloads.LAYOUTS | network.LAYOUTS | cluster.LAYOUTS | config.LAYOUTS
+)
+
+
+class _Head(msgspec.Struct, gc=False):
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_heads = msgspec.json.Decoder(_Head)
+
+
+def render(
+    kind: Kind[Any],
+    objects: list[bytes],
+    now: float,
+    metadata: Mapping[str, Any] | None = None,
+    include: str = "Metadata",
+) -> bytes:
+    """The table of objects at the time `now`; `metadata` is the list's, `include` what each row has of its object."""
+    layout = _LAYOUTS.get(kind, BY_NAME_AND_AGE)
+    table = Table(column_definitions=layout.columns)
+    if metadata:
+        table.metadata = codec.from_dict(ListMeta, {key: value for key, value in metadata.items() if value})
+    for data in objects:
+        obj = codec.decode(kind, data)
+        row = TableRow(cells=layout.cells(obj, now), object=_included(data, include))
+        if layout.conditions is not None:
+            row.conditions = layout.conditions(obj)
+        table.rows.append(row)
+    return codec.encode(table)
+
+
+def _included(data: bytes, include: str) -> msgspec.Raw:
+    if include == "Object":
+        return msgspec.Raw(data)
+    if include == "None":
+        return NOTHING
+    metadata = bytes(_heads.decode(data).metadata)
+    return msgspec.Raw(b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":%b}' % metadata)
