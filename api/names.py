@@ -80,24 +80,25 @@ def dns_1035_label(value: str) -> list[str]:
 
 def label_key(value: str) -> list[str]:
     """A qualified name: keys of labels and annotations, finalizers, conditions."""
-    rule = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
-    mismatch = _mismatch(rule, _KEY, "MyName", "my.name", "123-abc")
-    parts = value.split("/")
-    if len(parts) > 2:
+    if value.count("/") > 1:
         return [
-            f"a valid label key {mismatch} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+            f"a valid label key {_key_rule()} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
         ]
+    prefix, slash, name = value.rpartition("/")
     problems = []
-    if len(parts) == 2:
-        prefix = parts[0]
+    if slash:
         problems = [f"prefix part {text}" for text in (dns_subdomain(prefix) if prefix else ["must be non-empty"])]
-    name = parts[-1]
     if not name:
         problems.append("name part must be non-empty")
     problems += [f"name part {text}" for text in _too_long(name, _LABEL_LENGTH, "bytes")]
     if not _is_key(name):
-        problems.append(f"name part {mismatch}")
+        problems.append(f"name part {_key_rule()}")
     return problems
+
+
+def _key_rule() -> str:
+    rule = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+    return _mismatch(rule, _KEY, "MyName", "my.name", "123-abc")
 
 
 def label_value(value: str) -> list[str]:

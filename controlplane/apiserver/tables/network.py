@@ -4,7 +4,7 @@ from typing import Any
 
 from api import kinds
 from api.core_v1 import Endpoints, Service, ServicePort
-from api.discovery_v1 import EndpointSlice
+from api.discovery_v1 import EndpointPort, EndpointSlice
 from api.kinds import Kind
 from controlplane.apiserver.tables.ages import age
 from controlplane.apiserver.tables.columns import Cell, Layout, columns
@@ -58,9 +58,7 @@ def _endpoints(obj: Endpoints, now: float) -> list[Cell]:
 
 
 def _slice(obj: EndpointSlice, now: float) -> list[Cell]:
-    ports = []
-    for port in obj.ports:
-        ports.append(str(port.port) if port.port is not None else "*" if port.name is None else port.name)
+    ports = [_slice_port(port) for port in obj.ports]
     addresses = [address for endpoint in obj.endpoints for address in endpoint.addresses]
     return [
         obj.metadata.name,
@@ -69,6 +67,12 @@ def _slice(obj: EndpointSlice, now: float) -> list[Cell]:
         _first(addresses) or "<unset>",
         age(obj.metadata.creation_timestamp, now),
     ]
+
+
+def _slice_port(port: EndpointPort) -> str:
+    if port.port is not None:
+        return str(port.port)
+    return "*" if port.name is None else port.name
 
 
 def _first(items: list[str]) -> str:
