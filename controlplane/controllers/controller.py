@@ -41,7 +41,9 @@ class Controller(Protocol):
     name: str
     workers: int
     queue: WorkQueue[str]
-    recorder: Recorder | None
+
+    @property
+    def recorder(self) -> Recorder | None: ...
 
     async def reconcile(self, key: str) -> float | None:
         """Make what is seen into what is wanted; answer after how many seconds to look again, if at all."""

@@ -9,8 +9,15 @@ import msgspec
 from api import kinds
 from client.errors import AlreadyExists, ApiError, NotFound
 from controlplane.controllers.controller import Context, namespace_ends
-from controlplane.controllers.endpoints.plan import CONTROLLER, LAST_CHANGE, MANAGED_BY, OVER_CAPACITY, Desired
-from controlplane.controllers.endpoints.plan import is_current, plan_endpoints
+from controlplane.controllers.endpoints.plan import (
+    CONTROLLER,
+    LAST_CHANGE,
+    MANAGED_BY,
+    OVER_CAPACITY,
+    Desired,
+    is_current,
+    plan_endpoints,
+)
 from controlplane.controllers.endpointslice.services import ServiceTriggers
 from controlplane.controllers.seen import SeenEndpoints, SeenService
 from controlplane.recorder import Recorder

@@ -1,0 +1,1 @@
+"""Namespaces on their way out: emptied, then let go."""
