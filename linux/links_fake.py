@@ -1,10 +1,12 @@
 """The network of namespaces in memory, with the kernel's answers: what tests of plans and executors act on.
 
 A `FakeNetworks` is the machine, each `FakeLinks` one of its namespaces; a veth may join two of them. `fail_at` makes the
-n-th change from now fail, so that a test can break an operation at each of its steps.
+n-th change from now fail, so that a test can break an operation at each of its steps. Links may be made and removed by
+several threads.
 """
 
 import errno
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -34,6 +36,7 @@ class FakeNetworks:
     def __init__(self) -> None:
         self.namespaces: dict[int, FakeLinks] = {}
         self.fail_at: int | None = None
+        self.lock = threading.RLock()
         self._numbers = 1000
 
     def namespace(self) -> "FakeLinks":
@@ -85,13 +88,14 @@ class FakeLinks:
         """Make a link; AlreadyExists if the name is taken."""
         self._machine.count_change()
         doing = f"make link {link.name}"
-        self._check_free(link.name, doing)
-        if link.master:
-            self._get(link.master, doing)
-        if isinstance(link.kind, Veth):
-            self._add_pair(link, link.kind, doing)
-        else:
-            self._put(link.name, _KIND_NAMES[type(link.kind)], link, link.mac)
+        with self._machine.lock:
+            self._check_free(link.name, doing)
+            if link.master:
+                self._get(link.master, doing)
+            if isinstance(link.kind, Veth):
+                self._add_pair(link, link.kind, doing)
+            else:
+                self._put(link.name, _KIND_NAMES[type(link.kind)], link, link.mac)
 
     def _add_pair(self, link: NewLink, kind: Veth, doing: str) -> None:
         other = self if kind.namespace is None else self._machine.namespaces.get(kind.namespace)
@@ -115,7 +119,8 @@ class FakeLinks:
         if change.hairpin is not None and not link.master:
             raise failure(doing, errno.EOPNOTSUPP)
         wanted = {name: value for name, value in change._asdict().items() if value is not None}
-        self._links[ifindex] = link._replace(**wanted)
+        with self._machine.lock:
+            self._links[ifindex] = link._replace(**wanted)
         if change.up is False:
             self._routes = [route for route in self._routes if route.ifindex != ifindex]
 
@@ -132,6 +137,10 @@ class FakeLinks:
 
     def drop(self, ifindex: int) -> None:
         """Take a link away with all that stands on it."""
+        with self._machine.lock:
+            self._drop(ifindex)
+
+    def _drop(self, ifindex: int) -> None:
         if self._links.pop(ifindex, None) is None:
             return
         self._addresses = [a for a in self._addresses if a.ifindex != ifindex]
