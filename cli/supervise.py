@@ -113,12 +113,8 @@ class Supervision:
     watched: dict[int, str] = field(default_factory=dict)  # pidfd -> name
     ending: bool = False
 
-    def run(self) -> None:
+    def run(self, wake_reader: int) -> None:
         """Until SIGTERM, and all have stopped."""
-        wake_reader, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(wake_writer)
-        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(number, lambda *_: None)
         self._adopt()
         self._read()
         while True:
@@ -278,12 +274,22 @@ def say(text: str) -> None:
     print(f"{uptime():.2f} {text}", file=sys.stderr, flush=True)
 
 
+def catch_signals() -> int:
+    """Turn signals into bytes on a pipe; its reading end."""
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        signal.signal(number, lambda *_: None)
+    return reader
+
+
 def main(folder: Path, logs: Path) -> None:
     """Note who we are, and stay."""
     (folder / "pids").mkdir(parents=True, exist_ok=True)
+    wake_reader = catch_signals()  # before anybody can know of us and send one
     own = {"pid": os.getpid(), "start": start_time(os.getpid()), "digest": "", "restarts": 0}
     (folder / "pids/supervisor.json").write_text(json.dumps(own))
-    Supervision(folder, logs, uptime).run()
+    Supervision(folder, logs, uptime).run(wake_reader)
     (folder / "pids/supervisor.json").unlink(missing_ok=True)
 
 

@@ -1,0 +1,55 @@
+"""The command line: help everywhere, wrong input in one line."""
+
+import subprocess
+import sys
+
+import pytest
+
+from cli import testing
+from cli.main import COMMANDS, PACKAGES, main
+from cli.testing import Outcome
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS, *PACKAGES, "bench"])
+def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*([name] if name else []), "--help"])
+    assert ended.value.code == 0
+    assert f"usage: wherry{' ' + name if name else ''}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("argv", [["up", "--bogus"], ["bogus"], ["agent"], ["down", "--grace", "x"]])
+def test_wrong_flags(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    assert ended.value.code == 2
+    assert "usage: wherry" in capsys.readouterr().err
+
+
+def test_no_command_shows_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 0
+    assert "first steps" in capsys.readouterr().out
+
+
+def test_a_missing_configuration_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["proxy", "--config", "/nonexistent.yaml"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("wherry: cannot start the proxy: cannot read /nonexistent.yaml")
+    assert said.count("\n") == 1
+
+
+def test_help_is_light() -> None:
+    """Start-up imports nothing that only one subcommand needs."""
+    heavy = ["uvloop", "grpc", "cryptography", "yaml", "psutil", "msgspec", "asyncio", "pyroute2"]
+    script = f"import sys; import cli.main; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_summary_names_skips_and_failures() -> None:
+    outcomes = [Outcome("ruff check", True, 1.0), Outcome("pytest", False, 2.0, "1 passed, 1 failed, 1 skipped")]
+    lines = testing.summary(outcomes, [("tests.a.test_b", "needs root")])
+    assert lines[1].startswith("ok      ruff check")
+    assert lines[2].startswith("FAILED  pytest")
+    assert lines[3] == "skipped tests.a.test_b: needs root"
