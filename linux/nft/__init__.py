@@ -9,5 +9,9 @@ commits. Nothing here knows what the rules are for.
 from linux.nft.door import Door, Kernel, NftError, Seen
 from linux.nft.fake import FakeKernel
 from linux.nft.monitor import Monitor, Notice
+from linux.nft.objects import destroy_table
+from linux.nft.wire import INET4, INET6
 
-__all__ = ["Door", "FakeKernel", "Kernel", "Monitor", "NftError", "Notice", "Seen"]
+FAMILIES = {4: INET4, 6: INET6}  # by IP version
+
+__all__ = ["FAMILIES", "Door", "FakeKernel", "Kernel", "Monitor", "NftError", "Notice", "Seen", "destroy_table"]

@@ -24,10 +24,9 @@ class _Set:
     data_size: int
     size: int | None
     elements: dict[bytes, SeenElement] = field(default_factory=dict)
-    pending: int = 0  # deleted in this transaction: their room is free only after it
 
     def full(self) -> bool:
-        return self.size is not None and len(self.elements) + self.pending >= self.size
+        return self.size is not None and len(self.elements) >= self.size
 
 
 @dataclass
@@ -62,16 +61,9 @@ class FakeKernel:
         except NftError:
             for step in reversed(undo):
                 step()
-            self._settle()
             raise
-        self._settle()
         self._generation += 1
         self.commits += 1
-
-    def _settle(self) -> None:
-        for table in self._tables.values():
-            for one in table.sets.values():
-                one.pending = 0
 
     def flush(self) -> None:
         """What `nft flush ruleset` does."""
@@ -254,5 +246,4 @@ def _remove(found: _Set, key: bytes, undo: _Undo) -> None:
     old = found.elements.pop(key, None)
     if old is None:
         raise NftError("delete element", errno.ENOENT)
-    found.pending += 1
     undo.append(lambda: found.elements.__setitem__(key, old))

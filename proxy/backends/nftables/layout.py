@@ -163,8 +163,7 @@ class Layout:
             added, gone = transaction.added[name], len(transaction.deletes[name])
             before = self.counts[name]
             self.counts[name] = before + added - gone
-            # What is deleted keeps its room until the transaction has ended.
-            if added and (before + added > self.sizes[name] or self.counts[name] > self.sizes[name] * FULL):
+            if added and self.counts[name] > self.sizes[name] * FULL:
                 raise RebuildNeeded(f"cannot add to map {name}: it is nearly full ({before} of {self.sizes[name]})")
 
     def _add(self, one: Desired, transaction: Transaction) -> None:

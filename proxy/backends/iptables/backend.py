@@ -1,0 +1,232 @@
+"""The iptables backend: chains WHERRY-*, in the tables nat and filter, of both families.
+
+`replace` reads what is there once, then writes everything in one restore per family; `apply` writes the chains that the
+changes touch. Others' rules are never named. The legacy variant's tables are asked for their size every second, which
+costs microseconds, and read only if that changed without us; the nft variant's are heard through netlink.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+from linux.iptables import LEGACY, Iptables, IptablesError
+from linux.nft import Monitor
+from proxy.backends.interface import BackendError, RebuildNeeded, Suspicion, Watch
+from proxy.backends.iptables.chains import TABLES, Chains, differences, removal, replacement
+from proxy.backends.iptables.reading import read_tables
+from proxy.backends.iptables.render import render, skeleton
+from proxy.model.facts import Facts
+from proxy.plan.desired import Desired
+from proxy.plan.diff import Change
+from proxy.plan.expected import Reading
+
+FAMILIES = (4, 6)
+
+
+class IptablesBackend:
+    """Programs iptables through its door."""
+
+    name = "iptables"
+    quick = False
+
+    def __init__(self, door: Iptables, monitor: Callable[[], Monitor] | None = None) -> None:
+        self._door = door
+        self._monitor = monitor
+        self._families: tuple[int, ...] | None = None
+        self._facts = Facts()
+        self._chains: dict[int, Chains] = {}
+        self.written = 0  # rules in the last batch
+
+    def probe(self) -> str:
+        """Why this machine cannot do it; empty if it can do at least one family."""
+        reasons: dict[int, str] = {}
+        for family in FAMILIES:
+            try:
+                self._door.restore(family, _trial(family))
+            except IptablesError as error:
+                reasons[family] = str(error)
+        self._families = tuple(family for family in FAMILIES if family not in reasons)
+        return "" if self._families else f"iptables does not do what is needed: {reasons[4]}"
+
+    def families(self) -> tuple[int, ...]:
+        """The address families that the kernel can do."""
+        if self._families is None:
+            self.probe()
+        return self._families or ()
+
+    def replace(self, desired: Collection[Desired], facts: Facts) -> None:
+        """Make our chains hold exactly this, whatever they held."""
+        self._facts = facts
+        self._chains = {}
+        made: dict[int, Chains] = {}
+        self.written = 0
+        for family in self.families():
+            chains = made[family] = Chains()
+            chains.change({}, skeleton(family))
+            for one in desired:
+                if one.family == family:
+                    chains.change({}, render(one, facts))
+            chains.text()  # all of it is about to be written
+            wanted = chains.all()
+            self._restore(family, replacement(wanted, self._saved(family)))
+            self.written += sum(len(lines) for lines in wanted.values())
+        self._chains = made
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Write the chains that these changes touch."""
+        made, self._chains = self._chains, {}
+        if not made:
+            raise RebuildNeeded("cannot change the chains: their state is not known")
+        self.written = 0
+        for change in changes:
+            chains = made.get(change.subject.family)
+            if chains is not None:
+                old = render(change.old, self._facts) if change.old is not None else {}
+                chains.change(old, render(change.new, self._facts) if change.new is not None else {})
+        for family, chains in made.items():
+            text, count = chains.text()
+            if text:
+                self._restore(family, text)
+                self.written += count
+        self._chains = made
+
+    def check(self) -> list[str]:
+        """What is not as we left it."""
+        return [
+            f"{problem} (IPv{family})"
+            for family, chains in self._chains.items()
+            for problem in differences(chains.all(), self._saved(family))
+        ]
+
+    def read(self) -> Reading:
+        """What the kernel holds now."""
+        readings = [read_tables(family, self._saved(family)) for family in self.families()]
+        frontends = {slot: frontend for reading in readings for slot, frontend in reading.frontends.items()}
+        cluster_ips = frozenset[bytes]().union(*(reading.cluster_ips for reading in readings))
+        return Reading(frontends, cluster_ips, frozenset[bytes]().union(*(reading.here for reading in readings)))
+
+    def cleanup(self) -> list[str]:
+        """Remove our chains and the jumps to them."""
+        self._chains = {}
+        removed = []
+        for family in FAMILIES:
+            try:
+                text = removal({table: self._door.save(family, table) for table in TABLES})
+            except IptablesError:
+                continue  # not installed, or a family that the kernel does not have: nothing of ours is there
+            if text:
+                self._restore(family, text)
+                for table in TABLES:
+                    self._forget(family, table)
+                removed.append(f"iptables chains WHERRY-* (IPv{family}, {self._door.variant or 'plain'})")
+        return removed
+
+    def _forget(self, family: int, table: str) -> None:
+        try:
+            self._door.forget(family, table)
+        except IptablesError as error:
+            raise BackendError(f"cannot clean up iptables: {error}") from error
+
+    def rules(self, table: str, family: int) -> int:
+        """How many rules of ours a table has."""
+        return self._chains[family].rules(table) if family in self._chains else 0
+
+    def watch(self) -> Watch | None:
+        """Hears of others' changes."""
+        if self._door.variant == LEGACY:
+            return _LegacyWatch(self._door, self.families())
+        return _NftWatch(self._monitor()) if self._monitor is not None else None
+
+    def _saved(self, family: int) -> dict[str, list[str]]:
+        try:
+            return {table: self._door.save(family, table) for table in TABLES}
+        except IptablesError as error:
+            raise BackendError(f"cannot read iptables: {error}") from error
+
+    def _restore(self, family: int, text: str) -> None:
+        try:
+            self._door.restore(family, text)
+        except IptablesError as error:
+            raise BackendError(f"cannot program iptables: {error}") from error
+
+
+def _trial(family: int) -> str:
+    """Every match and target the backend uses, in chains that are made and removed by the same commit."""
+    address, pod = ("192.0.2.1", "192.0.2.2:80") if family == 4 else ("2001:db8::1", "[2001:db8::2]:80")
+    name = "WHERRY-PROBE"
+    return "\n".join(
+        (
+            "*nat",
+            f":{name} - [0:0]",
+            f'-A {name} -d {address} -p tcp -m tcp --dport 80 -m comment --comment "probe" -j MARK --set-xmark 0x4000/0x4000',
+            f"-A {name} -m addrtype --dst-type LOCAL -m conntrack --ctstate DNAT -j RETURN",
+            f"-A {name} -m recent --rcheck --seconds 60 --reap --name {name} --rsource -j RETURN",
+            f"-A {name} -p tcp -m statistic --mode random --probability 0.5 -j DNAT --to-destination {pod}",
+            f"-F {name}",
+            f"-X {name}",
+            "COMMIT",
+            "*filter",
+            f":{name} - [0:0]",
+            f"-A {name} -p tcp -m mark --mark 0x4000/0x4000 -j REJECT --reject-with tcp-reset",
+            f"-F {name}",
+            f"-X {name}",
+            "COMMIT",
+            "",
+        )
+    )
+
+
+class _LegacyWatch:
+    """Compares the size of the tables with what it was after our last change."""
+
+    def __init__(self, door: Iptables, families: Collection[int]) -> None:
+        self._door = door
+        self._where = [(family, table) for family in families for table in TABLES]
+        self._known = self._now()
+
+    def _now(self) -> list[bytes]:
+        return [self._door.fingerprint(family, table) for family, table in self._where]
+
+    def fileno(self) -> int:
+        """There is nothing to wait on."""
+        return -1
+
+    def suspicion(self) -> Suspicion:
+        """LOOK if the tables have another size."""
+        before, self._known = self._known, self._now()
+        return Suspicion.LOOK if before != self._known else Suspicion.NONE
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Around our own changes."""
+        yield
+        self._known = self._now()
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class _NftWatch:
+    """Listens to nf_tables for changes of the tables that iptables-nft keeps."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def fileno(self) -> int:
+        """To wait on."""
+        return self._monitor.fileno()
+
+    def suspicion(self) -> Suspicion:
+        """LOOK if somebody changed a table that we have chains in."""
+        notice = self._monitor.read(0)
+        ours = any(table in TABLES for _, table in notice.tables)
+        return Suspicion.LOOK if ours or notice.lost else Suspicion.NONE
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """iptables-restore is another process, so our own changes cannot be told apart: do not listen to them."""
+        with self._monitor.deaf():
+            yield
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._monitor.close()

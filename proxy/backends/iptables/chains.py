@@ -1,0 +1,147 @@
+"""The chains that the kernel should hold, and the text that takes it from what it has to that. Pure.
+
+Lines are kept by place; several service ports may need the same line, so places are counted. What was touched since the
+last `text` is written again chain by chain: an iptables chain cannot be changed in the middle without naming numbers
+that others may have moved, but it can be emptied and filled in one commit.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from proxy.backends.iptables.render import HOOKS, PREFIX, Chain, Entries, Place
+
+TABLES = ("nat", "filter")
+
+
+class Chains:
+    """The wanted chains of one family."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Chain, dict[tuple[object, ...], tuple[str, ...]]] = {}
+        self._counts: Counter[Place] = Counter()
+        self._touched: set[Chain] = set()
+
+    def change(self, old: Entries, new: Entries) -> None:
+        """Take away the old lines and put the new ones."""
+        for place, lines in new.items():
+            if place not in old:
+                self._counts[place] += 1
+                if self._counts[place] == 1:
+                    self._put(place, lines)
+            elif old[place] != lines:
+                self._put(place, lines)
+        for place in old:
+            if place not in new:
+                self._counts[place] -= 1
+                if not self._counts[place]:
+                    del self._counts[place]
+                    self._take(place)
+
+    def _put(self, place: Place, lines: tuple[str, ...]) -> None:
+        chain = place[0], place[1]
+        self._lines.setdefault(chain, {})[place[2]] = lines
+        self._touched.add(chain)
+
+    def _take(self, place: Place) -> None:
+        chain = place[0], place[1]
+        del self._lines[chain][place[2]]
+        if not self._lines[chain]:
+            del self._lines[chain]
+        self._touched.add(chain)
+
+    def lines(self, chain: Chain) -> list[str]:
+        """A chain's rules in order."""
+        places = self._lines.get(chain, {})
+        ordered = sorted(places) if len(places) > 1 else places
+        return [f"-A {chain[1]} {line}" for place in ordered for line in places[place]]
+
+    def all(self) -> dict[Chain, list[str]]:
+        """Every chain."""
+        return {chain: self.lines(chain) for chain in self._lines}
+
+    def rules(self, table: str) -> int:
+        """How many rules there are in a table."""
+        return sum(
+            len(lines) for (name, _), places in self._lines.items() if name == table for lines in places.values()
+        )
+
+    def text(self) -> tuple[str, int]:
+        """Input for iptables-restore that writes what was touched, and how many rules that is."""
+        touched, self._touched = self._touched, set()
+        wanted = {chain: self.lines(chain) for chain in touched if chain in self._lines}
+        return restore_text(wanted, [chain for chain in touched if chain not in self._lines], [])
+
+
+def replacement(wanted: Mapping[Chain, list[str]], seen: Mapping[str, Iterable[str]]) -> str:
+    """Input that leaves exactly the wanted chains, given what iptables-save says of each table."""
+    gone, hooks = [], []
+    for table in TABLES:
+        lines = list(seen.get(table, ()))
+        declared = {line[1:].split()[0] for line in lines if line.startswith(":" + PREFIX)}
+        gone += [(table, chain) for chain in declared if (table, chain) not in wanted]
+        hooks += [
+            (name, chain, rule) for name, chain, rule in HOOKS if name == table and _count(lines, chain, rule) == 0
+        ]
+    # What is hooked last comes first: insert in reverse order.
+    return restore_text(wanted, gone, [(name, f"-I {chain} 1 {rule}") for name, chain, rule in reversed(hooks)])[0]
+
+
+def removal(seen: Mapping[str, Iterable[str]]) -> str:
+    """Input that leaves nothing of ours; empty if there is nothing."""
+    gone, unhook = [], []
+    for table in TABLES:
+        for line in seen.get(table, ()):
+            if line.startswith(":" + PREFIX):
+                gone.append((table, line[1:].split()[0]))
+            elif line.startswith("-A ") and not line.startswith("-A " + PREFIX) and f"-j {PREFIX}" in line:
+                unhook.append((table, "-D" + line[2:]))
+    return restore_text({}, gone, unhook)[0] if gone or unhook else ""
+
+
+def differences(wanted: Mapping[Chain, list[str]], seen: Mapping[str, Iterable[str]]) -> list[str]:
+    """What iptables-save shows that is not as it should be, in words."""
+    found = []
+    for table in TABLES:
+        lines = list(seen.get(table, ()))
+        have: dict[str, list[str]] = {line[1:].split()[0]: [] for line in lines if line.startswith(":" + PREFIX)}
+        for line in lines:
+            if line.startswith("-A " + PREFIX):
+                have.setdefault(line.split(" ", 2)[1], []).append(line)
+        for chain in sorted(have.keys() | {name for kind, name in wanted if kind == table}):
+            if have.get(chain) != wanted.get((table, chain)):
+                state = "is gone" if chain not in have else "is not ours" if (table, chain) not in wanted else "differs"
+                found.append(f"chain {chain} of table {table} {state}")
+        for name, chain, rule in HOOKS:
+            if name == table and _count(lines, chain, rule) != 1:
+                found.append(
+                    f"the jump from {chain} of table {table} ({rule}) is there {_count(lines, chain, rule)} times"
+                )
+    return found
+
+
+def _count(lines: list[str], chain: str, rule: str) -> int:
+    return lines.count(f"-A {chain} {rule}")
+
+
+def restore_text(
+    wanted: Mapping[Chain, list[str]], gone: Iterable[Chain], commands: Iterable[tuple[str, str]]
+) -> tuple[str, int]:
+    """One input for both tables: declare (so empty) every chain, fill the wanted ones, run commands, remove the others."""
+    out: list[str] = []
+    removed, extra = list(gone), list(commands)
+    count = 0
+    for table in TABLES:
+        chains = sorted(chain for kind, chain in wanted if kind == table)
+        dropped = sorted(chain for kind, chain in removed if kind == table)
+        orders = [command for name, command in extra if name == table]
+        if not chains and not dropped and not orders:
+            continue
+        out.append(f"*{table}")
+        out += [f":{chain} - [0:0]" for chain in (*chains, *dropped)]
+        for chain in chains:
+            out += wanted[table, chain]
+            count += len(wanted[table, chain])
+        out += orders
+        out += [f"-X {chain}" for chain in dropped]
+        out.append("COMMIT")
+    return "\n".join(out) + "\n" if out else "", count
