@@ -23,6 +23,7 @@ from nodeagent.sync.worker import PodWorker
 
 RELIST = 60.0
 RELIST_WITHOUT_EVENTS = 1.0
+SUBSCRIBED = 1.0
 MAX_STRAY = 1000
 _log = log.get("pods")
 
@@ -93,7 +94,7 @@ class Pods:
         """See what the runtime holds already; to be called before pods are told. Raises `RuntimeFault`."""
         sandboxes = await self._runtime.sandboxes()
         containers = await self._runtime.containers()
-        self._in_runtime = {owned.pod.uid for owned in (*sandboxes, *containers)}
+        self._in_runtime = {s.pod.uid for s in sandboxes} | {c.pod.uid for c in containers}
 
     async def run(self) -> None:
         """Follow the runtime until cancelled."""
@@ -114,11 +115,14 @@ class Pods:
         retries = Backoff(base=0.1, cap=2.0).retries()
         while True:
             try:
-                self._look.set()  # what happened before the stream began is only in the list
+                self.streaming = True
+                self._look.set()  # what happened before the stream began is only in the list,
+                self._clock.call_later(SUBSCRIBED, self._look.set)  # and nobody tells when it begins
                 async for event in self._runtime.events():
                     retries.reset()
                     self._tell(event)
             except Unsupported:
+                self.streaming = False
                 _log.info("the runtime has no event stream; looking every second instead")
                 return
             except RuntimeFault as error:
@@ -129,7 +133,6 @@ class Pods:
                 await self._clock.sleep(wait)
 
     def _tell(self, event: RuntimeEvent) -> None:
-        self.streaming = True
         worker = self.workers.get(self._owners.get(event.id, ""))
         if worker is None:
             if isinstance(event, Exited):

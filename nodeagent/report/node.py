@@ -1,0 +1,263 @@
+"""The node's own object: registration, status, heartbeat.
+
+The status is computed every few seconds and patched when it differs, or every five minutes. While the node is not ready it
+is looked at more often, so that it is ready at once when the runtime is. The pod network needs the node's podCIDR, which
+the control plane gives: `on_range` is called with it, and until the runtime then says that its network is ready, so is the
+node not.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from api import codec, kinds, times
+from api.core_v1 import (
+    ContainerImage,
+    DaemonEndpoint,
+    Node,
+    NodeAddress,
+    NodeCondition,
+    NodeDaemonEndpoints,
+    NodeSpec,
+    NodeStatus,
+    NodeSystemInfo,
+)
+from api.meta_v1 import ObjectMeta
+from client.client import Client
+from client.errors import AlreadyExists, ApiError, NotFound, Retryable
+from kit import log
+from kit.backoff import Backoff
+from kit.clock import Clock, deadline
+from nodeagent.cri.errors import RuntimeFault, Unsupported
+from nodeagent.cri.port import Runtime, RuntimeStatus, SeenImage
+from nodeagent.report.events import NodeEventRecorder
+from nodeagent.report.facts import VERSION, MachineFacts, runtime_version
+from nodeagent.report.patch import NODE_KEYS, Status, diff_status
+
+LOOK_EVERY = 10.0
+LOOK_SOON = Backoff(base=0.02, cap=1.0)
+REPORT_EVERY = 300.0
+IMAGES_EVERY = 60.0
+MAX_IMAGES, MAX_NAMES = 50, 5
+_log = log.get("node")
+_PRESSURES = (
+    ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeIdentity:
+    """What does not change while the agent runs."""
+
+    name: str
+    addresses: tuple[str, ...]
+    port: int
+    max_pods: int
+    machine: MachineFacts
+
+
+def initial_node(identity: NodeIdentity) -> Node:
+    """The object with which a node registers."""
+    machine = identity.machine
+    labels = {
+        "kubernetes.io/hostname": identity.name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": machine.architecture,
+        "beta.kubernetes.io/os": "linux",
+        "beta.kubernetes.io/arch": machine.architecture,
+    }
+    annotations = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
+    return Node(metadata=ObjectMeta(name=identity.name, labels=labels, annotations=annotations), spec=NodeSpec())
+
+
+def compute_node_status(
+    identity: NodeIdentity, problem: str, runtime: str, images: list[SeenImage], old: list[NodeCondition], now: float
+) -> NodeStatus:
+    """The whole status; `problem` empty means ready. Transition times move only when a condition does."""
+    machine = identity.machine
+    addresses = [NodeAddress(type="InternalIP", address=address) for address in identity.addresses]
+    return NodeStatus(
+        capacity=machine.capacity(identity.max_pods),
+        allocatable=machine.allocatable(identity.max_pods),
+        conditions=_conditions(problem, old, now),
+        addresses=[*addresses, NodeAddress(type="Hostname", address=identity.name)],
+        daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=identity.port)),
+        node_info=NodeSystemInfo(
+            machine_id=machine.machine_id,
+            system_uuid=machine.system_uuid,
+            boot_id=machine.boot_id,
+            kernel_version=machine.kernel,
+            os_image=machine.os_image,
+            container_runtime_version=runtime,
+            kubelet_version=VERSION,
+            operating_system="linux",
+            architecture=machine.architecture,
+        ),
+        images=[
+            ContainerImage(names=[*image.digests, *image.tags][:MAX_NAMES], size_bytes=image.size)
+            for image in sorted(images, key=lambda i: i.size, reverse=True)[:MAX_IMAGES]
+        ],
+    )
+
+
+def _conditions(problem: str, old: list[NodeCondition], now: float) -> list[NodeCondition]:
+    wanted = [(kind, "False", reason, message) for kind, reason, message in _PRESSURES]
+    if problem:
+        wanted.append(("Ready", "False", "KubeletNotReady", problem))
+    else:
+        wanted.append(("Ready", "True", "KubeletReady", "kubelet is posting ready status"))
+    before = {c.type: c for c in old}
+    stamp = times.format_time(now)
+    conditions = []
+    for kind, status, reason, message in wanted:
+        last = before.get(kind)
+        since = last.last_transition_time if last is not None and last.status == status else stamp
+        conditions.append(NodeCondition(kind, status, stamp, since, reason, message))
+    return conditions
+
+
+def runtime_problem(status: RuntimeStatus) -> str:
+    """What the node's readiness lacks, in upstream's words."""
+    if not status.ready:
+        return f"container runtime not ready: {status.problem}"
+    return "" if status.network_ready else f"container runtime network not ready: {status.network_problem}"
+
+
+class NodeReporter:
+    """See the module. `on_network` hears whether pods can have a network, `on_range` the node's podCIDR."""
+
+    def __init__(
+        self,
+        client: Client,
+        runtime: Runtime,
+        identity: NodeIdentity,
+        clock: Clock,
+        events: NodeEventRecorder,
+        on_network: Callable[[bool], object],
+    ) -> None:
+        self._client = client
+        self._runtime = runtime
+        self._identity = identity
+        self._clock = clock
+        self._events = events
+        self._on_network = on_network
+        self._look = asyncio.Event()
+        self._base: Status = {}
+        self._conditions: list[NodeCondition] = []
+        self._reported_at = 0.0
+        self._version = ""
+        self._images: list[SeenImage] = []
+        self._images_at: float | None = None
+        self.problem = "the container runtime was not asked yet"
+
+    async def register(self) -> Node:
+        """Make the node's object, or take over the one that is there; tries until the API server answers."""
+        retries = Backoff(base=0.1, cap=5.0, jitter=0.2).retries()
+        while True:
+            try:
+                node = await self._register()
+                self._base = codec.to_dict(node.status)
+                self._conditions = node.status.conditions
+                return node
+            except ApiError as error:
+                wait = retries.next()
+                if retries.failures in (1, 10) or retries.failures % 100 == 0:
+                    _log.warning("cannot register the node, will try again", error=error)
+                await self._clock.sleep(wait)
+
+    async def _register(self) -> Node:
+        wanted = initial_node(self._identity)
+        try:
+            return await self._client.create(kinds.NODE, wanted)
+        except AlreadyExists:
+            node = await self._client.get(kinds.NODE, self._identity.name)
+        missing = {k: v for k, v in wanted.metadata.labels.items() if node.metadata.labels.get(k) != v}
+        if missing:
+            node = await self._client.patch(kinds.NODE, self._identity.name, {"metadata": {"labels": missing}})
+        return node
+
+    def look(self) -> None:
+        """Something changed: compute the status now."""
+        self._look.set()
+
+    async def run(self) -> None:
+        """Report until cancelled."""
+        failures = unready = 0
+        while True:
+            self._look.clear()
+            problem = await self._ask_runtime()
+            unready = unready + 1 if problem else 0
+            try:
+                await self._report(problem)
+                failures = 0
+            except NotFound:
+                await self.register()
+                continue
+            except ApiError as error:
+                failures += 1
+                if failures == 1 or not isinstance(error, Retryable):
+                    _log.warning("cannot report the node's status", error=error)
+            wait = LOOK_SOON.delay(unready or failures) if unready or failures else LOOK_EVERY
+            try:
+                async with deadline(self._clock, wait):
+                    await self._look.wait()
+            except TimeoutError:
+                pass
+
+    async def _ask_runtime(self) -> str:
+        """What keeps the node from being ready."""
+        try:
+            if not self._version:
+                version = await self._runtime.version()
+                self._version = runtime_version(version.name, version.version)
+            status = await self._runtime.status()
+            await self._look_at_images()
+        except Unsupported as error:
+            problem, network = (
+                f"the container runtime does not speak CRI v1 (containerd 1.6 or newer does): {error}",
+                False,
+            )
+        except RuntimeFault as error:
+            problem, network = f"container runtime is down: {error}", False
+        else:
+            problem, network = runtime_problem(status), status.network_ready
+        self._on_network(network)
+        if problem != self.problem:
+            (_log.warning if problem else _log.info)(
+                "the node is " + ("not ready" if problem else "ready"), problem=problem
+            )
+            if bool(problem) != bool(self.problem):
+                reason = "NodeNotReady" if problem else "NodeReady"
+                self._events.tell("Normal", reason, f"Node {self._identity.name} status is now: {reason}")
+        self.problem = problem
+        return problem
+
+    async def _look_at_images(self) -> None:
+        now = self._clock.monotonic()
+        if self._images_at is None or now - self._images_at >= IMAGES_EVERY:
+            self._images = await self._runtime.images()
+            self._images_at = now
+
+    async def _report(self, problem: str) -> None:
+        now = self._clock.now()
+        status = compute_node_status(self._identity, problem, self._version, self._images, self._conditions, now)
+        wanted = codec.to_dict(status)
+        if _without_heartbeats(wanted) == _without_heartbeats(self._base) and now - self._reported_at < REPORT_EVERY:
+            return
+        mine = {name: self._base[name] for name in wanted if name in self._base}
+        kinds_of = {c["type"] for c in wanted["conditions"]}
+        mine["conditions"] = [c for c in mine.get("conditions", []) if c["type"] in kinds_of]
+        patch = diff_status(mine, wanted, NODE_KEYS)
+        if patch:
+            body = msgspec.json.encode({"status": patch})
+            await self._client.patch_raw(kinds.NODE, self._identity.name, body, subresource="status")
+        self._base, self._conditions, self._reported_at = wanted, status.conditions, now
+
+
+def _without_heartbeats(status: Status) -> Status:
+    conditions = [{k: v for k, v in c.items() if k != "lastHeartbeatTime"} for c in status.get("conditions", [])]
+    return {**status, "conditions": conditions}

@@ -1,0 +1,127 @@
+"""Pod statuses on their way to the API server.
+
+Workers publish as often as they like; per pod at most one patch is under way, and what was published meanwhile is sent
+afterwards as one. A status that only says that a pod is being started waits a moment for a better one. A patch carries
+only what differs from what the server has, and the uid, so that it cannot hit a pod of the same name made later.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from api import codec, kinds
+from api.core_v1 import Pod, PodStatus
+from client.client import Client
+from client.errors import ApiError, Conflict, NotFound, Retryable
+from kit import log
+from kit.backoff import Backoff
+from kit.clock import Clock
+from kit.queue import WorkQueue
+from kit.supervisor import Supervisor
+from kit.workers import run_workers
+from nodeagent.model.seen import PodRef
+from nodeagent.model.spec import ref_of
+from nodeagent.report.patch import POD_KEYS, Status, diff_status
+
+PATIENCE = 0.5
+PARALLEL = 8
+_STARTING = ("ContainerCreating", "PodInitializing")
+_log = log.get("status")
+
+
+@dataclass(slots=True)
+class _Report:
+    ref: PodRef
+    base: Status
+    wanted: Status
+    finish: bool = False
+    done: bool = False
+
+
+class PodReporter:
+    """See the module."""
+
+    def __init__(self, client: Client, clock: Clock, sent: Callable[[PodRef, Status], None] | None = None) -> None:
+        self._client = client
+        self._queue: WorkQueue[str] = WorkQueue(clock, Backoff(base=0.1, cap=10.0, jitter=0.2))
+        self._reports: dict[str, _Report] = {}
+        self._sent = sent
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Begin to send."""
+        run_workers(self._queue, self.send, PARALLEL, supervisor, name="pod-status", expected=(Retryable,))
+
+    def publish(self, pod: Pod, status: PodStatus) -> None:
+        """This is the status now."""
+        uid = pod.metadata.uid or ""
+        wanted = codec.to_dict(status)
+        report = self._reports.get(uid)
+        if report is None:
+            report = self._reports[uid] = _Report(ref_of(pod), codec.to_dict(pod.status), {})
+        if report.done or wanted == report.wanted:
+            return
+        report.wanted = wanted
+        if is_minor(status):
+            self._queue.add_after(uid, PATIENCE)
+        else:
+            self._queue.add(uid)
+
+    def finish(self, pod: Pod, status: PodStatus) -> None:
+        """The last status, and then the end of the object."""
+        self.publish(pod, status)
+        uid = pod.metadata.uid or ""
+        self._reports[uid].finish = True
+        self._queue.add(uid)
+
+    def forget(self, uid: str) -> None:
+        """The pod is gone."""
+        self._reports.pop(uid, None)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything has been sent."""
+        return self._queue.idle
+
+    async def send(self, uid: str) -> None:
+        """Send what there is to tell of one pod. Raises `Retryable`."""
+        report = self._reports.get(uid)
+        if report is None or report.done:
+            return
+        wanted = report.wanted
+        patch = diff_status(report.base, wanted, POD_KEYS)
+        try:
+            if patch:
+                await self._patch(report.ref, patch)
+            report.base = wanted
+            if report.finish:
+                await self._delete(report.ref)
+                report.done = True
+        except (NotFound, Conflict):
+            report.done = True  # it is another pod now, or none
+        except Retryable:
+            raise
+        except ApiError as error:
+            report.base = wanted  # the same again would fare no better
+            _log.warning("the API server refused a status", pod=str(report.ref), error=error)
+
+    async def _patch(self, ref: PodRef, patch: Status) -> None:
+        body = msgspec.json.encode({"metadata": {"uid": ref.uid}, "status": patch})
+        await self._client.patch_raw(kinds.POD, ref.name, body, ref.namespace, subresource="status")
+        if self._sent is not None:
+            self._sent(ref, patch)
+
+    async def _delete(self, ref: PodRef) -> None:
+        try:
+            await self._client.delete(kinds.POD, ref.name, ref.namespace, grace=0, uid=ref.uid)
+        except NotFound:
+            pass
+
+
+def is_minor(status: PodStatus) -> bool:
+    """Whether a status only says that a pod is on its way."""
+    if status.phase != "Pending":
+        return False
+    statuses = (*status.init_container_statuses, *status.container_statuses)
+    waiting = [s.state.waiting for s in statuses if s.state is not None]
+    return all(w is not None and w.reason in _STARTING for w in waiting)
