@@ -16,6 +16,7 @@ from kit.backoff import Backoff
 from kit.clock import Clock, deadline
 from nodeagent.cri.errors import RuntimeFault, Unsupported
 from nodeagent.cri.port import Exited, OutOfMemory, Runtime, RuntimeEvent
+from nodeagent.model.memory import Health
 from nodeagent.model.seen import ContainerState, PodRef
 from nodeagent.model.spec import is_terminal
 from nodeagent.sync.doors import Doors
@@ -78,6 +79,20 @@ class Pods:
             self._weigh()
         elif old is not None:
             self._weigh()
+
+    def named(self, namespace: str, name: str) -> PodWorker | None:
+        """The worker of a pod that the API server knows by this name."""
+        return next((w for w in self.workers.values() if _is(w, namespace, name)), None)
+
+    def tell_health(self, uid: str, ident: str, health: Health) -> None:
+        """What probes found."""
+        if (worker := self.workers.get(uid)) is not None:
+            worker.note_health(ident, health)
+
+    def objects_changed(self, uid: str) -> None:
+        """Something that a pod refers to has changed."""
+        if (worker := self.workers.get(uid)) is not None:
+            worker.refresh_volumes()
 
     def sources_known(self) -> None:
         """Every pod that is ours has been told; what else the runtime holds is nobody's."""
@@ -217,6 +232,11 @@ class Pods:
     def _weigh(self) -> None:
         assert self._doors is not None
         self._doors.cgroups.weigh(_living(self.workers.values()))
+
+
+def _is(worker: PodWorker, namespace: str, name: str) -> bool:
+    meta = worker.state.pod.metadata
+    return meta.name == name and meta.namespace == namespace and not worker.state.memory.gone
 
 
 def _living(workers: Iterable[PodWorker]) -> list[Pod]:

@@ -63,6 +63,7 @@ class PodWorker:
         self._patience = self._urgency()
         self._failures = 0
         self._repeats = 0
+        self._ended: dict[str, asyncio.Event] = {}
         self._log = _log.bind(pod=str(ref_of(pod)))
 
     # What others tell.
@@ -131,6 +132,7 @@ class PodWorker:
                     await self._sleep(wait)
         finally:
             self.state.leave_slot()
+            self._tell_ended(set())
 
     async def step(self) -> Plan:
         """One round. Raises `RuntimeFault` when the runtime cannot be looked at."""
@@ -151,12 +153,24 @@ class PodWorker:
         if plan.actions:
             await self._act(plan.actions)
             self._publish()
-        doors.probing.follow(state.pod, self.seen())
+        seen = self.seen()
+        doors.probing.follow(state.pod, seen)
+        self._tell_ended({c.id for c in seen.containers if not c.exited})
         return plan
 
     def seen(self) -> SeenPod:
         """The pod in the runtime, as far as we know."""
         return self.state.current(lambda c: last_words(self.state.pod, c, self._doors.settings))
+
+    def ended(self, ident: str) -> asyncio.Event:
+        """Set as soon as this container does not run any more."""
+        event = self._ended.setdefault(ident, asyncio.Event())
+        self._tell_ended({c.id for c in self.seen().containers if not c.exited})
+        return event
+
+    def _tell_ended(self, alive: set[str]) -> None:
+        for ident in [ident for ident in self._ended if self.forgotten or ident not in alive]:
+            self._ended.pop(ident).set()
 
     async def _safe_step(self) -> float | None:
         """A step whose failures are logged and retried: seconds until the next; None waits for word."""

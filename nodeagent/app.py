@@ -1,0 +1,229 @@
+"""The node agent, wired together.
+
+Order of starting: the runtime must answer (we wait for one that is away), the node registers, the servers listen, what
+the runtime holds is looked at, and only then are pods followed, so that every worker knows whether it takes over
+containers. What the runtime holds beyond the pods of a complete list is nobody's and goes.
+"""
+
+import gc
+import os
+import sys
+from pathlib import Path
+
+from api import codec, kinds
+from api.core_v1 import Node, Pod
+from client import kubeconfig
+from client.client import Client
+from client.events import EventRecorder
+from client.http import HttpTransport
+from client.informer import Informer
+from cni import daemon as cni
+from kit import log
+from kit.backoff import Backoff
+from kit.clock import Clock
+from kit.http.health import Health
+from kit.http.server import Server, parse_address
+from kit.http.tls import ServerTls
+from kit.metrics import Metrics
+from kit.supervisor import Supervisor
+from linux.cgroup import open_cgroups
+from linux.mounts import KernelMounts
+from nodeagent.config import Config
+from nodeagent.cri.client import GrpcRuntime
+from nodeagent.cri.errors import RuntimeFault, Unsupported
+from nodeagent.cri.port import Runtime
+from nodeagent.images.puller import Puller
+from nodeagent.model.memory import BackoffPolicy
+from nodeagent.plan.status import NodeFacts
+from nodeagent.probes.prober import Prober
+from nodeagent.render.network import parse_resolv_conf
+from nodeagent.render.settings import NodeSettings, ResolvConf
+from nodeagent.report.events import NodeEventRecorder, PodEventRecorder
+from nodeagent.report.facts import MachineFacts, read_machine
+from nodeagent.report.lease import keep_alive
+from nodeagent.report.node import NodeIdentity, NodeReporter
+from nodeagent.report.pods import PodReporter
+from nodeagent.server.app import AgentApi
+from nodeagent.sources.objects import Objects
+from nodeagent.sync.cgroups import PodCgroups
+from nodeagent.sync.doors import Doors
+from nodeagent.sync.pods import Pods
+from nodeagent.sync.slots import Slots
+from nodeagent.volumes.pod import PodVolumes
+
+_log = log.get("agent")
+
+
+async def run(config: Config, supervisor: Supervisor) -> None:
+    """Start everything; returns when it runs."""
+    clock = supervisor.clock
+    os.makedirs(config.root_dir, mode=0o750, exist_ok=True)
+    os.makedirs(config.pod_logs, mode=0o755, exist_ok=True)
+    machine = read_machine(config.root_dir)
+    client = Client(HttpTransport(kubeconfig.load(config.kubeconfig)))
+    supervisor.defer("client", client.close)
+    runtime = GrpcRuntime(config.runtime_endpoint)
+    supervisor.defer("runtime", runtime.close)
+    cni.install(config.cni.bin_dir, sys.executable, config.cni.socket, data_dir=config.cni.data_dir)
+    supervisor.spawn("cni", lambda: cni.serve(config.cni.socket, config.cni.data_dir, clock=clock), restart=True)
+    agent = Agent(config, clock, client, runtime, machine)
+    await agent.start(supervisor)
+
+
+class Agent:
+    """The parts of a running agent."""
+
+    def __init__(self, config: Config, clock: Clock, client: Client, runtime: Runtime, machine: MachineFacts) -> None:
+        self.config = config
+        self.clock = clock
+        self.client = client
+        self.runtime = runtime
+        self.settings = _settings(config, machine)
+        self.pods = Pods(runtime, clock)
+        self.recorder = EventRecorder(client, "kubelet", config.node_name, clock=clock)
+        self.reporter = PodReporter(client, clock)
+        self.objects = Objects(client, clock, self.pods.objects_changed)
+        events = PodEventRecorder(self.recorder)
+        self.prober = Prober(runtime, clock, events, self.pods.tell_health)
+        policy = BackoffPolicy(config.crash_loop.first, config.crash_loop.most)
+        systemd = config.cgroup_driver == "systemd"
+        self.doors = Doors(
+            runtime=runtime,
+            puller=Puller(runtime, clock, parallel=config.parallel_pulls),
+            volumes=PodVolumes(KernelMounts(), self.settings),
+            cgroups=PodCgroups(open_cgroups(), config.cgroup_root, systemd),
+            objects=self.objects,
+            events=events,
+            reporter=self.reporter,
+            probing=self.prober,
+            clock=clock,
+            settings=self.settings,
+            facts=NodeFacts(self.settings.host_ips),
+            slots=Slots(clock, config.parallel_starts or max(4, 2 * machine.cpus)),
+            policy=policy,
+            register=self.pods.own,
+        )
+        self.pods.open(self.doors)
+        port = parse_address(config.listen)[1]
+        identity = NodeIdentity(config.node_name, self.settings.host_ips, port, config.max_pods, machine)
+        node_events = NodeEventRecorder(self.recorder, config.node_name)
+        self.node = NodeReporter(client, runtime, identity, clock, node_events, self.pods.network)
+        self.metrics = Metrics()
+        self.metrics.gauge_of("kubelet_running_pods", "Pods that have a worker", lambda: len(self.pods.workers))
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Start the parts in order."""
+        supervisor.spawn("events", self.recorder.run, restart=True)
+        await self._serve(supervisor)
+        supervisor.spawn("agent", lambda: self._begin(supervisor))
+
+    async def _serve(self, supervisor: Supervisor) -> None:
+        pki = self.config.pki
+        tls = ServerTls(pki.cert, pki.key, pki.client_ca)
+        api = AgentApi(self.pods, self.runtime, self.settings, self.clock, self.metrics, self._problem)
+        health = Health(self.metrics, live={"syncloop": self._problem})
+        for server in (
+            Server(api, *parse_address(self.config.listen), tls, clock=self.clock),
+            Server(health, *parse_address(self.config.healthz), clock=self.clock),
+        ):
+            await server.start()
+            supervisor.defer("server", server.close)
+
+    def _problem(self) -> str:
+        """Health of the agent itself; a runtime that is away is the node's problem, not ours."""
+        return ""
+
+    async def _begin(self, supervisor: Supervisor) -> None:
+        node = await self.node.register()
+        self._network(node)
+        supervisor.spawn("node-status", self.node.run, restart=True)
+        supervisor.spawn("lease", lambda: keep_alive(self.client, node, self.clock), restart=True)
+        nodes = Informer(
+            self.client,
+            kinds.NODE,
+            lambda data: codec.decode(Node, data).spec.pod_cidr or "",
+            fields=f"metadata.name={self.config.node_name}",
+            clock=self.clock,
+        )
+        nodes.subscribe(lambda _key, _old, cidr: self._write_network(cidr or ""))
+        supervisor.spawn("node-watch", nodes.run, restart=True)
+        await _until_it_answers(self.runtime, self.config.runtime_endpoint, self.clock)
+        self.doors.cgroups.prepare()
+        await self._look_first()
+        self.reporter.start(supervisor)
+        supervisor.defer("pods", self.pods.close)
+        supervisor.defer("objects", self.objects.close)
+        supervisor.defer("probes", self.prober.close)
+        informer = Informer(
+            self.client,
+            kinds.POD,
+            lambda data: codec.decode(Pod, data),
+            fields=f"spec.nodeName={self.config.node_name}",
+            clock=self.clock,
+        )
+        informer.subscribe(self.pods.apply)
+        supervisor.spawn("pods-watch", informer.run, restart=True)
+        supervisor.spawn("runtime-watch", self.pods.run, restart=True)
+        await informer.synced.wait()
+        self.pods.sources_known()
+        gc.collect()
+        gc.freeze()  # what is loaded now stays; collections need not walk it
+        _log.info("running", node=self.config.node_name, pods=len(self.pods.workers))
+
+    async def _look_first(self) -> None:
+        retries = Backoff(base=0.1, cap=2.0).retries()
+        while True:
+            try:
+                return await self.pods.begin()
+            except RuntimeFault as error:
+                _log.warning("cannot see what the runtime holds, will try again", error=error)
+                await self.clock.sleep(retries.next())
+
+    def _network(self, node: Node) -> None:
+        self._write_network(node.spec.pod_cidr or "")
+
+    def _write_network(self, pod_cidr: str) -> None:
+        """Tell the runtime of the pod network once the node has its part of it."""
+        if pod_cidr:
+            settings = self.config.cni
+            cni.write_conflist(settings.conf_dir, pod_cidr, self.config.pod_cidr, settings.bridge, settings.mtu)
+            self.node.look()
+
+
+async def _until_it_answers(runtime: Runtime, endpoint: str, clock: Clock) -> None:
+    """Wait for the runtime, and say so."""
+    retries = Backoff(base=0.05, cap=2.0).retries()
+    while True:
+        try:
+            found = await runtime.version()
+            _log.info("runtime found", name=found.name, version=found.version, endpoint=endpoint)
+            return
+        except Unsupported as error:
+            message = "the container runtime does not speak CRI v1: containerd 1.6 or newer is needed; waiting"
+            if retries.failures % 60 == 0:
+                _log.error(message, endpoint=endpoint, error=error)
+        except RuntimeFault as error:
+            if retries.failures in (5, 20) or retries.failures % 100 == 99:
+                _log.warning("waiting for the container runtime", endpoint=endpoint, error=error)
+        await clock.sleep(retries.next())
+
+
+def _settings(config: Config, machine: MachineFacts) -> NodeSettings:
+    try:
+        resolv_conf = parse_resolv_conf(Path(config.resolv_conf).read_text())
+    except OSError:
+        resolv_conf = ResolvConf()
+    return NodeSettings(
+        name=config.node_name,
+        host_ips=tuple(a.strip() for a in config.node_address.split(",") if a.strip()),
+        root_dir=config.root_dir,
+        pod_logs=config.pod_logs,
+        memory_capacity=machine.memory,
+        allocatable=machine.allocatable(config.max_pods),
+        cluster_dns=tuple(config.cluster_dns),
+        cluster_domain=config.cluster_domain,
+        resolv_conf=resolv_conf,
+    )
+
+
+__all__ = ["Agent", "run"]

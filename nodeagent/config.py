@@ -1,0 +1,66 @@
+"""The agent's configuration file."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from kit.config import Section
+from kit.config import load as load_config
+
+
+class Pki(Section, frozen=True, kw_only=True):
+    """What the agent's own server proves itself with, and who signs those who may call it."""
+
+    cert: str
+    key: str
+    client_ca: str
+
+
+class Cni(Section, frozen=True, kw_only=True):
+    """Where the runtime looks for the pod network, and where its daemon is."""
+
+    conf_dir: str = "/var/lib/wherry/cni/net.d"
+    bin_dir: str = "/var/lib/wherry/cni/bin"
+    socket: str = "/run/wherry/cni.sock"
+    data_dir: str = "/var/lib/wherry/cni"
+    bridge: str = "wherry0"
+    mtu: int = 0
+
+
+class CrashLoop(Section, frozen=True, kw_only=True):
+    """Seconds between restarts of containers that keep ending: the first, doubled up to the last."""
+
+    first: float = 10.0
+    most: float = 300.0
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """`agent.yaml`."""
+
+    node_name: str
+    node_address: str
+    kubeconfig: str
+    runtime_endpoint: str
+    pki: Pki
+    listen: str = "0.0.0.0:10250"
+    healthz: str = "127.0.0.1:10248"
+    root_dir: str = "/var/lib/wherry/agent"
+    pod_logs: str = "/var/log/pods"
+    cni: Cni = msgspec.field(default_factory=Cni)
+    cgroup_root: str = ""
+    cgroup_driver: Literal["cgroupfs", "systemd"] = "cgroupfs"
+    pod_cidr: str = "10.244.0.0/16"
+    max_pods: int = 110
+    cluster_dns: list[str] = []
+    cluster_domain: str = "cluster.local"
+    sandbox_image: str = ""
+    resolv_conf: str = "/etc/resolv.conf"
+    crash_loop: CrashLoop = msgspec.field(default_factory=CrashLoop)
+    parallel_starts: int = 0  # 0: by the number of CPUs
+    parallel_pulls: int = 3
+
+
+def load(path: str | Path) -> Config:
+    """Read the file; raises `kit.config.ConfigError`."""
+    return load_config(Config, path)
