@@ -1,0 +1,207 @@
+"""The plugin's other verbs on a real host: DEL, CHECK, GC, a reboot, kills at random points, and Debian's plugins beside."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bench import cni_kills
+from bench.cni_lab import GO_PLUGINS, Lab, Space, lab, need_go_plugins
+from cni.ipam import Store
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture(params=["daemon", "alone"])
+def made(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    with lab("life") as one:
+        if request.param == "alone":
+            yield one
+        else:
+            with one.daemon():
+                yield one
+
+
+def left(made: Lab) -> dict[str, Any]:
+    """What ADDs leave on the host."""
+    store = Store(str(made.data))
+    attachments = store.state().attachments
+    store.close()
+    elements = json.loads(made.host.run("nft", "-j", "list", "maps"))["nftables"]
+    return {
+        "links": made.links(),
+        "attachments": attachments,
+        "ports": [entry["map"]["elem"] for entry in elements if entry.get("map", {}).get("elem")],
+    }
+
+
+NOTHING = {"links": [], "attachments": (), "ports": []}
+PORT = {"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80}]}}
+
+
+@pytest.mark.parametrize("namespace", ["there", "gone", "not told"])
+def test_del_leaves_nothing_and_may_be_repeated(made: Lab, namespace: str) -> None:
+    made.space("a")
+    assert made.call("ADD", "a", made.network(**PORT)).code == 0
+    assert left(made)["links"] != []
+    env = {"CNI_NETNS": ""} if namespace == "not told" else {}
+    if namespace == "gone":
+        made.end("a")
+    for _ in range(2):
+        answer = made.call("DEL", "a", **env)
+        assert (answer.code, answer.output) == (0, b"")
+    assert left(made) == NOTHING
+
+
+def test_a_second_add_answers_the_same(made: Lab) -> None:
+    made.space("a")
+    assert made.call("ADD", "a").body == made.call("ADD", "a").body
+    assert len(made.links()) == 1
+
+
+def test_check_notices_damage(made: Lab) -> None:
+    pod = made.space("a")
+    network = made.network(**PORT)
+    network["prevResult"] = made.call("ADD", "a", network).body
+    assert made.call("CHECK", "a", network).code == 0
+    damages = (
+        (made.host, "ip link set wherry0 down", "bridge wherry0 is down"),
+        (made.host, "nft delete table ip wherry-cni", "nf_tables has no table"),
+        (pod, "ip route del default", "route 0.0.0.0/0 is not in"),
+        (pod, "ip addr flush dev eth0", "is not on eth0"),
+        (pod, "ip link del eth0", "link eth0 is not in"),
+    )
+    for space, command, message in damages:
+        space.run(*command.split())
+        answer = made.call("CHECK", "a", network)
+        if answer.code == 0 or message not in answer.body["details"]:
+            raise AssertionError(f"after {command}: {answer.output!r}")
+    assert made.call("ADD", "a", network).code == 0
+    network["prevResult"] = made.call("ADD", "a", network).body
+    assert made.call("CHECK", "a", network).code == 0
+
+
+def test_gc_frees_all_but_the_valid(made: Lab) -> None:
+    for name in "abc":
+        made.space(name)
+        assert made.call("ADD", name, made.network(**(PORT if name == "a" else {}))).code == 0
+    valid = [{"containerID": "b", "ifname": "eth0"}]
+    gc = made.network(cniVersion="1.1.0") | {"cni.dev/valid-attachments": valid}
+    assert made.call("GC", "", gc).code == 0
+    found = left(made)
+    assert (len(found["links"]), len(found["attachments"]), found["ports"]) == (1, 1, [])
+    assert made.call("STATUS", "", gc).code == 0
+
+
+def test_no_addresses_left_is_told_and_ends_with_a_del(made: Lab) -> None:
+    small = made.network(ipam={"ranges": [[{"subnet": "10.244.7.0/29"}]]})
+    for n in range(6):
+        made.space(f"p{n}")
+    answers = [made.call("ADD", f"p{n}", small) for n in range(6)]
+    assert [answer.code for answer in answers] == [0, 0, 0, 0, 0, 1]
+    assert answers[5].body["code"] == 101
+    assert "no addresses left in 10.244.7.1-10.244.7.6" in answers[5].body["msg"]
+    assert len(made.links()) == 5
+    assert made.call("DEL", "p1", small).code == 0
+    assert made.call("ADD", "p5", small).code == 0
+
+
+def test_a_restart_after_a_reboot_forgets_the_dead() -> None:
+    with lab("reboot") as one:
+        with one.daemon():
+            for name in "ab":
+                one.space(name)
+                assert one.call("ADD", name).code == 0
+        one.end("a")
+        while len(one.links()) > 1:  # the kernel ends a namespace in its own time
+            one.host.run("sleep", "0.02")
+        with one.daemon():
+            found = left(one)
+            assert [held.owner.container for held in found["attachments"]] == ["b"]
+            assert one.call("DEL", "a").code == 0
+
+
+def alike(address: str) -> str:
+    """The two plugins give addresses of two networks that differ in one number."""
+    return address.replace("10.245.", "10.244.")
+
+
+def facts(space: Space) -> dict[str, Any]:
+    """A pod's namespace without what must differ: its own address, the link-local ones."""
+    links = json.loads(space.run("ip", "-j", "-d", "addr"))
+    routes = json.loads(space.run("ip", "-j", "route"))
+    eth0 = next(link for link in links if link["ifname"] == "eth0")
+    return {
+        "names": sorted(link["ifname"] for link in links),
+        "flags": sorted(eth0["flags"]),
+        "mtu": eth0["mtu"],
+        "kind": eth0["linkinfo"]["info_kind"],
+        "addresses": [
+            (a["family"], a["prefixlen"], a["scope"], alike(a["broadcast"]))
+            for a in eth0["addr_info"]
+            if a["scope"] == "global"
+        ],
+        "routes": sorted((alike(r["dst"]), alike(r.get("gateway", "")), r["dev"], r.get("scope")) for r in routes),
+    }
+
+
+def shape(result: dict[str, Any]) -> Any:
+    """A result's form: its keys, and how the parts refer to one another."""
+    return {
+        "keys": sorted(key for key in result if key != "cniVersion"),
+        "interfaces": [(sorted(i), bool(i.get("sandbox")), i["name"]) for i in result["interfaces"][2:]],
+        "bridges": [sorted(i) for i in result["interfaces"][:2]],
+        "ips": [(sorted(ip), ip["interface"], ip["gateway"][-4:]) for ip in result["ips"]],
+        "routes": [r["dst"] for r in result.get("routes", [])],
+    }
+
+
+@pytest.mark.parametrize("version", ["0.3.1", "0.4.0", "1.0.0"])
+def test_debians_plugins_make_an_equivalent_namespace(made: Lab, version: str) -> None:
+    need_go_plugins()
+    ours, theirs = made.space("a"), made.space("b")
+    routes = [{"dst": "0.0.0.0/0"}, {"dst": "192.0.2.0/24"}]
+    own = made.network(cniVersion=version)
+    own["ipam"]["routes"] = routes
+    go = made.go_network(cniVersion=version, isDefaultGateway=False)
+    go["ipam"]["routes"] = routes
+    mine, other = made.call("ADD", "a", own), made.call("ADD", "b", go, plugin=f"{GO_PLUGINS}/bridge")
+    assert (mine.code, other.code) == (0, 0), (mine.output, other.output)
+    assert facts(ours) == facts(theirs)
+    assert shape(mine.body) == shape(other.body)
+    bridges = json.loads(made.host.run("ip", "-j", "-d", "link", "show", "type", "bridge"))
+    assert len({(b["mtu"], "UP" in b["flags"]) for b in bridges}) == 1
+    ports = json.loads(made.host.run("ip", "-j", "-d", "link", "show", "type", "veth"))
+    slaves = [p["linkinfo"]["info_slave_data"]["hairpin"] for p in ports if p.get("master")]
+    assert slaves == [True, True]
+    assert made.call("DEL", "a", own).code == made.call("DEL", "b", go, plugin=f"{GO_PLUGINS}/bridge").code == 0
+    assert ours.run("ip", "-o", "link").count("\n") == theirs.run("ip", "-o", "link").count("\n") == 1
+
+
+def test_the_same_errors_where_debians_plugins_have_them() -> None:
+    need_go_plugins()
+    with lab("errors") as one:
+        one.space("a")
+        for env, network in (
+            ({"CNI_COMMAND": "NONSENSE"}, {}),
+            ({"CNI_CONTAINERID": ""}, {}),
+            ({"CNI_IFNAME": ""}, {}),
+            ({"CNI_NETNS": ""}, {}),
+            ({"CNI_IFNAME": "a/b"}, {}),
+            ({}, {"cniVersion": "9.9.9"}),
+            ({}, {"name": ""}),
+        ):
+            mine = one.call("ADD", "a", one.network(**network), **env)
+            other = one.call("ADD", "a", one.go_network(**network), plugin=f"{GO_PLUGINS}/bridge", **env)
+            assert mine.code != 0 and other.code != 0
+            assert mine.body["code"] == other.body["code"], (env, network, mine.body, other.body)
+            assert sorted(mine.body)[:3] == ["cniVersion", "code", "details"] or "msg" in mine.body
+
+
+@pytest.mark.slow
+def test_kills_at_random_points_leave_nothing_after_gc() -> None:
+    with lab("kills") as one:
+        report = cni_kills.kill_at_random(one, kills=100, seed=20)
+    assert report.killed == 100
+    assert report.leaked == []

@@ -1,0 +1,177 @@
+"""Real packets through real pods, in a host namespace of our own; each test with the daemon and alone."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bench.cni_lab import HOST_IP, IN_CLUSTER_IP, OUTSIDE_IP, Lab, Space, lab
+
+pytestmark = pytest.mark.root
+PORTS = [
+    {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"},
+    {"hostPort": 5300, "containerPort": 53, "protocol": "udp"},
+    {"hostPort": 8443, "containerPort": 443, "protocol": "tcp", "hostIP": HOST_IP},
+]
+
+
+@pytest.fixture(params=["daemon", "alone"])
+def made(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    with lab("traffic") as one:
+        if request.param == "alone":
+            yield one
+        else:
+            with one.daemon():
+                yield one
+
+
+def add(made: Lab, name: str, **more: Any) -> tuple[Space, str]:
+    space = made.space(name)
+    answer = made.call("ADD", name, made.network(**more))
+    assert answer.code == 0, answer.output
+    return space, answer.body["ips"][0]["address"].partition("/")[0]
+
+
+def talk(client: Space, server: Space, target: tuple[str, int], port: int, bind: str = "0.0.0.0") -> str:
+    """Send a word over TCP and back; the address that the server saw."""
+    with server.listen(port, bind) as listener, client.connect(*target) as sent:
+        got, peer = listener.accept()
+        with got:
+            sent.sendall(b"word")
+            assert got.recv(16) == b"word"
+            got.sendall(b"back")
+            assert sent.recv(16) == b"back"
+    return str(peer[0])
+
+
+def talk_udp(client: Space, server: Space, target: tuple[str, int], port: int) -> str:
+    """The same over UDP."""
+    sent = client.visit(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    with sent, server.listen(port, kind=socket.SOCK_DGRAM) as listener:
+        sent.settimeout(5)
+        sent.connect(target)
+        sent.send(b"word")
+        word, peer = listener.recvfrom(16)
+        listener.sendto(b"back", peer)
+        assert (word, sent.recv(16)) == (b"word", b"back")
+    return str(peer[0])
+
+
+def test_pods_reach_each_other_the_gateway_and_the_host_them(made: Lab) -> None:
+    (a, a_ip), (b, b_ip) = add(made, "a"), add(made, "b")
+    assert talk(a, b, (b_ip, 80), 80) == a_ip
+    assert talk(b, a, (a_ip, 80), 80) == b_ip
+    assert talk(a, made.host, ("10.244.7.1", 8000), 8000) == a_ip
+    assert talk(made.host, a, (a_ip, 80), 80) == "10.244.7.1"
+    a.run("ping", "-c1", "-W2", b_ip)
+    a.run("ping", "-c1", "-W2", "10.244.7.1")
+
+
+def test_traffic_that_leaves_the_cluster_is_masqueraded_and_no_other(made: Lab) -> None:
+    a, a_ip = add(made, "a")
+    assert talk(a, made.outside, (OUTSIDE_IP, 8000), 8000) == HOST_IP
+    assert talk(a, made.outside, (IN_CLUSTER_IP, 8000), 8000) == a_ip
+    assert talk(made.outside, a, (a_ip, 80), 80) == OUTSIDE_IP
+
+
+def test_host_ports_from_everywhere(made: Lab) -> None:
+    (web, _), (other, _) = add(made, "web", runtimeConfig={"portMappings": PORTS}), add(made, "other")
+    assert talk(made.outside, web, (HOST_IP, 8080), 80) == OUTSIDE_IP
+    assert talk(made.outside, web, (HOST_IP, 8443), 443) == OUTSIDE_IP
+    assert talk_udp(made.outside, web, (HOST_IP, 5300), 53) == OUTSIDE_IP
+    assert talk(other, web, (HOST_IP, 8080), 80) == "10.244.7.1"
+    assert talk(web, web, (HOST_IP, 8080), 80) == "10.244.7.1"
+    talk(made.host, web, (HOST_IP, 8080), 80)
+    talk(made.host, web, ("127.0.0.1", 8080), 80)
+    with pytest.raises(OSError):
+        made.host.connect("127.0.0.1", 8443, 1).close()
+    assert made.call("DEL", "web").code == 0
+    with pytest.raises(OSError):
+        made.outside.connect(HOST_IP, 8080, 1).close()
+
+
+def test_a_host_port_on_all_addresses_leaves_the_pod_its_own_traffic(made: Lab) -> None:
+    add(made, "web", runtimeConfig={"portMappings": PORTS})
+    client, _ = add(made, "client")
+    assert talk(client, made.outside, (OUTSIDE_IP, 8080), 8080) == HOST_IP
+
+
+def test_the_hosts_loopback_stays_closed_to_pods(made: Lab) -> None:
+    pod, _ = add(made, "a", runtimeConfig={"portMappings": PORTS})
+    made.host.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0")
+    pod.run("sysctl", "-qw", "net.ipv4.conf.eth0.route_localnet=1")
+    pod.run("ip", "route", "add", "127.0.0.1/32", "via", "10.244.7.1")
+
+    def arrives() -> bool:
+        with made.host.listen(9000, "127.0.0.1", socket.SOCK_DGRAM) as secret:
+            secret.settimeout(0.3)
+            with pod.visit(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sent:
+                sent.sendto(b"let me in", ("127.0.0.1", 9000))
+            try:
+                return bool(secret.recv(16))
+            except TimeoutError:
+                return False
+
+    assert not arrives()
+    made.host.run("nft", "delete", "chain", "ip", "wherry-cni", "guard")
+    assert arrives(), "without the guard it must arrive, or this test proves nothing"
+
+
+def test_both_families(made: Lab) -> None:
+    ranges = [[{"subnet": "10.244.7.0/24"}], [{"subnet": "fd00:7::/64"}]]
+    more = {"ipam": {"ranges": ranges}, "clusterCidr": "10.244.0.0/16,fd00::/16"}
+    mapping = {"hostPort": 8081, "containerPort": 80, "protocol": "tcp"}
+    a, b = made.space("a"), made.space("b")
+    for name in "ab":
+        ports = {"runtimeConfig": {"portMappings": [mapping]}} if name == "b" else {}
+        answer = made.call("ADD", name, made.network(**more, **ports))
+        assert answer.code == 0, answer.output
+    b_ip = answer.body["ips"][1]["address"].partition("/")[0]
+    assert talk(a, b, (b_ip, 80), 80, "::") == "fd00:7::2"
+    made.host.run("ip", "addr", "add", "2001:db8::7/64", "dev", "eth0", "nodad")
+    made.outside.run("ip", "addr", "add", "2001:db8::1/64", "dev", "eth0", "nodad")
+    assert talk(made.outside, b, ("2001:db8::7", 8081), 80, "::") == "2001:db8::1"
+    assert talk(a, made.outside, ("2001:db8::1", 8000), 8000, "::") == "2001:db8::7"
+    assert talk(made.outside, b, (HOST_IP, 8081), 80) == OUTSIDE_IP
+
+
+def test_the_mtu_is_that_of_the_way_out(made: Lab) -> None:
+    made.host.run("ip", "link", "set", "eth0", "mtu", "1420")
+    pod, _ = add(made, "a")
+    links = {link["ifname"]: link for link in json.loads(pod.run("ip", "-j", "link"))}
+    assert links["eth0"]["mtu"] == 1420
+
+
+def test_the_daemon_mends_a_flushed_ruleset() -> None:
+    with lab("mend") as one, one.daemon():
+        add(one, "web", runtimeConfig={"portMappings": PORTS})
+        one.host.run("nft", "flush", "ruleset")
+        mended = threading.Event()
+        while not mended.wait(0.1):
+            if "8080" in one.host.run("nft", "list", "ruleset"):
+                mended.set()
+        web = one.spaces["web"]
+        assert talk(one.outside, web, (HOST_IP, 8080), 80) == OUTSIDE_IP
+
+
+def test_a_dying_daemon_loses_no_request() -> None:
+    with lab("dying") as one:
+        with one.daemon() as process:
+            for n in range(12):
+                one.space(f"p{n}")
+            answers: list[int] = []
+            calls = [
+                threading.Thread(target=lambda n=n: answers.append(one.call("ADD", f"p{n}").code)) for n in range(12)
+            ]
+            for call in calls:
+                call.start()
+            time.sleep(0.02)
+            process.kill()
+            for call in calls:
+                call.join()
+        assert answers == [0] * 12
+        assert len(one.links()) == 12
