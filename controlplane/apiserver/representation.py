@@ -189,5 +189,14 @@ def _envelope(listed: Listed, kind: str, api_version: str, items: list[bytes]) -
     more = f',"continue":"{listed.continue_}"' if listed.continue_ else ""
     if listed.remaining is not None:
         more += f',"remainingItemCount":{listed.remaining}'
-    head = f'{{"kind":"{kind}List","apiVersion":"{api_version}","metadata":{{"resourceVersion":"{listed.revision}"{more}}},'
-    return b'%b"items":[%b]}' % (head.encode(), b",".join(items))
+    head = (
+        f'{{"kind":"{kind}List","apiVersion":"{api_version}",'
+        f'"metadata":{{"resourceVersion":"{listed.revision}"{more}}},"items":['
+    ).encode()
+    if not items:
+        return head + b"]}"
+    # One join makes the whole body: lists are megabytes, and every copy of one costs as much as encrypting it.
+    pieces = list(items)
+    pieces[0] = head + pieces[0]
+    pieces[-1] += b"]}"
+    return b",".join(pieces)

@@ -1,0 +1,265 @@
+"""`wherry bench api`: the API server over TLS, from the outside.
+
+The server runs in a process of its own, with SQLite on disk and every write durable; the load comes from this process. Reads are measured
+in turns with a bare server that answers the same bytes, which is the limit of our HTTP and TLS on this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from bench.frame import Metric, measured, percentile
+from bench.https_load import Connection, Watchers, closed_loop, connect, context, request
+
+PODS = "/api/v1/namespaces/default/pods"
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+ROUNDS = 3
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of its own."""
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long each load runs")
+    parser.add_argument("--watchers", type=int, default=1000, help="watchers of the fan-out")
+    parser.add_argument("--pods", type=int, default=10_000, help="pods of the memory measurement")
+
+
+def run(options: argparse.Namespace) -> Iterator[Metric]:
+    """Measure."""
+    _allow_files(options.watchers + 200)
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-api-")))
+        started = time.perf_counter()
+        server = stack.enter_context(_process(directory))
+        yield measured("api.start_s", "s", time.perf_counter() - started, goal=("<=", 1.5))
+        tls = context(directory)
+
+        def connections(port: int, count: int) -> list[Connection]:
+            made = [connect(port, tls) for _ in range(count)]
+            for connection in made:
+                stack.callback(connection.sock.close)
+            return made
+
+        yield from _reads(options.seconds, server.port, connections, stack, directory)
+        yield from _creates(options.seconds, server.port, connections)
+        yield from _fanout(options.watchers, server.port, connections)
+        yield from _memory(options.pods, server, connections)
+
+
+class _Server:
+    """A running server process."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        self.process, self.port = process, port
+
+    @property
+    def rss_mb(self) -> float:
+        """Resident memory."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@contextmanager
+def _process(directory: Path, *more: str) -> Iterator[_Server]:
+    command = [sys.executable, "-m", "bench.api_server", str(directory), *more]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        if not line.strip():
+            raise RuntimeError(f"the server did not start: {' '.join(command)}")
+        yield _Server(process, int(line))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def _reads(
+    seconds: float, port: int, connections: Callable[[int, int], list[Connection]], stack: ExitStack, directory: Path
+) -> Iterator[Metric]:
+    one = connections(port, 1)
+    number = itertools.count()
+    _times(one, lambda: request("POST", PODS, pod(f"read-{next(number)}")), 500)
+    get = request("GET", f"{PODS}/read-7")
+    one[0].sock.setblocking(True)
+    body = directory / "body"
+    body.write_bytes(_ask(one[0], get))
+    bare = stack.enter_context(_process(directory, "--bare", str(body)))
+    limits, ours, took = [], [], []
+    sixteen, sixteen_bare = connections(port, 16), connections(bare.port, 16)
+    for _ in range(ROUNDS):  # in turns, so that a noisy neighbour meets both
+        ours.append((result := closed_loop(sixteen, lambda: get, seconds / ROUNDS))[0])
+        took += result[1]
+        limits.append(closed_loop(sixteen_bare, lambda: get, seconds / ROUNDS)[0])
+    yield measured("api.get_rps", "1/s", max(ours), goal=(">=", 15_000), n=len(took))
+    yield measured("api.get_p99_ms", "ms", percentile(took, 99) * 1000, n=len(took))
+    yield measured("api.bare_get_rps", "1/s", max(limits))
+    if nginx := shutil.which("nginx"):
+        with _nginx(nginx, directory, body) as nginx_port:
+            rate, _ = closed_loop(connections(nginx_port, 16), lambda: request("GET", "/body"), seconds)
+            yield measured("api.nginx_get_rps", "1/s", rate)
+    every = request("GET", f"{PODS}?limit=500")
+    rate, took = closed_loop(connections(port, 4), lambda: every, seconds)
+    yield measured("api.list500_rps", "1/s", rate, goal=(">=", 700), n=len(took))
+
+
+def _creates(seconds: float, port: int, connections: Callable[[int, int], list[Connection]]) -> Iterator[Metric]:
+    number = itertools.count()
+    rate, took = closed_loop(
+        connections(port, 32), lambda: request("POST", CONFIG_MAPS, config_map(f"made-{next(number)}")), seconds
+    )
+    yield measured("api.create_rps", "1/s", rate, goal=(">=", 3000), n=len(took))
+    rate, took = closed_loop(connections(port, 32), lambda: request("POST", PODS, pod(f"made-{next(number)}")), seconds)
+    yield measured("api.create_pods_rps", "1/s", rate, n=len(took))
+    yield measured("api.create_pods_p99_ms", "ms", percentile(took, 99) * 1000, n=len(took))
+
+
+def _fanout(count: int, port: int, connections: Callable[[int, int], list[Connection]]) -> Iterator[Metric]:
+    path = "/api/v1/namespaces/kube-system/configmaps?watch=1"
+    watching = connections(port, count)
+    watchers = Watchers(watching, path)
+    watchers.settle()
+    writer = connections(port, 1)[0]
+    took = []
+    for number in range(12):
+        name = f"news-{number}"
+        body = request("POST", "/api/v1/namespaces/kube-system/configmaps", config_map(name))
+        started = time.perf_counter()
+        writer.sock.sendall(body)
+        took.append(watchers.await_all(f'"{name}"'.encode()) - started)
+        writer.sock.recv(1 << 16)
+    for connection in watching:
+        connection.sock.close()
+    settled = sorted(took[2:])
+    yield measured(f"api.fanout_{count}_ms", "ms", settled[len(settled) // 2] * 1000, goal=("<=", 30), n=count)
+
+
+def _memory(count: int, server: _Server, connections: Callable[[int, int], list[Connection]]) -> Iterator[Metric]:
+    number = itertools.count()
+    some = connections(server.port, 16)
+    listed = msgspec.json.decode(_ask_new(connections, server.port, request("GET", f"{PODS}?limit=1")))
+    have = 1 + listed["metadata"].get("remainingItemCount", 0)
+    _times(some, lambda: request("POST", PODS, pod(f"kept-{next(number)}")), max(0, count - have))
+    time.sleep(1.0)
+    yield measured("api.rss_10k_pods_mb", "MB", server.rss_mb, goal=("<=", 120), n=max(have, count))
+
+
+def _ask_new(connections: Callable[[int, int], list[Connection]], port: int, asked: bytes) -> bytes:
+    return _ask(connections(port, 1)[0], asked)
+
+
+def _ask(connection: Connection, asked: bytes) -> bytes:
+    connection.send(asked)
+    buffer = memoryview(bytearray(1 << 16))
+    while not connection.receive(buffer):
+        pass
+    return bytes(connection.got).partition(b"\r\n\r\n")[2]
+
+
+def _times(connections: list[Connection], next_request: Callable[[], bytes], count: int) -> None:
+    """Send `count` requests over the connections, one after the other on each."""
+    buffer = memoryview(bytearray(1 << 16))
+    for connection in connections:
+        connection.sock.setblocking(True)
+    for first in range(0, count, len(connections)):
+        batch = connections[: min(len(connections), count - first)]
+        for connection in batch:
+            connection.send(next_request())
+        for connection in batch:
+            while not connection.receive(buffer):
+                pass
+
+
+@contextmanager
+def _nginx(program: str, directory: Path, body: Path) -> Iterator[int]:
+    """nginx with one worker, TLS and the same bytes in memory."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = directory / "nginx.conf"
+    config.write_text(
+        f"""worker_processes 1; daemon off; pid {directory}/nginx.pid; error_log stderr crit; events {{}}
+http {{ access_log off; keepalive_requests 100000000; open_file_cache max=10;
+  server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {directory}/server.crt;
+    ssl_certificate_key {directory}/server.key; root {directory}; }} }}"""
+    )
+    directory.chmod(0o755)
+    body.chmod(0o644)
+    process = subprocess.Popen([program, "-c", str(config), "-p", str(directory)])
+    try:
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+        yield port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+
+def pod(name: str) -> bytes:
+    """A pod as a Deployment makes it: 3.4 KB once it is stored."""
+    environment = [{"name": f"SETTING_{i}", "value": f"value-{i}-of-some-length"} for i in range(12)]
+    resources = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
+    probe = {"httpGet": {"path": "/healthz", "port": 8080}, "initialDelaySeconds": 3, "periodSeconds": 10}
+    container = {
+        "name": "app",
+        "image": "registry.example/team/app:1.2.3",
+        "args": ["--listen=:8080", "--log=info"],
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "env": environment,
+        "resources": resources,
+        "readinessProbe": probe,
+        "livenessProbe": probe,
+        "volumeMounts": [{"name": "config", "mountPath": "/etc/app"}, {"name": "cache", "mountPath": "/var/cache/app"}],
+    }
+    volumes = [{"name": "config", "configMap": {"name": "app-config"}}, {"name": "cache", "emptyDir": {}}]
+    labels = {"app": "web", "tier": "front", "pod-template-hash": "5f6b7c8d9"}
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": "web-5f6b7c8d9",
+        "uid": "6f1c1f0e-7a94-4d4b-8a37-0a4c2c1d9b11",
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    return msgspec.json.encode(
+        {
+            "kind": "Pod",
+            "apiVersion": "v1",
+            "metadata": {"name": name, "labels": labels, "ownerReferences": [owner]},
+            "spec": {"containers": [container], "volumes": volumes},
+        }
+    )
+
+
+def config_map(name: str) -> bytes:
+    """A ConfigMap of 2 KB."""
+    data = {f"key-{i}": "x" * 100 for i in range(17)}
+    return msgspec.json.encode({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": name}, "data": data})
+
+
+def _allow_files(count: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
