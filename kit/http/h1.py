@@ -66,8 +66,9 @@ class Connection(asyncio.Protocol):
         self._paused_writing = False
         self._peer: Peer | None = None
         self._peer_known = False
+        self._lost = False
+        self._eof = False
         self.since = server.tick
-        self.disconnected = False
 
     # asyncio.Protocol
 
@@ -79,7 +80,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let everybody know and drop the parser, which points back at us."""
-        self.disconnected = True
+        self._lost = True
         self._paused_writing = False
         self._parser = None
         self._waiting.clear()
@@ -89,6 +90,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Half-closed: what was asked is still answered, then the connection closes."""
+        self._eof = True
         if self._stream is not None or (self._current is None and not self._waiting):
             return False
         self._keep_alive = False
@@ -242,16 +244,16 @@ class Connection(asyncio.Protocol):
         _log.exception("handler crashed", method=request.method, target=request.target, error=error)
         if self._stream is not None:
             self._stream.abort()
-        elif self._current is request and not self.disconnected:
+        elif self._current is request and not self._lost:
             self._respond(Response(500, b"internal error\n", "text/plain"))
 
     def _unanswered(self, request: Request) -> None:
-        if self._current is request and self._stream is None and not self.disconnected:
+        if self._current is request and self._stream is None and not self._lost:
             self._crashed(request, RuntimeError("the handler gave no answer"))
 
     def _respond(self, response: Response) -> None:
         request = self._current
-        if request is None or self._stream is not None or self.disconnected:
+        if request is None or self._stream is not None or self._lost:
             if isinstance(self._stream, ChunkedStream) or request is None:
                 _log.error("a second answer was dropped", status=response.status)
             return
@@ -373,6 +375,11 @@ class Connection(asyncio.Protocol):
     # what a Request needs (model.Carrier)
 
     @property
+    def disconnected(self) -> bool:
+        """Whether the peer has gone, or has at least said that it sends no more."""
+        return self._lost or self._eof
+
+    @property
     def peer(self) -> Peer | None:
         """Whom the client certificate names."""
         if not self._peer_known:
@@ -418,7 +425,7 @@ class Connection(asyncio.Protocol):
 
     def hijack(self, request: Request, status: int, headers: Headers) -> RawStream:
         """Send a head (unless status is 0) and leave HTTP for good."""
-        if request is not self._current or self._stream is not None or self.disconnected:
+        if request is not self._current or self._stream is not None or self._lost:
             raise StreamClosed(f"cannot take over the connection of {request}")
         if status:
             lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n".encode()]
@@ -426,7 +433,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(b"".join([*lines, b"\r\n"]))
         rest, self._held = self._held or b"", None
         self._current = self._parser = None
-        self.disconnected = True  # for HTTP
+        self._lost = True  # for HTTP
         self._raw = RawStream(self._transport, rest)
         self._server.hijacked(self, self._raw)
         return self._raw
@@ -443,7 +450,7 @@ class Connection(asyncio.Protocol):
                 self._restart()
 
     def _pause(self) -> None:
-        if not self._paused_reading and not self.disconnected:
+        if not self._paused_reading and not self._lost:
             self._paused_reading = True
             self._transport.pause_reading()
 
@@ -452,7 +459,7 @@ class Connection(asyncio.Protocol):
             self._paused_reading
             and not self._paused_writing
             and len(self._waiting) <= PIPELINED
-            and not self.disconnected
+            and not self._lost
         ):
             self._paused_reading = False
             self._transport.resume_reading()

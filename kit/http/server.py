@@ -106,7 +106,8 @@ class Server:
         timer = self.clock.call_later(grace, lambda: None if emptied.done() else emptied.set_result(None))
         self._maybe_emptied()
         try:
-            await emptied
+            if grace > 0:
+                await emptied
         finally:
             timer.cancel()
             for connection in list(self._connections):
