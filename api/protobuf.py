@@ -151,8 +151,19 @@ def _value(item: Any, value: int | bytes) -> Any:
     if item == IntOrString:
         return _int_or_string(raw)
     if item is Json:
-        return next((msgspec.Raw(_expect_bytes(json)) for number, json in _fields(raw) if number == 1), NOTHING)
+        return _json(next((_expect_bytes(json) for number, json in _fields(raw) if number == 1), b""))
     return decode_message(item, raw)
+
+
+def _json(raw: bytes) -> msgspec.Raw:
+    """JSON that will stand in the middle of other JSON, so it had better be some."""
+    if not raw:
+        return NOTHING
+    try:
+        msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        raise ProtobufError(f"cannot read protobuf message: a part that is JSON: {error}") from error
+    return msgspec.Raw(raw)
 
 
 def _time(raw: bytes, *, micro: bool) -> str | None:

@@ -41,7 +41,8 @@ def test_label_selectors(text: str, matches: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a,", ",a", "a b", "=x", "a=b=c", "a in b", "a in (b", "a notin", "-a", "a=-", "a>x", "a/b/c", "!a=b", "a=é"]
+    "text",
+    ["a,", ",a", "a b", "=x", "a=b=c", "a in b", "a in (b", "a notin", "-a", "a=-", "a>x", "a/b/c", "!a=b", "a=é"],
 )
 def test_bad_label_selectors(text: str) -> None:
     with pytest.raises(selectors.SelectorError):
