@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from msgspec import field
+
 from kit import config
 from kit.config import ConfigError, Section
 
@@ -27,7 +29,7 @@ class Config(Section, frozen=True, kw_only=True):
     data_dir: str
     advertise_address: str
     pki: Pki
-    listen: list[str] = ["127.0.0.1:6443"]
+    listen: list[str] = field(default_factory=lambda: ["127.0.0.1:6443"])
     pod_cidr: str = "10.244.0.0/16"
     node_cidr_size: int = 24
     service_cidr: str = "10.96.0.0/12"
