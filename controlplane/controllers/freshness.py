@@ -49,6 +49,11 @@ class Freshness(Generic[X]):
         """This object is deleted, or on its way out."""
         self._notes[owner].deleted[item.key] = item.uid
 
+    def is_deleted(self, owner: str, item: Seen) -> bool:
+        """Whether we deleted this object, though the cache may not show it yet."""
+        note = self._notes.get(owner)
+        return note is not None and note.deleted.get(item.key) == item.uid
+
     def unsure(self, owner: str, namespace: str, name: str, uid: str = "") -> None:
         """Whether this object was written, or with `uid` perhaps deleted, nobody knows."""
         self._notes[owner].unsure[f"{namespace}/{name}"] = (namespace, name, uid)

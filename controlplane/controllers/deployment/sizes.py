@@ -1,8 +1,8 @@
 """How many replicas each ReplicaSet of a Deployment gets next. Pure.
 
 A ReplicaSet that was told to shrink does so a moment later, and one that was told to grow may still be growing. So, to stay within maxSurge
-in pods and not only on paper, nothing grows until every other ReplicaSet has seen its orders, and pods that still exist are counted;
-to stay above the minimum, a ReplicaSet counts for no more available pods than it may keep.
+in pods and not only on paper, nothing grows until every ReplicaSet has carried out its orders, and pods that still exist
+are counted; to stay above the minimum, a ReplicaSet counts for no more available pods than it may keep.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def roll(d: SeenDeployment, new: SeenReplicaSet, olds: ReplicaSets) -> Sizes:
     """The next step of a rolling update: grow the new one, else shrink the old ones."""
     if new.replicas > d.replicas:
         return {new.name: d.replicas}
-    if new.replicas < d.replicas and _settled(olds):
+    if new.replicas < d.replicas and _settled([*olds, new]):
         room = max(0, _room(d, [*olds, new]))
         if room:
             return {new.name: min(d.replicas, new.replicas + room)}
@@ -66,7 +66,7 @@ def proportional(d: SeenDeployment, new: SeenReplicaSet | None, olds: ReplicaSet
             return {}
         others = [rs for rs in sets if rs is not one]
         grows = d.replicas > one.replicas
-        return None if grows and not _at_rest(others) else {one.name: d.replicas}
+        return None if grows and not (_at_rest(others) and _settled([one])) else {one.name: d.replicas}
     if new is not None and _saturated(d, new):
         return {rs.name: 0 for rs in olds if rs.replicas}
     if d.recreate:

@@ -73,10 +73,10 @@ class ReplicaSets:
         if claims.adopt or claims.release:
             await self._claim(rs, claims)
             return SOON
-        failure = None
-        if not rs.deleting:
-            failure = await self._act(rs, claims.owned)
-        wait = await self._report(rs, claims.owned, failure)
+        failure = None if rs.deleting else await self._act(rs, claims.owned)
+        # What was just deleted no longer counts: a status says how things stand after the orders it acknowledges.
+        left = [pod for pod in claims.owned if not self._seen_pods.is_deleted(rs.uid, pod)]
+        wait = await self._report(rs, left, failure)
         if failure is not None:
             raise failure[1]
         return wait
