@@ -1,4 +1,8 @@
-"""The plugin alone: does what the daemon would do, through the same code. The shim starts it when the daemon is away."""
+"""The plugin alone: does what the daemon would do, through the same code. The shim comes here when the daemon is away.
+
+By hand, `python -m cni` does the same. It lives for one request and ends without tidying up: the kernel does that, and the
+next who opens the address store picks up its journal.
+"""
 
 import os
 import sys
@@ -11,20 +15,20 @@ from cni.ipam import Store
 DATA_DIR = "/var/lib/wherry/cni"
 
 
+def serve(body: bytes, data_dir: str) -> tuple[int, bytes]:
+    """Exit code and standard output for the request in the environment and `body`."""
+    if os.environ.get("CNI_COMMAND") == "VERSION":
+        return plugin.version(body)
+    try:
+        host, store = KernelHost(), Store(data_dir)
+    except CniError as error:
+        return plugin.failed(body, error)
+    return plugin.answer(os.environ, body, host, store)
+
+
 def main() -> int:
     """Serve one request from the environment and standard input."""
-    body = sys.stdin.buffer.read()
-    if os.environ.get("CNI_COMMAND") == "VERSION":
-        code, output = plugin.version(body)
-    else:
-        try:
-            host = KernelHost()
-            store = Store(os.environ.get("WHERRY_CNI_DATA") or DATA_DIR)
-        except CniError as error:
-            code, output = plugin.failed(body, error)
-        else:
-            code, output = plugin.answer(os.environ, body, host, store)
-            store.close()
+    code, output = serve(sys.stdin.buffer.read(), os.environ.get("WHERRY_CNI_DATA") or DATA_DIR)
     sys.stdout.buffer.write(output)
     sys.stdout.buffer.flush()
     return code

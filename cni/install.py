@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import apsw
+
 PLUGINS = ("wherry-cni", "loopback")
 SYSTEM_PYTHON = "/usr/bin/python3"
 DATA_DIR = "/var/lib/wherry/cni"
@@ -17,7 +19,7 @@ def install(
 ) -> list[Path]:
     """Write `wherry-cni`, and the `loopback` that runtimes also call, with all paths filled in.
 
-    `python` is the interpreter with the locked dependencies (for the stand-alone path), `socket` the daemon's.
+    `python` is the interpreter of the environment that this runs in, `socket` the daemon's.
     """
     script = render(python=str(python), socket=str(socket), data_dir=str(data_dir))
     folder = Path(bin_dir)
@@ -37,12 +39,15 @@ def install(
 def render(*, python: str, socket: str, data_dir: str) -> str:
     """The text of the plugin."""
     here = Path(__file__).resolve().parent
-    script = (here / "shim.py").read_text()
-    # The system's interpreter starts fastest: no virtual environment to find, no site.
-    starter = SYSTEM_PYTHON if os.access(SYSTEM_PYTHON, os.X_OK) else python
-    values = {"SOCKET": socket, "PYTHON": python, "ROOT": str(here.parent), "DATA": data_dir}
-    for key, value in values.items():
+    # The interpreter itself, not a link in an environment: the daemon's client works while that is made anew.
+    real = os.path.realpath(python)
+    starter = SYSTEM_PYTHON if os.path.realpath(SYSTEM_PYTHON) == real else real
+    libraries = Path(apsw.__file__).parents[1]
+    values = {"SOCKET": socket, "DATA": data_dir, "PATH": f"{here.parent}:{libraries}"}
+    for value in (python, *values.values()):
         if not os.path.isabs(value) or any(c in value for c in '"\\\n'):
             raise InstallError(f"cannot install the CNI plugin: {value!r} is not an absolute path without quotes")
+    script = (here / "shim.py").read_text().replace(f"#!{SYSTEM_PYTHON}", f"#!{starter}", 1)
+    for key, value in values.items():
         script = script.replace(f"@{key}@", value)
-    return script.replace(f"#!{SYSTEM_PYTHON}", f"#!{starter}", 1)
+    return script

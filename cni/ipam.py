@@ -13,7 +13,7 @@ one rests as long as possible; `cursor` remembers where. A reboot changes nothin
 
 import json
 import os
-import threading
+from _thread import RLock
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
@@ -103,7 +103,7 @@ class Store:
     """The file, opened. Safe for threads; several processes may have it open."""
 
     def __init__(self, data_dir: str) -> None:
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._path = os.path.join(data_dir, FILE)
         try:
             os.makedirs(data_dir, mode=0o700, exist_ok=True)

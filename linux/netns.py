@@ -7,7 +7,6 @@ makes the namespace in a thread of its own that ends with it, so no thread of ou
 
 import ctypes
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -77,6 +76,8 @@ def create(path: str) -> None:
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
     except OSError as error:
         raise NetnsError(f"cannot make network namespace {path}: {error.strerror}") from error
+    import threading  # not at the top: a CNI request never makes a namespace
+
     failed: list[NetnsError] = []
     maker = threading.Thread(target=_make_and_mount, args=(path, failed), name="netns-create")
     maker.start()
@@ -104,8 +105,10 @@ def remove(path: str) -> bool:
 def _make_and_mount(path: str, failed: list[NetnsError]) -> None:
     try:
         _check(_libc.unshare(_NEWNET), f"make network namespace {path}")
-        source = f"/proc/self/task/{threading.get_native_id()}/ns/net".encode()
-        _check(_libc.mount(source, path.encode(), b"none", _BIND, None), f"mount network namespace {path}")
+        _check(
+            _libc.mount(b"/proc/thread-self/ns/net", path.encode(), b"none", _BIND, None),
+            f"mount network namespace {path}",
+        )
     except NetnsError as error:
         failed.append(error)
 
