@@ -272,11 +272,11 @@ class FakeRuntime:
         why = reason or ("Completed" if code == 0 else "Error")
         found.seen = replace(found.seen, state=ContainerState.EXITED, exit_code=code, finished_at=now, reason=why)
         found.ended.set()
-        self._tell(Exited(ident, code, now))
+        self.tell(Exited(ident, code, now))
 
     def run_out_of_memory(self, ident: str) -> None:
         """The kernel kills this container for memory."""
-        self._tell(OutOfMemory(ident))
+        self.tell(OutOfMemory(ident))
         self.exit(ident, 137, "OOMKilled")
 
     def kill_sandbox(self, ident: str) -> None:
@@ -284,14 +284,15 @@ class FakeRuntime:
         found = self.live_sandboxes[ident]
         if found.seen.ready:
             found.seen = replace(found.seen, ready=False, ips=())
-            self._tell(Exited(ident, 137, self.clock.now()))
+            self.tell(Exited(ident, 137, self.clock.now()))
 
     def break_streams(self) -> None:
         """All event streams end, as when the runtime restarts."""
         for queue in self._watchers:
             queue.put_nowait(None)
 
-    def _tell(self, event: RuntimeEvent) -> None:
+    def tell(self, event: RuntimeEvent) -> None:
+        """Let everyone who watches know."""
         for queue in self._watchers:
             queue.put_nowait(event)
 
