@@ -1,0 +1,355 @@
+"""Tables as kubectl shows them."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from api import kinds, times
+from controlplane.apiserver import tables
+from controlplane.apiserver.tables.ages import age, human
+
+NOW = times.parse_time("2026-01-02T00:00:00Z")
+META = {"name": "x", "creationTimestamp": "2026-01-01T23:55:00Z"}
+
+# What upstream shows: the name of each column, * with -o wide only.
+COLUMNS = {
+    kinds.POD: "Name Ready Status Restarts Age IP* Node* Nominated_Node* Readiness_Gates*",
+    kinds.DEPLOYMENT: "Name Ready Up-to-date Available Age Containers* Images* Selector*",
+    kinds.REPLICA_SET: "Name Desired Current Ready Age Containers* Images* Selector*",
+    kinds.SERVICE: "Name Type Cluster-IP External-IP Port(s) Age Selector*",
+    kinds.ENDPOINTS: "Name Endpoints Age",
+    kinds.ENDPOINT_SLICE: "Name AddressType Ports Endpoints Age",
+    kinds.NODE: "Name Status Roles Age Version Internal-IP* External-IP* OS-Image* Kernel-Version* Container-Runtime*",
+    kinds.NAMESPACE: "Name Status Age",
+    kinds.LEASE: "Name Holder Age",
+    kinds.EVENT: "Last_Seen Type Reason Object Subobject* Source* Message First_Seen* Count* Name*",
+    kinds.CONFIG_MAP: "Name Data Age",
+    kinds.SECRET: "Name Type Data Age",
+    kinds.SERVICE_ACCOUNT: "Name Age",
+}
+
+
+def table(kind: kinds.Kind[Any], *objects: dict[str, Any], include: str = "Metadata") -> dict[str, Any]:
+    data = [msgspec.json.encode(obj) for obj in objects]
+    rendered = tables.render(kind, data, NOW, {"resourceVersion": "7", "continue": ""}, include)
+    got: dict[str, Any] = msgspec.json.decode(rendered)
+    return got
+
+
+def cells(kind: kinds.Kind[Any], **fields: Any) -> list[Any]:
+    row: list[Any] = table(kind, {"metadata": META, **fields})["rows"][0]["cells"]
+    return row
+
+
+@pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
+def test_columns(kind: kinds.Kind[Any]) -> None:
+    got = table(kind, {"metadata": META})
+    shown = [
+        column["name"].replace(" ", "_") + ("*" if column["priority"] else "") for column in got["columnDefinitions"]
+    ]
+    assert " ".join(shown) == COLUMNS[kind]
+    assert len(got["rows"][0]["cells"]) == len(shown)
+
+
+def test_the_envelope() -> None:
+    got = table(kinds.POD, {"metadata": META})
+    assert (got["kind"], got["apiVersion"], got["metadata"]) == ("Table", "meta.k8s.io/v1", {"resourceVersion": "7"})
+    assert table(kinds.POD)["rows"] == []
+
+
+@pytest.mark.parametrize(
+    ("include", "expected"),
+    [
+        ("Metadata", {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": META}),
+        ("Object", {"metadata": META, "data": {"a": "b"}}),
+        ("None", None),
+    ],
+)
+def test_what_a_row_has_of_its_object(include: str, expected: Any) -> None:
+    row = table(kinds.CONFIG_MAP, {"metadata": META, "data": {"a": "b"}}, include=include)["rows"][0]
+    assert row.get("object") == expected
+
+
+def status(name: str = "c", **fields: Any) -> dict[str, Any]:
+    state = {key: fields.pop(key) for key in ("waiting", "running", "terminated") if key in fields}
+    return {"name": name, "state": state, **fields}
+
+
+RUNNING = status(ready=True, running={})
+READY = {"type": "Ready", "status": "True"}
+
+
+def pod(phase: str, *statuses: dict[str, Any], **more: Any) -> dict[str, Any]:
+    spec = more.pop("spec", {"containers": [{"name": "c"}]})
+    metadata = {**META, **more.pop("metadata", {})}
+    return {"metadata": metadata, "spec": spec, "status": {"phase": phase, "containerStatuses": statuses, **more}}
+
+
+def init(*statuses: dict[str, Any], sidecars: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+    names = [item["name"] for item in statuses]
+    containers = [{"name": name, **({"restartPolicy": "Always"} if name in sidecars else {})} for name in names]
+    spec = {"initContainers": containers, "containers": [{"name": "c"}]}
+    return pod("Pending", *more.pop("ordinary", ()), spec=spec, initContainerStatuses=statuses, **more)
+
+
+DONE = {"exitCode": 0, "reason": "Completed"}
+PODS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "pending": (pod("Pending"), ["0/1", "Pending", "0"]),
+    "creating": (
+        pod("Pending", status(waiting={"reason": "ContainerCreating"})),
+        ["0/1", "ContainerCreating", "0"],
+    ),
+    "running": (pod("Running", RUNNING), ["1/1", "Running", "0"]),
+    "not ready": (pod("Running", status(ready=False, running={})), ["0/1", "Running", "0"]),
+    "gated": (
+        pod("Pending", conditions=[{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]),
+        ["0/1", "SchedulingGated", "0"],
+    ),
+    "crashing": (
+        pod(
+            "Running",
+            status(
+                restartCount=3,
+                waiting={"reason": "CrashLoopBackOff"},
+                lastState={"terminated": {"exitCode": 1, "finishedAt": "2026-01-01T23:58:00Z"}},
+            ),
+        ),
+        ["0/1", "CrashLoopBackOff", "3 (2m ago)"],
+    ),
+    "done": (pod("Succeeded", status(terminated=DONE)), ["0/1", "Completed", "0"]),
+    "failed without reason": (pod("Failed", status(terminated={"exitCode": 3})), ["0/1", "ExitCode:3", "0"]),
+    "killed by a signal": (pod("Failed", status(terminated={"exitCode": 137, "signal": 9})), ["0/1", "Signal:9", "0"]),
+    "evicted": (pod("Failed", reason="Evicted"), ["0/1", "Evicted", "0"]),
+    "one done, one runs, ready": (
+        pod("Running", status("d", terminated=DONE), RUNNING, conditions=[READY]),
+        ["1/1", "Running", "0"],
+    ),
+    "one done, one runs, not ready": (
+        pod("Running", status("d", terminated=DONE), RUNNING),
+        ["1/1", "NotReady", "0"],
+    ),
+    "one done, one failed": (
+        pod("Failed", status("d", terminated=DONE), status(terminated={"exitCode": 1, "reason": "Error"})),
+        ["0/1", "Error", "0"],
+    ),
+    "being deleted": (
+        pod("Running", RUNNING, metadata={"deletionTimestamp": "2026-01-01T23:59:59Z"}),
+        ["1/1", "Terminating", "0"],
+    ),
+    "done and being deleted": (
+        pod("Succeeded", status(terminated=DONE), metadata={"deletionTimestamp": "2026-01-01T23:59:59Z"}),
+        ["0/1", "Completed", "0"],
+    ),
+    "its node is lost": (
+        pod("Running", RUNNING, reason="NodeLost", metadata={"deletionTimestamp": "2026-01-01T23:59:59Z"}),
+        ["1/1", "Unknown", "0"],
+    ),
+    "initializing": (
+        init(status("a", terminated=DONE), status("b", running={})),
+        ["0/1", "Init:1/2", "0"],
+    ),
+    "initializing, waiting": (
+        init(status("a", waiting={"reason": "ErrImagePull"})),
+        ["0/1", "Init:ErrImagePull", "0"],
+    ),
+    "initializing, in line": (
+        init(status("a", waiting={"reason": "PodInitializing"})),
+        ["0/1", "Init:0/1", "0"],
+    ),
+    "initializing failed": (
+        init(status("a", restartCount=1, terminated={"exitCode": 2})),
+        ["0/1", "Init:ExitCode:2", "1"],
+    ),
+    "initialized, restarts of init containers do not count": (
+        init(status("a", restartCount=4, terminated=DONE), ordinary=(RUNNING,)),
+        ["1/1", "Pending", "0"],
+    ),
+    "with a sidecar": (
+        init(
+            status("a", restartCount=2, started=True, ready=True, running={}),
+            sidecars=("a",),
+            ordinary=(RUNNING,),
+        ),
+        ["2/2", "Pending", "2"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("obj", "expected"), PODS.values(), ids=PODS.keys())
+def test_pods(obj: dict[str, Any], expected: list[str]) -> None:
+    row = table(kinds.POD, obj)["rows"][0]["cells"]
+    assert row[1:4] == expected
+    assert row[4] == "5m"
+
+
+def test_pods_wide() -> None:
+    obj = pod("Running", RUNNING, podIPs=[{"ip": "10.244.0.5"}], conditions=[READY])
+    obj["spec"] = {"nodeName": "n1", "containers": [{"name": "c"}], "readinessGates": [{"conditionType": "Ready"}]}
+    assert table(kinds.POD, obj)["rows"][0]["cells"][5:] == ["10.244.0.5", "n1", "<none>", "1/1"]
+
+
+def test_pods_that_are_over_are_marked() -> None:
+    row = table(kinds.POD, pod("Succeeded"))["rows"][0]
+    assert [condition["type"] for condition in row["conditions"]] == ["Completed"]
+    assert "conditions" not in table(kinds.POD, pod("Running"))["rows"][0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "load_balancer", "expected"),
+    [
+        (
+            {"type": "ClusterIP", "clusterIPs": ["10.96.0.1"], "ports": [{"port": 443, "protocol": "TCP"}]},
+            None,
+            ["ClusterIP", "10.96.0.1", "<none>", "443/TCP", "5m", "<none>"],
+        ),
+        (
+            {
+                "type": "NodePort",
+                "clusterIPs": ["10.96.0.2"],
+                "externalIPs": ["1.2.3.4"],
+                "selector": {"b": "2", "a": "1"},
+                "ports": [{"port": 80, "nodePort": 30080, "protocol": "TCP"}, {"port": 53, "protocol": "UDP"}],
+            },
+            None,
+            ["NodePort", "10.96.0.2", "1.2.3.4", "80:30080/TCP,53/UDP", "5m", "a=1,b=2"],
+        ),
+        ({"type": "LoadBalancer"}, None, ["LoadBalancer", "<none>", "<pending>", "<none>", "5m", "<none>"]),
+        (
+            {"type": "LoadBalancer", "externalIPs": ["9.9.9.9"]},
+            {"ingress": [{"ip": "2.2.2.2"}, {"hostname": "a.b"}]},
+            ["LoadBalancer", "<none>", "2.2.2.2,a.b,9.9.9.9", "<none>", "5m", "<none>"],
+        ),
+        (
+            {"type": "ExternalName", "externalName": "a.b"},
+            None,
+            ["ExternalName", "<none>", "a.b", "<none>", "5m", "<none>"],
+        ),
+    ],
+)
+def test_services(spec: dict[str, Any], load_balancer: Any, expected: list[str]) -> None:
+    assert cells(kinds.SERVICE, spec=spec, status={"loadBalancer": load_balancer})[1:] == expected
+
+
+def test_workloads() -> None:
+    spec = {
+        "replicas": 3,
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {"spec": {"containers": [{"name": "c", "image": "i:1"}, {"name": "d", "image": "j:2"}]}},
+    }
+    counts = {"replicas": 3, "readyReplicas": 2, "updatedReplicas": 1, "availableReplicas": 2}
+    wide = ["c,d", "i:1,j:2", "a=b"]
+    assert cells(kinds.DEPLOYMENT, spec=spec, status=counts)[1:] == ["2/3", 1, 2, "5m", *wide]
+    assert cells(kinds.REPLICA_SET, spec=spec, status=counts)[1:] == [3, 3, 2, "5m", *wide]
+
+
+def test_nodes() -> None:
+    meta = {**META, "labels": {"node-role.kubernetes.io/control-plane": "", "kubernetes.io/role": "big"}}
+    info = {"kubeletVersion": "v1.36.0", "kernelVersion": "6.1", "architecture": "amd64"}
+    node = {
+        "spec": {"unschedulable": True},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "addresses": [{"type": "InternalIP", "address": "10.0.0.1"}],
+            "nodeInfo": info,
+        },
+    }
+    assert cells(kinds.NODE, **{**node, "metadata": meta})[1:] == [
+        "Ready,SchedulingDisabled",
+        "big,control-plane",
+        "5m",
+        "v1.36.0",
+        "10.0.0.1",
+        "<none>",
+        "<unknown>",
+        "6.1 (amd64)",
+        "<unknown>",
+    ]
+    assert cells(kinds.NODE)[1:3] == ["Unknown", "<none>"]
+    assert cells(kinds.NODE, status={"conditions": [{"type": "Ready", "status": "Unknown"}]})[1] == "NotReady"
+
+
+def test_endpoints() -> None:
+    addresses = [{"ip": f"10.0.0.{index}"} for index in range(1, 6)]
+    subsets = [{"addresses": addresses, "ports": [{"port": 80}]}]
+    assert cells(kinds.ENDPOINTS, subsets=subsets)[1] == "10.0.0.1:80,10.0.0.2:80,10.0.0.3:80 + 2 more..."
+    assert cells(kinds.ENDPOINTS)[1] == "<none>"
+    assert (
+        cells(kinds.ENDPOINTS, subsets=[{"addresses": [{"ip": "fd00::1"}], "ports": [{"port": 1}]}])[1] == "[fd00::1]:1"
+    )
+    endpoints = [{"addresses": [item["ip"]]} for item in addresses]
+    ports = [{"port": 80}, {"name": "x"}, {}]
+    got = cells(kinds.ENDPOINT_SLICE, addressType="IPv4", endpoints=endpoints, ports=ports)
+    assert got[1:4] == ["IPv4", "80,x,*", "10.0.0.1,10.0.0.2,10.0.0.3 + 2 more..."]
+    assert cells(kinds.ENDPOINT_SLICE, addressType="IPv4")[2:4] == ["<unset>", "<unset>"]
+
+
+def test_events() -> None:
+    event = {
+        "involvedObject": {"kind": "Pod", "name": "p", "fieldPath": "spec.containers{c}"},
+        "reason": "Started",
+        "type": "Normal",
+        "message": " started \n",
+        "source": {"component": "kubelet", "host": "n1"},
+        "firstTimestamp": "2026-01-01T23:00:00Z",
+        "lastTimestamp": "2026-01-01T23:59:00Z",
+        "count": 3,
+    }
+    assert cells(kinds.EVENT, **event) == [
+        "60s",
+        "Normal",
+        "Started",
+        "pod/p",
+        "spec.containers{c}",
+        "kubelet, n1",
+        "started",
+        "60m",
+        3,
+        "x",
+    ]
+    new = {"eventTime": "2026-01-01T23:59:30.000000Z", "reportingComponent": "scheduler"}
+    got = cells(kinds.EVENT, **new)
+    assert (got[0], got[5], got[7], got[8]) == ("30s", "scheduler", "30s", 1)
+    series = {"series": {"count": 9, "lastObservedTime": "2026-01-01T23:59:59.000000Z"}}
+    got = cells(kinds.EVENT, **new, **series)
+    assert (got[0], got[8]) == ("1s", 9)
+
+
+def test_the_rest() -> None:
+    assert cells(kinds.NAMESPACE, status={"phase": "Active"}) == ["x", "Active", "5m"]
+    assert cells(kinds.LEASE, spec={"holderIdentity": "n1"}) == ["x", "n1", "5m"]
+    assert cells(kinds.CONFIG_MAP, data={"a": ""}, binaryData={"b": ""}) == ["x", 2, "5m"]
+    assert cells(kinds.SECRET, type="Opaque", data={"a": ""}) == ["x", "Opaque", 1, "5m"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "<invalid>"),
+        (-1, "0s"),
+        (0, "0s"),
+        (119, "119s"),
+        (120, "2m"),
+        (135, "2m15s"),
+        (599, "9m59s"),
+        (600, "10m"),
+        (10_799, "179m"),
+        (10_800, "3h"),
+        (12_000, "3h20m"),
+        (28_800, "8h"),
+        (172_799, "47h"),
+        (172_800, "2d"),
+        (176_400, "2d1h"),
+        (691_200, "8d"),
+        (63_072_000, "2y"),
+        (63_158_400, "2y1d"),
+        (252_288_000, "8y"),
+    ],
+)
+def test_ages(seconds: float, text: str) -> None:
+    assert human(seconds) == text
+
+
+def test_ages_of_nonsense() -> None:
+    assert age(None, NOW) == "<unknown>"
+    assert age("soon", NOW) == "<invalid>"
