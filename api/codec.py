@@ -34,6 +34,8 @@ def decode(what: Kind[T] | type[T], data: bytes) -> T:
         pass  # most likely a null or a quantity written as a number: the slow path knows
     except msgspec.DecodeError as error:
         raise DecodeError(f"cannot decode {cls.__name__}: {error}") from error
+    except RecursionError as error:
+        raise DecodeError(f"cannot decode {cls.__name__}: it is nested too deeply") from error
     return _decode_loosely(cls, data)
 
 
@@ -73,6 +75,8 @@ def _decode_loosely(cls: type[T], data: bytes) -> T:
         value = msgspec.json.decode(data)
         obj: T = _decoder(cls).decode(_encoder.encode(_loosened(cls, value)))
         return obj
+    except RecursionError as error:
+        raise DecodeError(f"cannot decode {cls.__name__}: it is nested too deeply") from error
     except msgspec.DecodeError as error:
         located = _LOCATED.match(str(error))
         if located is None or not located["where"]:

@@ -20,8 +20,8 @@ def problems(cls: type[Type], data: bytes) -> list[str]:
     """Unknown and duplicate fields, in the order of their appearance; data that is no JSON object has none."""
     try:
         document = json.loads(data, object_pairs_hook=_Pairs)
-    except ValueError:
-        return []
+    except (ValueError, RecursionError):
+        return []  # decoding refuses it anyway
     found = dict.fromkeys(_in_struct(cls, document, ""))
     return list(found)[:_LIMIT]
 

@@ -50,6 +50,8 @@ def test_unknown_fields_are_pruned() -> None:
         (b"{", ""),
         (b"", ""),
         (b"\xff\xfe", ""),
+        (b"null", ""),
+        (b'{"x":' + b"[" * 100_000, ""),
     ],
 )
 def test_errors_name_the_field(body: bytes, field: str) -> None:
@@ -104,6 +106,7 @@ def test_secret_data_is_bytes() -> None:
         (b'{"metadata":{"labels":{"a":"1","a":"2"}}}', ['duplicate field "metadata.labels.a"']),
         (b'{"metadata":{"managedFields":[{"fieldsV1":{"f:x":{}}}]}}', []),
         (b"nonsense", []),
+        (b"[" * 100_000, []),
     ],
 )
 def test_strict_problems(body: bytes, problems: list[str]) -> None:
