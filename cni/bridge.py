@@ -1,6 +1,7 @@
 """Looks at the kernel for a plan, and carries a plan out: the thin shell around cni.plan."""
 
 import _blake2
+import errno
 from collections.abc import Callable, Iterable
 
 from cni import plan
@@ -29,7 +30,8 @@ def path_mtu(links: Links) -> int:
         return 0
     if route.mtu:
         return route.mtu
-    return next((link.mtu for link in links.links() if link.ifindex == route.ifindex), 0)
+    link = links.at(route.ifindex)
+    return link.mtu if link else 0
 
 
 def observe(host: Host, pod: Pod, *, bridge: str, port: str, ifname: str) -> Seen:
@@ -54,66 +56,79 @@ def observe(host: Host, pod: Pod, *, bridge: str, port: str, ifname: str) -> See
     )
 
 
-def carry_out(steps: Iterable[Step], host: Host, pod: Pod, write_rules: Callable[[], None]) -> None:
-    """Do the steps in order. If one fails, undo in reverse what was done and say all that went wrong."""
-    done: list[Step] = []
-    try:
-        for step in steps:
-            _perform(step, host, pod, write_rules)
-            done.append(step)
-    except (NetlinkError, SysctlError, NetnsError, OSError, CniError) as error:
-        failures = _undo(done, host, pod)
-        if isinstance(error, CniError) and not failures:
-            raise
-        code, details = (error.code, error.details) if isinstance(error, CniError) else (KERNEL, "")
-        raise CniError(code, str(error), "; ".join(filter(None, [details, *failures]))) from error
+class Execution:
+    """Carries out one plan."""
 
+    def __init__(self, host: Host, pod: Pod, write_rules: Callable[[], None]) -> None:
+        self._host = host
+        self._pod = pod
+        self._write_rules = write_rules
+        self._known: dict[tuple[bool, str], int] = {}
 
-def _undo(done: list[Step], host: Host, pod: Pod) -> list[str]:
-    failures = []
-    for step in reversed(done):
-        undoing = plan.inverse(step)
-        if undoing is None:
-            continue
+    def run(self, steps: Iterable[Step]) -> None:
+        """Do the steps in order. If one fails, undo in reverse what was done and say all that went wrong."""
+        done: list[Step] = []
         try:
-            _perform(undoing, host, pod, lambda: None)
-        except (NetlinkError, SysctlError, OSError) as error:
-            failures.append(f"and then {error}")
-    return failures
+            for step in steps:
+                self._perform(step)
+                done.append(step)
+        except (NetlinkError, SysctlError, NetnsError, OSError, CniError) as error:
+            failures = self._undo(done)
+            if isinstance(error, CniError) and not failures:
+                raise
+            code, details = (error.code, error.details) if isinstance(error, CniError) else (KERNEL, "")
+            raise CniError(code, str(error), "; ".join(filter(None, [details, *failures]))) from error
 
-
-def _perform(step: Step, host: Host, pod: Pod, write_rules: Callable[[], None]) -> None:
-    match step:
-        case MakeBridge(bridge, mac, mtu):
+    def _undo(self, done: list[Step]) -> list[str]:
+        failures = []
+        for step in reversed(done):
+            undoing = plan.inverse(step)
+            if undoing is None:
+                continue
             try:
-                host.links.add(NewLink(bridge, Bridge(netfilter=True), mac=mac, mtu=mtu))
-            except AlreadyExists:
-                pass  # another request was quicker
-        case MakePair(port, bridge, ifname, mac, mtu):
-            kind = Veth(ifname, pod.number, mac)
-            host.links.add(NewLink(port, kind, mtu=mtu, master=_index(host.links, bridge), up=True))
-        case SetLink(in_pod, name, change):
-            links = pod.links if in_pod else host.links
-            links.change(_index(links, name), change)
-        case GiveAddress(in_pod, name, ip, prefix):
-            links = pod.links if in_pod else host.links
-            links.add_address(Address(_index(links, name), ip, prefix))
-        case AddRoute(ifname, route):
-            index = _index(pod.links, ifname)
-            pod.links.add_route(Route(route.destination, index, route.gateway, metric=route.metric, mtu=route.mtu))
-        case RemoveLink(name):
-            host.links.remove(name)
-        case SetSysctl(name, value):
-            host.sysctl.write(name, value)
-        case WriteRules():
-            write_rules()
+                self._perform(undoing)
+            except (NetlinkError, SysctlError, OSError) as error:
+                failures.append(f"and then {error}")
+        return failures
 
+    def _perform(self, step: Step) -> None:
+        host = self._host
+        match step:
+            case MakeBridge(bridge, mac, mtu):
+                try:
+                    host.links.add(NewLink(bridge, Bridge(netfilter=True), mac=mac, mtu=mtu))
+                except AlreadyExists:
+                    pass  # another request was quicker
+            case MakePair(port, bridge, ifname, mac, mtu):
+                kind = Veth(ifname, self._pod.number, mac)
+                host.links.add(NewLink(port, kind, mtu=mtu, master=self._index(False, bridge), up=True))
+            case SetLink(in_pod, name, change):
+                self._links(in_pod).change(self._index(in_pod, name), change)
+            case GiveAddress(in_pod, name, ip, prefix):
+                self._links(in_pod).add_address(Address(self._index(in_pod, name), ip, prefix))
+            case AddRoute(ifname, route):
+                index = self._index(True, ifname)
+                made = Route(route.destination, index, route.gateway, metric=route.metric, mtu=route.mtu)
+                self._pod.links.add_route(made)
+            case RemoveLink(name):
+                host.links.remove(name)
+                self._known.clear()  # its peer went too, wherever that was
+            case SetSysctl(name, value):
+                host.sysctl.write(name, value)
+            case WriteRules():
+                self._write_rules()
 
-def _index(links: Links, name: str) -> int:
-    found = links.find(name)
-    if found is None:
-        raise NotFound(f"cannot use link {name}: it is not there any more", 19)
-    return found.ifindex
+    def _links(self, in_pod: bool) -> Links:
+        return self._pod.links if in_pod else self._host.links
+
+    def _index(self, in_pod: bool, name: str) -> int:
+        """The number of a link; a plan names links, since it may be what makes them."""
+        if (in_pod, name) not in self._known:
+            found = self._links(in_pod).find(name)
+            if found is None:
+                raise NotFound(f"cannot use link {name}: it is not there any more", errno.ENODEV)
+            self._known[in_pod, name] = found.ifindex
+        return self._known[in_pod, name]
 
 
 def mend(links: Links, bridge: str, gateways: tuple[str, ...]) -> list[str]:

@@ -102,6 +102,8 @@ class Daemon:
             writer.write(b"%d %d\n" % (code, len(output)) + output)
             async with deadline(self._clock, PATIENCE):
                 await writer.drain()
+        except _Nothing:
+            pass
         except (ValueError, OSError, EOFError, TimeoutError) as error:
             _log.warning("dropped a request", error=error)
         except Exception as error:  # the edge of one request
@@ -159,8 +161,17 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
+class _Nothing(Exception):
+    """Somebody only looked whether we are there."""
+
+
 async def _receive(reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
-    head = await reader.readuntil(b"\n")
+    try:
+        head = await reader.readuntil(b"\n")
+    except asyncio.IncompleteReadError as error:
+        if not error.partial:
+            raise _Nothing from error
+        raise
     sizes = head.split()
     if len(sizes) != 2 or not all(size.isdigit() and int(size) <= MOST_BYTES for size in sizes):
         raise ValueError(f"cannot read a request: {head[:40]!r} is not two lengths of at most {MOST_BYTES}")

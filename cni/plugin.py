@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cni import bridge, config, loopback, plan, request, result
-from cni.bridge import PORT_PREFIX, carry_out, observe, path_mtu, port_name
+from cni.bridge import PORT_PREFIX, Execution, observe, path_mtu, port_name
 from cni.errors import CHECK_FAILED, CONFIG, INTERNAL, KERNEL, UNAVAILABLE, CniError
 from cni.host import Host
 from cni.ipam import Attachment, Network, Owner, Store, network_of
@@ -93,7 +93,7 @@ def add(asked: Request, host: Host, store: Store) -> Mapping[str, Any]:
             want = plan.wanted(asked, port, held.ips, 0 if asked.network.mtu else path_mtu(host.links))
             seen = observe(host, pod, bridge=asked.network.bridge, port=port, ifname=asked.ifname)
             steps = plan.plan_add(want, seen._replace(rules_right=right))
-            carry_out(steps, host, pod, lambda: write_rules(host, store))
+            Execution(host, pod, lambda: write_rules(host, store)).run(steps)
         except BaseException:
             if fresh:
                 _give_back(held, host, store)

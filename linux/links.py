@@ -151,6 +151,10 @@ class Links(Protocol):
         """A link by name."""
         ...
 
+    def at(self, ifindex: int) -> SeenLink | None:
+        """A link by its number."""
+        ...
+
     def add(self, link: NewLink) -> None:
         """Make a link; AlreadyExists if the name is taken."""
         ...

@@ -84,6 +84,10 @@ class FakeLinks:
         """A link by name."""
         return next((link for link in self._links.values() if link.name == name), None)
 
+    def at(self, ifindex: int) -> SeenLink | None:
+        """A link by its number."""
+        return self._links.get(ifindex)
+
     def add(self, link: NewLink) -> None:
         """Make a link; AlreadyExists if the name is taken."""
         self._machine.count_change()

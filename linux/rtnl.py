@@ -83,9 +83,16 @@ class RtnlLinks:
 
     def find(self, name: str) -> SeenLink | None:
         """A link by name."""
-        body = _IFINFO.pack(0, 0, 0, 0, 0, 0) + text(_IFLA_IFNAME, name) + u32(_IFLA_EXT_MASK, _SKIP_STATISTICS)
+        return self._look_up(f"link {name}", 0, text(_IFLA_IFNAME, name))
+
+    def at(self, ifindex: int) -> SeenLink | None:
+        """A link by its number."""
+        return self._look_up(f"link {ifindex}", ifindex, b"")
+
+    def _look_up(self, what: str, ifindex: int, name: bytes) -> SeenLink | None:
+        body = _IFINFO.pack(0, 0, 0, ifindex, 0, 0) + name + u32(_IFLA_EXT_MASK, _SKIP_STATISTICS)
         try:
-            return _seen_link(self._kernel.query(f"look up link {name}", _GETLINK, body))
+            return _seen_link(self._kernel.query(f"look up {what}", _GETLINK, body))
         except NotFound:
             return None
 

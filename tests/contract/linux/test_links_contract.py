@@ -76,6 +76,8 @@ def test_a_link_is_made_with_its_properties_and_found(two: Two) -> None:
     link = made(two.here, NewLink("br0", Bridge(), mac="0a:58:0a:01:02:03", mtu=1400, up=True))
     assert (link.kind, link.mac, link.mtu, link.up) == ("bridge", "0a:58:0a:01:02:03", 1400, True)
     assert link in two.here.links()
+    assert two.here.at(link.ifindex) == link
+    assert two.here.at(4711) is None
     assert two.there.find("br0") is None
 
 
