@@ -6,7 +6,7 @@ truth for tests, `check` is what the loop asks now and then: cheap at scale.
 """
 
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -60,6 +60,14 @@ class Backend(Protocol):
 
     def watch(self) -> "Watch | None":
         """Something that hears of others' changes, or None."""
+        ...
+
+    def rule_counts(self) -> Mapping[tuple[str, int], int]:
+        """Rules by table and family, for metrics; empty if the backend does not work with rules."""
+        ...
+
+    def close(self) -> None:
+        """Give sockets back; the rules stay."""
         ...
 
 

@@ -57,6 +57,7 @@ class Desired(msgspec.Struct, frozen=True, gc=False):
     every: bytes
     local: bytes
     here: bytes
+    draining: bytes = b""  # endpoints that get no new traffic: their flows are left alone
 
     @property
     def key(self) -> tuple[str, int]:
@@ -93,6 +94,7 @@ def _desired(service: Service, port: ServicePort, slices: Collection[Slice], fac
         every=found.every,
         local=found.local,
         here=found.here,
+        draining=found.draining,
     )
 
 

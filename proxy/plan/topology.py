@@ -11,11 +11,13 @@ _PLAIN = READY | SERVING
 
 
 class Usable(msgspec.Struct, frozen=True, gc=False):
-    """Packed endpoints: `every` for traffic that may go anywhere, `local` for what must stay on this node, and `here`:
-    addresses of those that run, or may run, on this node (a packet from one may come back to it)."""
+    """Packed endpoints: `every` for traffic that may go anywhere, `local` for what must stay on this node, `draining` for
+    those that get nothing new but keep what they have. `here`: the addresses of endpoints that run, or may run, on this
+    node (a packet from one may come back to it)."""
 
     every: bytes
     local: bytes
+    draining: bytes
     here: bytes
 
 
@@ -48,7 +50,8 @@ def usable_endpoints(slices: Iterable[Slice], family: int, name: str, protocol: 
             if seen & (LOCAL | NOWHERE):
                 here.add(endpoint[:-4])
     every = addresses.join(ready or draining)
-    return Usable(every, addresses.join(local_ready or local_draining), b"".join(sorted(here)))
+    local = addresses.join(local_ready or local_draining)
+    return Usable(every, local, addresses.join(draining if ready else ()), b"".join(sorted(here)))
 
 
 def _port(one: Slice, name: str, protocol: int) -> int:

@@ -5,7 +5,7 @@ changes touch. Others' rules are never named. The legacy variant's tables are as
 costs microseconds, and read only if that changed without us; the nft variant's are heard through netlink.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from linux.iptables import LEGACY, Iptables, IptablesError
@@ -35,6 +35,11 @@ class IptablesBackend:
         self._facts = Facts()
         self._chains: dict[int, Chains] = {}
         self.written = 0  # rules in the last batch
+
+    @property
+    def variant(self) -> str:
+        """Which kind of iptables it writes to."""
+        return self._door.variant
 
     def probe(self) -> str:
         """Why this machine cannot do it; empty if it can do at least one family."""
@@ -126,15 +131,18 @@ class IptablesBackend:
         except IptablesError as error:
             raise BackendError(f"cannot clean up iptables: {error}") from error
 
-    def rules(self, table: str, family: int) -> int:
-        """How many rules of ours a table has."""
-        return self._chains[family].rules(table) if family in self._chains else 0
+    def rule_counts(self) -> Mapping[tuple[str, int], int]:
+        """Rules of ours by table and family."""
+        return {(table, family): self._chains[family].totals[table] for family in self._chains for table in TABLES}
 
     def watch(self) -> Watch | None:
         """Hears of others' changes."""
         if self._door.variant == LEGACY:
             return _LegacyWatch(self._door, self.families())
         return _NftWatch(self._monitor()) if self._monitor is not None else None
+
+    def close(self) -> None:
+        """There is nothing to give back; the rules stay."""
 
     def _saved(self, family: int) -> dict[str, list[str]]:
         try:

@@ -20,6 +20,7 @@ class Chains:
         self._lines: dict[Chain, dict[tuple[object, ...], tuple[str, ...]]] = {}
         self._counts: Counter[Place] = Counter()
         self._touched: set[Chain] = set()
+        self.totals: Counter[str] = Counter()  # rules by table
 
     def change(self, old: Entries, new: Entries) -> None:
         """Take away the old lines and put the new ones."""
@@ -39,12 +40,14 @@ class Chains:
 
     def _put(self, place: Place, lines: tuple[str, ...]) -> None:
         chain = place[0], place[1]
-        self._lines.setdefault(chain, {})[place[2]] = lines
+        places = self._lines.setdefault(chain, {})
+        self.totals[place[0]] += len(lines) - len(places.get(place[2], ()))
+        places[place[2]] = lines
         self._touched.add(chain)
 
     def _take(self, place: Place) -> None:
         chain = place[0], place[1]
-        del self._lines[chain][place[2]]
+        self.totals[place[0]] -= len(self._lines[chain].pop(place[2]))
         if not self._lines[chain]:
             del self._lines[chain]
         self._touched.add(chain)
@@ -58,12 +61,6 @@ class Chains:
     def all(self) -> dict[Chain, list[str]]:
         """Every chain."""
         return {chain: self.lines(chain) for chain in self._lines}
-
-    def rules(self, table: str) -> int:
-        """How many rules there are in a table."""
-        return sum(
-            len(lines) for (name, _), places in self._lines.items() if name == table for lines in places.values()
-        )
 
     def text(self) -> tuple[str, int]:
         """Input for iptables-restore that writes what was touched, and how many rules that is."""

@@ -8,7 +8,7 @@ Others' transactions are heard by a netlink monitor (`watch`): whoever touches o
 """
 
 import struct
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from linux.nft import Door, Monitor, NftError
@@ -135,6 +135,14 @@ class NftablesBackend:
     def watch(self) -> Watch | None:
         """Hears of others' changes."""
         return _NftWatch(self._monitor(), self, self._door) if self._monitor is not None else None
+
+    def rule_counts(self) -> Mapping[tuple[str, int], int]:
+        """Rules do not depend on Services here."""
+        return {}
+
+    def close(self) -> None:
+        """Give the socket back; the rules stay."""
+        self._door.close()
 
     def _commit(self, messages: list[bytes]) -> None:
         try:

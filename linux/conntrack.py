@@ -1,0 +1,202 @@
+"""The door to connection tracking: read flows of one protocol, delete single ones.
+
+The kernel filters while it dumps (Linux 5.8; before that everything comes and is filtered here), and answers are read
+piece by piece, so a table with a million entries costs time but not memory. A flow is deleted by the very attributes
+that it was read with, and only if it is still the same one (its id).
+"""
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+_NETLINK_NETFILTER = 12
+_SUBSYSTEM = 1 << 8
+_GET, _DELETE = 1, 2
+_REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
+_ERROR, _DONE = 2, 3
+_NESTED = 0x8000
+_ORIGIN, _REPLY, _ID, _ZONE, _FILTER = 1, 2, 12, 18, 25
+_FILTER_PROTOCOL = 1 << 3
+_RCVBUFFORCE = 33
+_HEADER = struct.Struct("=IHHIIBBH")
+
+
+class ConntrackError(Exception):
+    """Flows could not be read or deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A tracked flow: where its first packet went, and where answers come from."""
+
+    protocol: int
+    source: bytes
+    source_port: int
+    destination: bytes
+    destination_port: int
+    reply_source: bytes
+    reply_source_port: int
+    handle: bytes = field(default=b"", compare=False, repr=False)  # what the kernel needs to find it again
+
+
+class Conntrack(Protocol):
+    """What programs may do with tracked connections."""
+
+    def flows(self, family: int, protocol: int) -> Iterator[Flow]:
+        """All flows of a protocol; nothing else may be asked until the iterator has ended."""
+        ...
+
+    def delete(self, family: int, flows: Iterable[Flow]) -> int:
+        """Delete these flows; how many of them were still there."""
+        ...
+
+    def close(self) -> None:
+        """Give the socket back."""
+        ...
+
+
+class Kernel:
+    """Connection tracking of the network namespace of the thread that makes this object."""
+
+    def __init__(self) -> None:
+        try:
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
+        except OSError as error:
+            raise ConntrackError(f"cannot open a netlink socket: {error.strerror}") from error
+        self._socket.bind((0, 0))
+        self._socket.settimeout(30)
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, 4 << 20)
+        except PermissionError:
+            pass  # the default is enough; deletion will say that we may not
+
+    def flows(self, family: int, protocol: int) -> Iterator[Flow]:
+        """All flows of a protocol; nothing else may be asked until the iterator has ended."""
+        wanted = _attr(2 | _NESTED, _attr(1, bytes((protocol,))))
+        body = _attr(_ORIGIN | _NESTED, wanted) + _attr(_FILTER | _NESTED, _flags(1, _FILTER_PROTOCOL) + _flags(2, 0))
+        self._send(_GET, _DUMP, family, body)
+        while True:
+            data = self._receive()
+            for kind, payload in _split(data):
+                if kind == _DONE:
+                    return
+                if kind == _ERROR:
+                    raise ConntrackError(f"cannot read flows: {_errno_text(payload)}")
+                flow = _flow(payload[4:])
+                if flow is not None and flow.protocol == protocol:
+                    yield flow
+
+    def delete(self, family: int, flows: Iterable[Flow]) -> int:
+        """Delete these flows; how many of them were still there."""
+        deleted = 0
+        for flow in flows:
+            self._send(_DELETE, _ACK, family, flow.handle)
+            for kind, payload in _split(self._receive()):
+                if kind != _ERROR:
+                    continue
+                code = -struct.unpack_from("=i", payload)[0]
+                if code == 0:
+                    deleted += 1
+                elif code != errno.ENOENT:
+                    raise ConntrackError(f"cannot delete flow {flow}: {os.strerror(code)}")
+        return deleted
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+
+    def _send(self, kind: int, flags: int, family: int, body: bytes) -> None:
+        family_number = socket.AF_INET if family == 4 else socket.AF_INET6
+        head = _HEADER.pack(20 + len(body), _SUBSYSTEM | kind, flags | _REQUEST, 0, 0, family_number, 0, 0)
+        try:
+            self._socket.send(head + body)
+        except OSError as error:
+            raise ConntrackError(f"cannot ask about flows: {error.strerror}") from error
+
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(1 << 18)
+        except OSError as error:
+            raise ConntrackError(f"cannot read flows: {error.strerror or error}") from error
+
+
+def _attr(kind: int, value: bytes) -> bytes:
+    size = 4 + len(value)
+    return struct.pack("=HH", size, kind) + value + b"\0" * (-size & 3)
+
+
+def _flags(kind: int, value: int) -> bytes:
+    return _attr(kind, struct.pack("=I", value))
+
+
+def _split(data: bytes) -> Iterator[tuple[int, bytes]]:
+    offset = 0
+    while offset + 16 <= len(data):
+        size, kind = struct.unpack_from("=IH", data, offset)
+        if size < 16:
+            return
+        yield kind if kind in (_ERROR, _DONE) else kind & 0xFF, data[offset + 16 : offset + size]
+        offset += (size + 3) & ~3
+
+
+def _attrs(data: bytes) -> dict[int, bytes]:
+    found, offset = {}, 0
+    while offset + 4 <= len(data):
+        size, kind = struct.unpack_from("=HH", data, offset)
+        if size < 4:
+            break
+        found[kind & 0x3FFF] = data[offset + 4 : offset + size]
+        offset += (size + 3) & ~3
+    return found
+
+
+def _errno_text(payload: bytes) -> str:
+    return os.strerror(-struct.unpack_from("=i", payload)[0])
+
+
+def _tuple(data: bytes) -> tuple[int, bytes, int, bytes, int] | None:
+    """(protocol, source, port, destination, port) of one direction."""
+    parts = _attrs(data)
+    addresses, protocol = _attrs(parts.get(1, b"")), _attrs(parts.get(2, b""))
+    source, destination = addresses.get(1) or addresses.get(3), addresses.get(2) or addresses.get(4)
+    if source is None or destination is None or 1 not in protocol:
+        return None
+    ports = (int.from_bytes(protocol.get(number, b""), "big") for number in (2, 3))
+    return protocol[1][0], source, next(ports), destination, next(ports)
+
+
+def _flow(data: bytes) -> Flow | None:
+    parts = _attrs(data)
+    origin, reply = _tuple(parts.get(_ORIGIN, b"")), _tuple(parts.get(_REPLY, b""))
+    if origin is None or reply is None:
+        return None
+    handle = _attr(_ORIGIN | _NESTED, parts[_ORIGIN])
+    for kind in (_ID, _ZONE):
+        if kind in parts:
+            handle += _attr(kind, parts[kind])
+    return Flow(*origin, reply[1], reply[2], handle)
+
+
+class FakeConntrack:
+    """Flows in memory."""
+
+    def __init__(self, flows: Iterable[tuple[int, Flow]] = ()) -> None:
+        self.held: list[tuple[int, Flow]] = list(flows)
+
+    def flows(self, family: int, protocol: int) -> Iterator[Flow]:
+        """All flows of a protocol."""
+        return iter([flow for number, flow in self.held if number == family and flow.protocol == protocol])
+
+    def delete(self, family: int, flows: Iterable[Flow]) -> int:
+        """Delete these flows."""
+        before = len(self.held)
+        gone = list(flows)
+        self.held = [(number, flow) for number, flow in self.held if number != family or flow not in gone]
+        return before - len(self.held)
+
+    def close(self) -> None:
+        """Nothing to give back."""

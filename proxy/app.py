@@ -1,0 +1,112 @@
+"""The service proxy, wired: informers feed the syncer, the syncer has a backend, two small servers tell how it is."""
+
+from __future__ import annotations
+
+import asyncio
+
+from api import kinds
+from client import kubeconfig
+from client.client import Client
+from client.http import HttpTransport
+from client.informer import Informer
+from kit import log
+from kit.http.health import Health as MetricsPages
+from kit.http.server import Server, parse_address
+from kit.metrics import Metrics
+from kit.supervisor import Supervisor
+from linux import conntrack
+from linux.sysctl import NotFound, ProcSysctl, Sysctl, SysctlError
+from proxy.backends.choice import choose, clean_others
+from proxy.backends.interface import Backend, BackendError
+from proxy.config import Config, facts, load
+from proxy.model.endpointslice import slice_extractor
+from proxy.model.node import extract_node
+from proxy.model.service import HEADLESS_LABEL, PROXY_NAME_LABEL, extract_service
+from proxy.sync.flows import FlowCleaner
+from proxy.sync.metrics import ProxyMetrics
+from proxy.sync.syncer import Syncer
+
+__all__ = ["Config", "load", "run"]
+
+LABELS = f"!{PROXY_NAME_LABEL},!{HEADLESS_LABEL}"
+# Forwarding, and bridged packets (pod to pod on this node, through a Service) must pass the rules. Never route_localnet.
+SETTINGS = (
+    ("net.ipv4.ip_forward", True),
+    ("net.ipv6.conf.all.forwarding", False),
+    ("net.bridge.bridge-nf-call-iptables", False),
+    ("net.bridge.bridge-nf-call-ip6tables", False),
+)
+
+_log = log.get("proxy")
+
+
+async def run(config: Config, supervisor: Supervisor) -> None:
+    """Start all parts; the rules follow as soon as the API server has told everything."""
+    client = Client(HttpTransport(kubeconfig.load(config.kubeconfig), agent="wherry-proxy"))
+    supervisor.defer("client", client.close)
+    await start(config, client, supervisor)
+
+
+async def start(config: Config, client: Client, supervisor: Supervisor) -> Syncer:
+    """As `run`, with a client that is already there."""
+    clock = supervisor.clock
+    prepare_kernel(ProcSysctl())
+    backend = await asyncio.to_thread(choose, config.mode, config.iptables_variant)
+    supervisor.defer("backend", backend.close)
+    _log.info("chosen backend", backend=backend.name, families=list(backend.families()), node=config.node_name)
+    metrics = ProxyMetrics(Metrics())
+    tracked = conntrack.Kernel()
+    supervisor.defer("conntrack", tracked.close)
+    cleaner = FlowCleaner(tracked, clock, metrics)
+    syncer = Syncer(backend, facts(config), clock, metrics, cleaner)
+    await _serve(config, syncer, metrics, supervisor)
+
+    services = Informer(client, kinds.SERVICE, extract_service, labels=LABELS, clock=clock)
+    extract_slice = slice_extractor(config.node_name)
+    slices = Informer(client, kinds.ENDPOINT_SLICE, extract_slice, labels=LABELS, clock=clock)
+    node = Informer(client, kinds.NODE, extract_node, fields=f"metadata.name={config.node_name}", clock=clock)
+    services.subscribe(syncer.on_service)
+    slices.subscribe(syncer.on_slice)
+    node.subscribe(lambda _, __, new: setattr(syncer.health, "eligible", new is None or new.eligible))
+    supervisor.spawn("flows", cleaner.run, restart=True)
+    supervisor.spawn("syncer", lambda: syncer.run((services.synced, slices.synced)), restart=True)
+    supervisor.spawn("clean others", lambda: _clean_others(backend, syncer))
+    for name, informer in (("services", services), ("endpointslices", slices), ("node", node)):
+        supervisor.spawn(name, informer.run, restart=True)
+    return syncer
+
+
+def prepare_kernel(settings: Sysctl) -> None:
+    """Let this host forward packets. Without IPv4 forwarding nothing works, so that must succeed."""
+    for name, required in SETTINGS:
+        try:
+            if settings.write(name, "1"):
+                _log.info("set kernel setting", name=name, value=1)
+        except NotFound:
+            if required:
+                raise
+        except SysctlError as error:
+            if required:
+                raise
+            _log.warning("cannot set kernel setting", name=name, error=error)
+
+
+async def _serve(config: Config, syncer: Syncer, metrics: ProxyMetrics, supervisor: Supervisor) -> None:
+    pages = MetricsPages(metrics.registry)
+    for name, address, handler in (("healthz", config.healthz, syncer.health), ("metrics", config.metrics, pages)):
+        if address:
+            server = Server(handler, *parse_address(address), clock=supervisor.clock)
+            await server.start()
+            supervisor.defer(name, server.close)
+
+
+async def _clean_others(backend: Backend, syncer: Syncer) -> None:
+    """Once our rules are there, remove those of a backend that ran before: no connection is refused in between."""
+    await syncer.programmed.wait()
+    try:
+        removed = await asyncio.to_thread(clean_others, backend)
+    except* BackendError as group:
+        _log.warning("cannot remove another backend's rules", error="; ".join(str(e) for e in group.exceptions))
+    else:
+        if removed:
+            _log.info("removed another backend's rules", what=removed)

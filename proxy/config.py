@@ -1,0 +1,39 @@
+"""The proxy's configuration: `proxy.yaml`."""
+
+from pathlib import Path
+from typing import Literal
+
+from kit.config import ConfigError, Section
+from kit.config import load as load_config
+from proxy.model.addresses import BadAddress
+from proxy.model.facts import Facts, parse_networks
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """What the proxy needs to know; see docs for the meaning of each field."""
+
+    node_name: str
+    kubeconfig: str
+    mode: Literal["auto", "nftables", "iptables"] = "auto"
+    cluster_cidr: str = ""  # pod network, one per family; traffic to cluster IPs from elsewhere is masqueraded
+    healthz: str = "0.0.0.0:10256"  # "" for none
+    metrics: str = "127.0.0.1:10249"  # "" for none
+    iptables_variant: Literal["auto", "nft", "legacy"] = "auto"
+    external_ips: bool = False  # Services' externalIPs: whoever may write Services could take any address with them
+
+
+def load(path: str | Path) -> Config:
+    """Read and check the configuration."""
+    config = load_config(Config, path)
+    if not config.node_name:
+        raise ConfigError(f"cannot use {path}: field nodeName must not be empty")
+    try:
+        facts(config)
+    except BadAddress as error:
+        raise ConfigError(f"cannot use {path}: field clusterCidr: {error}") from error
+    return config
+
+
+def facts(config: Config) -> Facts:
+    """What of the configuration decisions depend on."""
+    return Facts(config.node_name, parse_networks(config.cluster_cidr), config.external_ips)
