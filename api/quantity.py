@@ -4,6 +4,7 @@ A quantity keeps the family of its suffix (decimal, binary, exponent) and is pre
 away from zero, and amounts over 2^63-1 are capped, as in Go.
 """
 
+import functools
 import re
 from fractions import Fraction
 from typing import Literal
@@ -16,6 +17,7 @@ _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _POWERS = {suffix: Fraction(10) ** power for power, suffix in _DECIMAL.items()} | {
     suffix: Fraction(1024**power) for power, suffix in enumerate(_BINARY)
 }
+_LONGEST = 100
 _NANO = 10**9
 _CAP = (2**63 - 1) * _NANO
 
@@ -76,8 +78,11 @@ def _decimal(nanos: int, family: Family) -> str:
     return f"{nanos}{_DECIMAL[power]}"
 
 
+@functools.lru_cache(maxsize=2048)
 def read(text: str) -> tuple[Fraction, Family]:
     """The exact amount and the family of the suffix."""
+    if len(text) > _LONGEST:
+        raise QuantityError(f"cannot read quantity {text[:20]!r}...: it has more than {_LONGEST} characters")
     found = _SHAPE.fullmatch(text)
     if found is None or not (found[2] or found[3]):
         raise QuantityError(f"cannot read quantity {text!r}: not a number with an optional suffix such as m, Ki or G")

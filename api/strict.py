@@ -1,11 +1,14 @@
 """What fieldValidation=Strict and =Warn look for: fields the type does not have, and fields given twice.
 
-Duplicates are only visible in the text itself, so it is read once more with objects kept as lists of pairs.
+Duplicates are only visible in the text itself. Text that is the same after reading and writing it again has none; any
+other is read once more, slowly, with objects kept as lists of pairs.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
+
+import msgspec
 
 from api.fields import Field, Type, fields_of
 
@@ -19,37 +22,47 @@ class _Pairs(list[tuple[str, Any]]):
 def problems(cls: type[Type], data: bytes) -> list[str]:
     """Unknown and duplicate fields, in the order of their appearance; data that is no JSON object has none."""
     try:
-        document = json.loads(data, object_pairs_hook=_Pairs)
+        document = msgspec.json.decode(data)
+        if msgspec.json.encode(document) != msgspec.json.format(data, indent=-1):
+            document = json.loads(data, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError):
         return []  # decoding refuses it anyway
     found = dict.fromkeys(_in_struct(cls, document, ""))
     return list(found)[:_LIMIT]
 
 
+def _members(value: Any) -> Collection[tuple[str, Any]] | None:
+    """The members of a JSON object, None for anything else."""
+    if isinstance(value, _Pairs):
+        return value
+    return value.items() if isinstance(value, dict) else None
+
+
 def _in_struct(cls: type[Type], value: Any, path: str) -> Iterator[str]:
-    if not isinstance(value, _Pairs):
-        return
     fields = fields_of(cls)
     seen: set[str] = set()
-    for name, member in value:
-        where = f"{path}.{name}" if path else name
-        if name in seen:
-            yield f'duplicate field "{where}"'
+    for name, member in _members(value) or ():
+        field = fields.get(name)
+        if name in seen or field is None:
+            where = f"{path}.{name}" if path else name
+            if name in seen:
+                yield f'duplicate field "{where}"'
+            if field is None:
+                yield f'unknown field "{where}"'
         seen.add(name)
-        if name not in fields:
-            yield f'unknown field "{where}"'
-            continue
-        yield from _in_field(fields[name], member, where)
+        if field is not None and (field.struct is not None or field.shape == "map"):
+            yield from _in_field(field, member, f"{path}.{name}" if path else name)
 
 
 def _in_field(field: Field, value: Any, where: str) -> Iterator[str]:
-    if field.shape == "list" and not isinstance(value, _Pairs) and isinstance(value, list):
-        if field.struct is not None:
-            for index, item in enumerate(value):
+    members = _members(value)
+    if field.shape == "list" and members is None and isinstance(value, list):
+        for index, item in enumerate(value):
+            if field.struct is not None:
                 yield from _in_struct(field.struct, item, f"{where}[{index}]")
-    elif field.shape == "map" and isinstance(value, _Pairs):
+    elif field.shape == "map":
         seen: set[str] = set()
-        for key, item in value:
+        for key, item in members or ():
             if key in seen:
                 yield f'duplicate field "{where}.{key}"'
             seen.add(key)
