@@ -179,6 +179,21 @@ def test_debians_plugins_make_an_equivalent_namespace(made: Lab, version: str) -
     assert ours.run("ip", "-o", "link").count("\n") == theirs.run("ip", "-o", "link").count("\n") == 1
 
 
+@pytest.mark.parametrize("version", ["0.3.1", "1.0.0"])
+def test_loopback_answers_as_debians_does(made: Lab, version: str) -> None:
+    need_go_plugins()
+    results = []
+    for name, plugin in (("a", str(made.bin / "loopback")), ("b", f"{GO_PLUGINS}/loopback")):
+        space = made.space(name)
+        network = {"cniVersion": version, "name": "cni-loopback", "type": "loopback"}
+        answer = made.call("ADD", name, network, plugin=plugin, CNI_IFNAME="lo")
+        assert answer.code == 0, answer.output
+        assert "UP" in json.loads(space.run("ip", "-j", "link", "show", "lo"))[0]["flags"]
+        results.append([ip["address"] for ip in answer.body["ips"]])
+        assert made.call("DEL", name, network, plugin=plugin, CNI_IFNAME="lo", CNI_NETNS="").code == 0
+    assert results[0] == results[1]
+
+
 def test_the_same_errors_where_debians_plugins_have_them() -> None:
     need_go_plugins()
     with lab("errors") as one:
