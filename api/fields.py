@@ -73,7 +73,8 @@ Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
 # JSON that is passed through as it came; NOTHING is its absence.
 Json = msgspec.Raw
-NOTHING = msgspec.Raw()
+NOTHING = msgspec.UNSET
+Nothing = msgspec.UnsetType
 
 _UPPER = frozenset(
     ("api", "cidr", "cidrs", "fqdn", "id", "io", "ip", "ipc", "ips", "pid", "uri", "url", "uuid", "wwns"),
@@ -164,6 +165,6 @@ def _scalar(hint: Any) -> Any:
     if typing.get_origin(hint) is Annotated:
         return next((extra for extra in hint.__metadata__ if isinstance(extra, Special)), hint.__origin__)
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        members = [member for member in typing.get_args(hint) if member is not type(None)]
+        members = [member for member in typing.get_args(hint) if member not in (type(None), Nothing)]
         return _scalar(members[0]) if len(members) == 1 else IntOrString
     return hint

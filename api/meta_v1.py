@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from api.fields import NOTHING, F, Int32, Json, Time, Type, constant, required
+from api.fields import NOTHING, F, Int32, Json, Nothing, Time, Type, constant, required
 
 
 class LabelSelectorRequirement(Type):
@@ -146,7 +146,7 @@ class ManagedFieldsEntry(Type):
     api_version: Annotated[str | None, F(3)] = None
     time: Annotated[Time | None, F(4)] = None
     fields_type: Annotated[str | None, F(6)] = None
-    fields_v1: Annotated[Json, F(7)] = NOTHING
+    fields_v1: Annotated[Json | Nothing, F(7)] = NOTHING
     subresource: Annotated[str | None, F(8)] = None
 
 
@@ -192,7 +192,7 @@ class TableRowCondition(Type):
 class TableRow(Type):
     cells: list[str | int | bool | None] = required(list)
     conditions: list[TableRowCondition] = []
-    object: Json = NOTHING
+    object: Json | Nothing = NOTHING
 
 
 class Table(Type):

@@ -14,7 +14,7 @@ import msgspec
 
 from api import times
 from api.codec import DecodeError
-from api.fields import MICRO_TIME, NOTHING, QUANTITY, TIME, Field, IntOrString, Json, Type, fields_of
+from api.fields import MICRO_TIME, NOTHING, QUANTITY, TIME, Field, IntOrString, Json, Nothing, Type, fields_of
 from api.kinds import Kind
 
 T = TypeVar("T", bound=Type)
@@ -155,7 +155,7 @@ def _value(item: Any, value: int | bytes) -> Any:
     return decode_message(item, raw)
 
 
-def _json(raw: bytes) -> msgspec.Raw:
+def _json(raw: bytes) -> Json | Nothing:
     """JSON that will stand in the middle of other JSON, so it had better be some."""
     if not raw:
         return NOTHING
@@ -163,7 +163,7 @@ def _json(raw: bytes) -> msgspec.Raw:
         msgspec.json.decode(raw)
     except msgspec.DecodeError as error:
         raise ProtobufError(f"cannot read protobuf message: a part that is JSON: {error}") from error
-    return msgspec.Raw(raw)
+    return Json(raw)
 
 
 def _time(raw: bytes, *, micro: bool) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from api import codec
-from api.fields import NOTHING
+from api.fields import NOTHING, Json, Nothing
 from api.kinds import Kind
 from api.meta_v1 import ListMeta, Table, TableRow
 from controlplane.apiserver.tables import cluster, config, network, pods, workloads
@@ -45,10 +45,10 @@ def render(
     return codec.encode(table)
 
 
-def _included(data: bytes, include: str) -> msgspec.Raw:
+def _included(data: bytes, include: str) -> Json | Nothing:
     if include == "Object":
-        return msgspec.Raw(data)
+        return Json(data)
     if include == "None":
         return NOTHING
     metadata = bytes(_heads.decode(data).metadata)
-    return msgspec.Raw(b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":%b}' % metadata)
+    return Json(b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":%b}' % metadata)

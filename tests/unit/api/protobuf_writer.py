@@ -4,7 +4,7 @@ import struct
 from typing import Any
 
 from api import times
-from api.fields import MICRO_TIME, QUANTITY, TIME, Field, IntOrString, Type, fields_of
+from api.fields import MICRO_TIME, NOTHING, QUANTITY, TIME, Field, IntOrString, Type, fields_of
 
 
 def body(obj: Any) -> bytes:
@@ -18,7 +18,7 @@ def message(obj: Type) -> bytes:
     out = b""
     for field in fields_of(type(obj)).values():
         value = getattr(obj, field.name)
-        if field.facts is None or not field.facts.path or value is None:
+        if field.facts is None or not field.facts.path or value in (None, NOTHING):
             continue
         *outer, number = field.facts.path
         written = b"".join(_field(field, number, item) for item in _items(field, value))

@@ -1,5 +1,6 @@
 """Every declaration says what patches and protobuf need, and says it without contradiction."""
 
+import copy
 import importlib
 import inspect
 from typing import Any
@@ -41,6 +42,7 @@ def test_declaration_is_consistent(cls: type[Type]) -> None:
 @pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
 def test_empty_object_survives(cls: type[Type]) -> None:
     assert codec.decode(cls, codec.encode(cls())) == cls()
+    assert codec.encode(copy.deepcopy(cls())) == codec.encode(cls())
 
 
 @pytest.mark.parametrize(
