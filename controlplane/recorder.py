@@ -6,6 +6,7 @@ one in five minutes; the rest is not said.
 
 from __future__ import annotations
 
+import random
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +14,7 @@ from typing import Literal
 from api.core_v1 import ObjectReference
 from client import Client
 from client.events import EventRecorder
+from kit.backoff import Backoff
 from kit.clock import Clock
 
 MOST_REMEMBERED = 4096
@@ -42,9 +44,10 @@ class _Allowance:
 class Recorder:
     """Speaks for one component."""
 
-    def __init__(self, client: Client, clock: Clock, component: str) -> None:
+    def __init__(self, client: Client, clock: Clock, component: str, rng: random.Random | None = None) -> None:
         self._clock = clock
-        self._events = EventRecorder(client, component, clock=clock)
+        backoff = Backoff(base=0.2, cap=30.0, jitter=0.3, rng=rng or random.Random())
+        self._events = EventRecorder(client, component, clock=clock, backoff=backoff)
         self._allowances: OrderedDict[Subject, _Allowance] = OrderedDict()
 
     def record(self, subject: Subject, type_: EventType, reason: str, message: str) -> None:

@@ -47,8 +47,9 @@ async def run(
     rng: random.Random | None = None,
 ) -> None:
     """Start the controllers; returns at once. They begin to work when all caches are complete."""
-    informers = Informers(client, clock)
-    context = Context(client, clock, informers, settings or Settings(), rng or random.Random())
+    rng = rng or random.Random()
+    informers = Informers(client, clock, rng)
+    context = Context(client, clock, informers, settings or Settings(), rng)
     controllers = [make(context) for make in factories]
     informers.start(supervisor)
     supervisor.spawn("controllers", lambda: _begin(informers, controllers, supervisor))

@@ -14,6 +14,7 @@ from controlplane.controllers.informers import Informers
 from controlplane.controllers.seen import Seen
 from controlplane.controllers.settings import Settings
 from controlplane.recorder import Recorder, Subject
+from kit.backoff import Backoff
 from kit.clock import Clock
 from kit.queue import WorkQueue
 from kit.supervisor import Supervisor
@@ -30,9 +31,13 @@ class Context:
     settings: Settings = field(default_factory=Settings)
     rng: random.Random = field(default_factory=random.Random)
 
+    def queue(self) -> WorkQueue[str]:
+        """A queue whose back-offs follow this context's randomness."""
+        return WorkQueue(self.clock, Backoff(base=0.005, cap=60.0, jitter=0.2, rng=self.rng))
+
     def recorder(self, component: str) -> Recorder:
         """A voice of its own; the controller lists it among its `recorders`, so that it is run."""
-        return Recorder(self.client, self.clock, component)
+        return Recorder(self.client, self.clock, component, self.rng)
 
 
 class Controller(Protocol):

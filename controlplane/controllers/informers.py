@@ -6,6 +6,7 @@ knows well have an extract of their own (seen/); all others are known by their m
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -15,6 +16,7 @@ from client import Client, Informer
 from controlplane.controllers import seen
 from controlplane.controllers.index import NodeIndex, OwnerIndex, ServiceIndex
 from controlplane.controllers.seen import node, pod, scope, service, workload
+from kit.backoff import Backoff
 from kit.clock import Clock
 from kit.supervisor import Supervisor
 
@@ -37,8 +39,9 @@ EXTRACTS: dict[Kind[Any], Callable[[bytes], seen.Seen]] = {
 class Informers:
     """The registry."""
 
-    def __init__(self, client: Client, clock: Clock) -> None:
+    def __init__(self, client: Client, clock: Clock, rng: random.Random | None = None) -> None:
         self._client = client
+        self._rng = rng or random.Random()
         self._clock = clock
         self._made: dict[Kind[Any], Informer[Any]] = {}
         self._indices: dict[Kind[Any], OwnerIndex[Any]] = {}
@@ -49,7 +52,8 @@ class Informers:
         """The cache of any kind."""
         if kind not in self._made:
             extract = EXTRACTS.get(kind, seen.seen)
-            self._made[kind] = Informer(self._client, kind, extract, clock=self._clock)
+            backoff = Backoff(base=0.1, cap=30.0, jitter=0.3, rng=self._rng)
+            self._made[kind] = Informer(self._client, kind, extract, clock=self._clock, backoff=backoff)
         return self._made[kind]
 
     @property

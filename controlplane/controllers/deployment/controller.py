@@ -24,7 +24,6 @@ from controlplane.controllers.replicaset.bodies import adoption, release
 from controlplane.controllers.seen import SeenDeployment, SeenPod, SeenReplicaSet, seen
 from controlplane.controllers.seen.workload import DeploymentStatus, replica_set
 from controlplane.recorder import EventType
-from kit.queue import WorkQueue
 
 
 class Deployments:
@@ -44,7 +43,7 @@ class Deployments:
         self._pods = informers.pods_by_owner
         self._seen_sets = Freshness(informers.replica_sets)
         self._seen_self = Freshness(informers.deployments)
-        self.queue: WorkQueue[str] = WorkQueue(context.clock)
+        self.queue = context.queue()
         self.recorder = context.recorder("deployment-controller")
         informers.deployments.subscribe(self._deployment_changed)
         informers.replica_sets.subscribe(self._set_changed)
@@ -96,7 +95,10 @@ class Deployments:
         if await self._claim(d, sets):
             return SOON
         plan = plan_deployment(d, sets, self._old_pods(d, sets), self._clock.now())
-        return await self._act(d, plan)
+        try:
+            return await self._act(d, plan)
+        except NotFound:
+            return SOON  # gone, or a ReplicaSet of it: the cache will tell
 
     def _old_pods(self, d: SeenDeployment, sets: list[SeenReplicaSet]) -> bool:
         if not d.recreate:

@@ -19,9 +19,9 @@ from controlplane.controllers.endpoints.plan import (
     plan_endpoints,
 )
 from controlplane.controllers.endpointslice.services import ServiceTriggers
+from controlplane.controllers.freshness import SOON, Freshness
 from controlplane.controllers.seen import SeenEndpoints, SeenService
 from controlplane.recorder import Recorder
-from kit.queue import WorkQueue
 
 
 class EndpointsObjects:
@@ -36,7 +36,8 @@ class EndpointsObjects:
         self._services = informers.services
         self._pods = informers.pods_by_owner
         self._endpoints = informers.endpoints
-        self.queue: WorkQueue[str] = WorkQueue(context.clock)
+        self._fresh = Freshness(informers.endpoints)
+        self.queue = context.queue()
         self.recorder: Recorder | None = None
         self._triggers = ServiceTriggers(informers, self.queue.add)
         informers.endpoints.subscribe(self._endpoints_changed)
@@ -49,6 +50,8 @@ class EndpointsObjects:
         """One look at one Service."""
         service = self._services.store.get(key)
         there = self._endpoints.store.get(key)
+        if self._fresh.behind(key):
+            return SOON
         if service is None:
             if there is not None and there.labels.get(MANAGED_BY) == CONTROLLER and not there.deleting:
                 await self._delete(there)
@@ -65,7 +68,7 @@ class EndpointsObjects:
     async def _create(self, service: SeenService, desired: Desired) -> None:
         try:
             data = _body(service.name, service.namespace, {}, desired)
-            await self._client.create_raw(kinds.ENDPOINTS, data, service.namespace)
+            self._fresh.wrote(service.key, await self._client.create_raw(kinds.ENDPOINTS, data, service.namespace))
         except AlreadyExists:
             return  # the cache will show it and bring us back
         except ApiError as error:
@@ -79,7 +82,8 @@ class EndpointsObjects:
             tree = msgspec.json.decode(data)
             tree["metadata"]["annotations"] = kept | tree["metadata"].get("annotations", {})
             data = msgspec.json.encode(tree)
-        await self._client.update_raw(kinds.ENDPOINTS, there.name, data, there.namespace)
+        answer = await self._client.update_raw(kinds.ENDPOINTS, there.name, data, there.namespace)
+        self._fresh.wrote(there.key, answer)
 
     async def _delete(self, there: SeenEndpoints) -> None:
         try:

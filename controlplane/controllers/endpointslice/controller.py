@@ -18,7 +18,6 @@ from controlplane.controllers.replicaset.bodies import owner_reference
 from controlplane.controllers.seen import SeenNode, SeenService, SeenSlice
 from controlplane.controllers.seen.service import Endpoint, SlicePort
 from controlplane.recorder import Recorder
-from kit.queue import WorkQueue
 
 
 class EndpointSlices:
@@ -36,7 +35,7 @@ class EndpointSlices:
         self._nodes = informers.nodes
         self._slices = informers.slices_by_service
         self._fresh = Freshness(informers.slices)
-        self.queue: WorkQueue[str] = WorkQueue(context.clock)
+        self.queue = context.queue()
         self.recorder: Recorder | None = None
         self._triggers = ServiceTriggers(informers, self.queue.add)
         informers.slices.subscribe(self._slice_changed)

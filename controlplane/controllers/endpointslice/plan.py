@@ -20,6 +20,8 @@ RESERVED = (SERVICE_NAME, MANAGED_BY, HEADLESS)
 
 Ports = tuple[SlicePort, ...]
 Endpoints = tuple[Endpoint, ...]
+Wanted = dict[tuple[str, str], Endpoint]
+"""By address and pod: pods on the network of their host share its address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,13 @@ def labels_for(service: SeenService) -> dict[str, str]:
 
 def _wanted(
     service: SeenService, pods: Iterable[SeenPod], family: str, zones: Mapping[str, str]
-) -> dict[Ports, dict[str, Endpoint]]:
-    """Endpoints by their ports, for pods may give one port name different numbers; then by address."""
-    wanted: dict[Ports, dict[str, Endpoint]] = defaultdict(dict)
+) -> dict[Ports, Wanted]:
+    """Endpoints by their ports, for pods may give one port name different numbers."""
+    wanted: dict[Ports, Wanted] = defaultdict(dict)
     for pod in pods:
         ip = address(pod, family)
         if ip:
-            wanted[ports_of(service, pod)][ip] = Endpoint(
+            wanted[ports_of(service, pod)][ip, pod.uid] = Endpoint(
                 address=ip,
                 ready=service.publish_not_ready or (pod.ready and not pod.deleting),
                 serving=pod.ready,
@@ -87,9 +89,7 @@ def _wanted(
     return wanted
 
 
-def _plan_family(
-    family: str, wanted: dict[Ports, dict[str, Endpoint]], slices: list[SeenSlice], labels: Mapping[str, str]
-) -> Plan:
+def _plan_family(family: str, wanted: dict[Ports, Wanted], slices: list[SeenSlice], labels: Mapping[str, str]) -> Plan:
     create: list[Create] = []
     update: list[Update] = []
     delete = [s for s in slices if s.endpoints and s.ports not in wanted]
@@ -113,14 +113,12 @@ def _plan_family(
     return Plan(tuple(create), tuple(update), tuple(delete))
 
 
-def _plan_ports(
-    family: str, ports: Ports, missing: dict[str, Endpoint], slices: list[SeenSlice], labels: Mapping[str, str]
-) -> Plan:
+def _plan_ports(family: str, ports: Ports, missing: Wanted, slices: list[SeenSlice], labels: Mapping[str, str]) -> Plan:
     """One group of equal ports; `missing` is used up."""
     kept: dict[str, list[Endpoint]] = {}
     changed: set[str] = set()
     for s in slices:
-        kept[s.name] = [missing.pop(e.address) for e in s.endpoints if e.address in missing]
+        kept[s.name] = [missing.pop(_key(e)) for e in s.endpoints if _key(e) in missing]
         if tuple(kept[s.name]) != s.endpoints or dict(s.labels) != labels:
             changed.add(s.name)
     left = list(missing.values())
@@ -144,3 +142,7 @@ def _fill(into: list[Endpoint], left: list[Endpoint]) -> list[Endpoint]:
     room = MOST - len(into)
     into += left[:room]
     return left[room:]
+
+
+def _key(e: Endpoint) -> tuple[str, str]:
+    return e.address, e.pod_uid

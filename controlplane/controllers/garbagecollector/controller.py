@@ -30,7 +30,6 @@ from controlplane.controllers.garbagecollector.plan import (
     plan_owned,
 )
 from controlplane.controllers.seen import Owner, Seen, seen
-from kit.queue import WorkQueue
 
 IGNORED = (kinds.EVENT,)
 MOST_ABSENT = 500
@@ -46,7 +45,7 @@ class GarbageCollector:
         self._client = context.client
         self._graph = Graph()
         self._absent: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self.queue: WorkQueue[str] = WorkQueue(context.clock)
+        self.queue = context.queue()
         self.recorder = context.recorder("garbage-collector-controller")
         for kind in kinds.ALL:
             if kind not in IGNORED:

@@ -18,7 +18,6 @@ from controlplane.controllers.controller import Context
 from controlplane.controllers.namespace.plan import Condition, Rest, plan_conditions
 from controlplane.controllers.seen import Seen, SeenNamespace, seen
 from controlplane.recorder import Recorder
-from kit.queue import WorkQueue
 
 FINALIZER = "kubernetes"
 AT_ONCE = 16
@@ -36,7 +35,7 @@ class Namespaces:
         self._clock = context.clock
         self._client = context.client
         self._namespaces = context.informers.namespaces
-        self.queue: WorkQueue[str] = WorkQueue(context.clock)
+        self.queue = context.queue()
         self.recorder: Recorder | None = None
         self._namespaces.subscribe(self._namespace_changed)
         for kind in kinds.ALL:

@@ -13,7 +13,6 @@ from client.errors import ApiError, NotFound, Unavailable
 from controlplane.controllers.controller import Context, subject
 from controlplane.controllers.nodeipam.plan import plan_ranges, pools
 from controlplane.controllers.seen import SeenNode
-from kit.queue import WorkQueue
 
 RETRY_WHEN_EXHAUSTED = 30.0
 
@@ -30,7 +29,7 @@ class NodeRanges:
         self._nodes = context.informers.nodes
         self._pools = pools(settings.pod_cidr, settings.node_cidr_size, settings.node_cidr_size_v6)
         self._given: dict[str, tuple[str, tuple[str, ...]]] = {}
-        self.queue: WorkQueue[str] = WorkQueue(context.clock)
+        self.queue = context.queue()
         self.recorder = context.recorder("cidrAllocator")
         self._nodes.subscribe(self._node_changed)
 

@@ -16,7 +16,6 @@ from controlplane.controllers.controller import Context, subject
 from controlplane.controllers.nodelifecycle import plan
 from controlplane.controllers.seen import SeenLease, SeenNode, SeenPod
 from controlplane.controllers.seen.node import NodeCondition, Taint
-from kit.queue import WorkQueue
 
 NODE_LEASES = "kube-node-lease"
 
@@ -42,7 +41,7 @@ class NodeLifecycle:
         self._pods = informers.pods_by_node
         self._pulses: dict[str, _Pulse] = {}
         self._any_ready = True
-        self.queue: WorkQueue[str] = WorkQueue(context.clock)
+        self.queue = context.queue()
         self.recorder = context.recorder("node-controller")
         informers.nodes.subscribe(self._node_changed)
         informers.leases.subscribe(self._lease_changed)

@@ -10,7 +10,6 @@ from controlplane.controllers.controller import Context
 from controlplane.controllers.podgc.plan import QUARANTINE, Removal, plan_removals
 from controlplane.controllers.seen import SeenNode, SeenPod
 from controlplane.recorder import Recorder
-from kit.queue import WorkQueue
 
 PERIOD = 20.0
 ALL = "all"
@@ -29,7 +28,7 @@ class PodCollector:
         self._pods = context.informers.pods
         self._nodes = context.informers.nodes
         self._missing: dict[str, float] = {}
-        self.queue: WorkQueue[str] = WorkQueue(context.clock)
+        self.queue = context.queue()
         self.recorder: Recorder | None = None
         self._pods.subscribe(self._pod_changed)
         self._nodes.subscribe(self._node_changed)

@@ -19,7 +19,6 @@ from controlplane.controllers.names import child_name
 from controlplane.controllers.replicaset import bodies, plan
 from controlplane.controllers.seen import SeenPod, SeenReplicaSet, seen
 from controlplane.recorder import EventType
-from kit.queue import WorkQueue
 
 T = TypeVar("T")
 LARGEST_BATCH = 64
@@ -39,7 +38,7 @@ class ReplicaSets:
         self._siblings = context.informers.replica_sets_by_owner
         self._seen_pods = Freshness(context.informers.pods)
         self._seen_sets = Freshness(context.informers.replica_sets)
-        self.queue: WorkQueue[str] = WorkQueue(context.clock)
+        self.queue = context.queue()
         self.recorder = context.recorder("replicaset-controller")
         self._sets.subscribe(self._set_changed)
         context.informers.pods.subscribe(self._pod_changed)
@@ -156,9 +155,12 @@ class ReplicaSets:
         status, wait = plan.plan_status(rs, owned, self._context.clock.now(), said)
         if not plan.same_status(status, rs.status):
             patch = bodies.status_patch(rs, status)
-            answer = await self._client.patch_raw(
-                kinds.REPLICA_SET, rs.name, patch, rs.namespace, type="merge", subresource="status"
-            )
+            try:
+                answer = await self._client.patch_raw(
+                    kinds.REPLICA_SET, rs.name, patch, rs.namespace, type="merge", subresource="status"
+                )
+            except NotFound:
+                return None  # deleted meanwhile
             self._seen_sets.wrote(rs.uid, answer)
         return wait
 

@@ -10,7 +10,6 @@ from controlplane.controllers.controller import Context, namespace_ends
 from controlplane.controllers.seen import SeenConfigMap, SeenNamespace
 from controlplane.controllers.seen.scope import BUNDLE, ROOT_CA, bundle_digest
 from controlplane.recorder import Recorder
-from kit.queue import WorkQueue
 
 DESCRIPTION = "kubernetes.io/description"
 WHY = (
@@ -32,7 +31,7 @@ class RootCertificates:
         self._digest = bundle_digest(self._data)
         self._namespaces = context.informers.namespaces
         self._maps = context.informers.config_maps
-        self.queue: WorkQueue[str] = WorkQueue(context.clock)
+        self.queue = context.queue()
         self.recorder: Recorder | None = None
         self._namespaces.subscribe(self._namespace_changed)
         self._maps.subscribe(self._map_changed)

@@ -9,7 +9,6 @@ from client.errors import AlreadyExists, ApiError, NotFound
 from controlplane.controllers.controller import Context, namespace_ends
 from controlplane.controllers.seen import Seen, SeenNamespace
 from controlplane.recorder import Recorder
-from kit.queue import WorkQueue
 
 DEFAULT = "default"
 
@@ -24,7 +23,7 @@ class ServiceAccounts:
         self._client = context.client
         self._namespaces = context.informers.namespaces
         self._accounts = context.informers.service_accounts
-        self.queue: WorkQueue[str] = WorkQueue(context.clock)
+        self.queue = context.queue()
         self.recorder: Recorder | None = None
         self._namespaces.subscribe(self._namespace_changed)
         self._accounts.subscribe(self._account_changed)
