@@ -9,6 +9,17 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from testbed.node import Node
 
+# Network settings that a Kubernetes node usually changes.
+SETTINGS = (
+    "net.ipv4.ip_forward",
+    "net.ipv4.conf.all.route_localnet",
+    "net.ipv4.conf.default.rp_filter",
+    "net.ipv6.conf.all.forwarding",
+    "net.ipv6.conf.default.forwarding",
+    "net.bridge.bridge-nf-call-iptables",
+    "net.bridge.bridge-nf-call-ip6tables",
+    "net.netfilter.nf_conntrack_tcp_be_liberal",
+)
 VOLATILE = ("run", "tmp", "dev/shm")
 # Counters and handles differ without anybody having left anything.
 NOISE = re.compile(r"\[\d+:\d+\]|# handle \d+|counter packets \d+ bytes \d+|^# .*$", re.MULTILINE)
@@ -24,6 +35,7 @@ class Snapshot:
     addresses: tuple[str, ...]
     routes: tuple[str, ...]
     rules: tuple[str, ...]
+    settings: tuple[str, ...]
     namespaces: tuple[str, ...]
     mounts: tuple[str, ...]
     cgroups: tuple[str, ...]
@@ -40,6 +52,7 @@ class Snapshot:
             addresses=_lines(node, "ip -o address | awk '{print $2, $3, $4}'"),
             routes=_lines(node, "ip route show table all; ip -6 route show table all"),
             rules=_lines(node, "ip rule; ip -6 rule"),
+            settings=_lines(node, f"sysctl -e {' '.join(SETTINGS)} 2>/dev/null || true"),
             namespaces=_lines(
                 node, "ls /run/netns 2>/dev/null; lsns -n -o TYPE,COMMAND | grep -v 'lsns\\|sh -ec' || true"
             ),

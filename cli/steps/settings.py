@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from cli import cluster
+from cli import cluster, kernel_state
 from cli.machine import Machine, Step
 from linux.mounts import KernelMounts, remove_tree
 
@@ -15,6 +15,7 @@ def do(machine: Machine) -> str:
         folder.mkdir(parents=True, exist_ok=True)
     os.chmod(layout.etc, 0o700)
     os.chmod(layout.lib, 0o711)
+    kernel_state.note_settings(layout)
     if not layout.cluster.exists():
         cluster.save(machine.settings, layout)
     settings = machine.settings

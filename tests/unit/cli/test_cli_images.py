@@ -18,7 +18,8 @@ def test_the_pause_program_ends_on_sigterm(tmp_path: Path) -> None:
     program.write_bytes(pause.program(os.uname().machine))
     program.chmod(0o755)
     with subprocess.Popen([program]) as child:
-        assert child.poll() is None
+        while "State:\tS" not in Path(f"/proc/{child.pid}/status").read_text():  # it waits, so it has blocked
+            assert child.poll() is None
         child.send_signal(signal.SIGCHLD)
         child.send_signal(signal.SIGTERM)
         assert child.wait(10) == 0
