@@ -4,9 +4,10 @@ import _blake2
 import errno
 from collections.abc import Callable, Iterable
 
-from cni import plan
+from cni import plan, ranges
 from cni.errors import KERNEL, CniError
 from cni.host import Host, Pod
+from cni.ipam import Network
 from cni.plan import AddRoute, GiveAddress, MakeBridge, MakePair, RemoveLink, Seen, SetLink, SetSysctl, Step, WriteRules
 from linux.links import Address, AlreadyExists, Bridge, LinkChange, Links, NetlinkError, NewLink, NotFound, Route, Veth
 from linux.netns import NetnsError
@@ -131,19 +132,31 @@ class Execution:
         return self._known[in_pod, name]
 
 
-def mend(links: Links, bridge: str, gateways: tuple[str, ...]) -> list[str]:
-    """Put the addresses of a bridge back; a bridge that is gone took its ports along, and comes with the next ADD."""
-    found = links.find(bridge)
-    if found is None:
-        return []
-    mended = []
-    if not found.up:
-        links.change(found.ifindex, LinkChange(up=True))
-        mended.append(f"link {bridge}, which was down")
-    present = {f"{address.ip}/{address.prefix}" for address in links.addresses(found.ifindex)}
-    for gateway in gateways:
+def mend(links: Links, network: Network, ports: frozenset[str]) -> list[str]:
+    """Put back a bridge, its addresses and its ports, by name; what was put back."""
+    found = {link.name: link for link in links.links()}
+    mine = [link for name, link in found.items() if name in ports]
+    bridge, mended = found.get(network.bridge), []
+    if bridge is None and mine:
+        mac = ranges.mac_of(ranges.parse(network.gateways[0].partition("/")[0])) if network.gateways else ""
+        mtu = min(link.mtu for link in mine)
+        links.add(NewLink(network.bridge, Bridge(netfilter=True), mac=mac, mtu=mtu, up=True))
+        bridge = links.find(network.bridge)
+        mended.append(f"bridge {network.bridge}")
+    if bridge is None:
+        return []  # it comes with the next ADD
+    if not bridge.up:
+        links.change(bridge.ifindex, LinkChange(up=True))
+        mended.append(f"bridge {network.bridge}, which was down")
+    present = {f"{address.ip}/{address.prefix}" for address in links.addresses(bridge.ifindex)}
+    for gateway in network.gateways:
         if gateway not in present:
             ip, _, prefix = gateway.partition("/")
-            links.add_address(Address(found.ifindex, ip, int(prefix)))
-            mended.append(f"address {gateway} of {bridge}")
+            links.add_address(Address(bridge.ifindex, ip, int(prefix)))
+            mended.append(f"address {gateway} of {network.bridge}")
+    for link in mine:
+        if link.master != bridge.ifindex:
+            links.change(link.ifindex, LinkChange(up=True, master=bridge.ifindex))
+            links.change(link.ifindex, LinkChange(hairpin=network.hairpin))
+            mended.append(f"port {link.name} of {network.bridge}")
     return mended

@@ -64,6 +64,7 @@ class Daemon:
         """Listen, and mend what is broken, until cancelled."""
         await self._start_up()
         listener = _listen(path)
+        ours = path.stat().st_ino
         server = await asyncio.start_unix_server(self._serve, sock=listener, limit=1 << 16)
         _log.info("listening", socket=str(path))
         try:
@@ -72,7 +73,8 @@ class Daemon:
                 await self._mend()
         finally:
             server.close()
-            path.unlink(missing_ok=True)
+            if path.exists() and path.stat().st_ino == ours:  # and not that of a daemon that took over
+                path.unlink()
 
     def close(self) -> None:
         """Let requests that run finish, then close the store."""

@@ -68,7 +68,7 @@ class Attachment(NamedTuple):
 
 
 class Network(NamedTuple):
-    """What the rules need to know of a network, as its last ADD said."""
+    """What the rules and the bridge are made of, as a network's last ADD said."""
 
     name: str
     bridge: str
@@ -77,6 +77,7 @@ class Network(NamedTuple):
     masquerade: bool = False
     gateways: tuple[str, ...] = ()
     """With their prefix: "10.244.0.1/24"; empty if the bridge is no gateway."""
+    hairpin: bool = False
 
 
 class State(NamedTuple):
@@ -96,6 +97,7 @@ def network_of(config: NetworkConfig) -> Network:
         cluster=tuple(str(net) for net in config.cluster),
         masquerade=config.masquerade,
         gateways=tuple(dict.fromkeys(gateways)) if config.is_gateway else (),
+        hairpin=config.hairpin,
     )
 
 
@@ -178,7 +180,9 @@ class Store:
         with self.writing():
             had = self._ips(owner)
             network = network_of(config)
-            facts = json.dumps(network[2:])
+            facts = json.dumps(
+                {key: value for key, value in network._asdict().items() if key not in ("name", "bridge")}
+            )
             self._db.execute("INSERT OR REPLACE INTO network VALUES (?,?,?)", (network.name, network.bridge, facts))
             fresh = (
                 self._one("SELECT count(*) FROM attachment WHERE network=? AND container=? AND ifname=?", owner) == 0
@@ -268,8 +272,10 @@ class Store:
     def _networks(self) -> tuple[Network, ...]:
         found = []
         for name, bridge, facts in self._db.execute("SELECT name, bridge, facts FROM network ORDER BY name"):
-            subnets, cluster, masquerade, gateways = json.loads(facts)
-            found.append(Network(name, bridge, tuple(subnets), tuple(cluster), masquerade, tuple(gateways)))
+            known: dict[str, Any] = {
+                key: tuple(v) if isinstance(v, list) else v for key, v in json.loads(facts).items()
+            }
+            found.append(Network(name, bridge, **known))
         return tuple(found)
 
     def _attachments(self, where: str, values: tuple[Any, ...] = ()) -> tuple[Attachment, ...]:

@@ -226,13 +226,14 @@ def sweep(host: Host, store: Store) -> list[Owner]:
 
 
 def heal(host: Host, store: Store) -> list[str]:
-    """Put back what somebody took away from under all pods: the tables, a bridge's address. Says what it mended."""
+    """Put back what somebody took away from under all pods: tables, bridge, addresses. Says what it mended."""
     mended: list[str] = []
     state = store.state()
     if not all(_tables_there(network, host) for network in state.networks):
         write_rules(host, store)
         mended.append(f"table {TABLE}")
     for network in state.networks:
-        if any(held.owner.network == network.name for held in state.attachments):
-            mended += bridge.mend(host.links, network.bridge, network.gateways)
+        ports = frozenset(held.link for held in state.attachments if held.owner.network == network.name)
+        if ports:
+            mended += bridge.mend(host.links, network, ports)
     return mended

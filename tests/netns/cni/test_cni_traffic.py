@@ -158,6 +158,18 @@ def test_the_daemon_mends_a_flushed_ruleset() -> None:
         assert talk(one.outside, web, (HOST_IP, 8080), 80) == OUTSIDE_IP
 
 
+def test_the_daemon_mends_a_deleted_bridge() -> None:
+    with lab("bridge") as one, one.daemon():
+        (a, a_ip), (b, b_ip) = add(one, "a"), add(one, "b")
+        one.host.run("ip", "link", "del", "wherry0")
+        mended = threading.Event()
+        while not mended.wait(0.1):
+            if one.host.run("ip", "-o", "link").count("master wherry0") == 2:
+                mended.set()
+        assert talk(a, b, (b_ip, 80), 80) == a_ip
+        assert talk(b, one.outside, (OUTSIDE_IP, 8000), 8000) == HOST_IP
+
+
 def test_a_dying_daemon_loses_no_request() -> None:
     with lab("dying") as one:
         with one.daemon() as process:

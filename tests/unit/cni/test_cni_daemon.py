@@ -131,6 +131,21 @@ async def test_the_plugin_is_a_client_of_the_daemon(running: Running, tmp_path: 
     assert not (tmp_path / "alone").exists()
 
 
+async def test_a_daemon_that_ends_leaves_its_successors_socket(tmp_path: Path) -> None:
+    path = tmp_path / "cni.sock"
+    tasks = []
+    for _ in range(2):
+        daemon = Daemon(Store(str(tmp_path / "data")), FakeHost, FakeClock())
+        before = path.stat().st_ino if path.exists() else 0
+        tasks.append(asyncio.create_task(daemon.run(path)))
+        while not path.exists() or path.stat().st_ino == before:
+            await asyncio.sleep(0.001)
+    for task, still_there in zip(tasks, (True, False), strict=True):
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert path.exists() is still_there
+
+
 def test_without_a_daemon_the_plugin_does_it_alone(tmp_path: Path) -> None:
     plugin = install.install(tmp_path / "bin", sys.executable, tmp_path / "no.sock", data_dir=tmp_path / "data")[0]
     done = subprocess.run(

@@ -368,8 +368,24 @@ def test_healing_puts_back_tables_and_bridge(lab: Lab) -> None:
     lab.host.links.remove_address(Address(bridge.ifindex, "10.1.2.1", 24))
     lab.host.links.change(bridge.ifindex, LinkChange(up=False))
     mended = plugin.heal(lab.host, lab.store)
-    assert mended == ["table wherry-cni", "link wherry0, which was down", "address 10.1.2.1/24 of wherry0"]
+    assert mended == ["table wherry-cni", "bridge wherry0, which was down", "address 10.1.2.1/24 of wherry0"]
     assert len(lab.host.rules.elements(INET4, "wherry-cni", "hostports")) == 1
+    assert plugin.heal(lab.host, lab.store) == []
+
+
+def test_a_bridge_that_was_deleted_comes_back_with_its_ports(lab: Lab) -> None:
+    for pod in "ab":
+        lab.add(pod)
+    before = lab.host.links.links()
+    lab.host.links.remove("wherry0")
+    assert len(plugin.heal(lab.host, lab.store)) == 4
+    after = lab.host.links.links()
+    bridge = lab.host.links.find("wherry0")
+    assert bridge is not None
+    assert [link.name for link in after if link.master == bridge.ifindex and link.hairpin] == [
+        link.name for link in before if link.name.startswith("wv")
+    ]
+    assert bridge.mac == "0a:58:0a:01:02:01"
     assert plugin.heal(lab.host, lab.store) == []
 
 
