@@ -45,7 +45,7 @@ class OpenApi:
 
     def serve(self, call: Call) -> Answer | None:
         """The document at the path; None if it is none of ours."""
-        if not call.path.startswith(ROOT):
+        if call.path != ROOT and not call.path.startswith(f"{ROOT}/"):
             return None
         if "application/json" not in call.accept and "*/*" not in call.accept and call.accept:
             raise status.not_acceptable((JSON,))
@@ -61,6 +61,13 @@ class OpenApi:
             if call.if_none_match == tag
             else Answer(body, headers=(("ETag", tag),))
         )
+
+    def schemas(self) -> dict[str, Any]:
+        """The schemas of all groups, by name."""
+        found: dict[str, Any] = {}
+        for kinds in self._table.values():
+            found |= _describe(kinds)["components"]["schemas"]
+        return found
 
     def _serve_index(self) -> Answer:
         if not self._index:

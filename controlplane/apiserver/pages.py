@@ -11,6 +11,7 @@ from controlplane.apiserver import status
 from controlplane.apiserver.call import Answer, Call, Result
 from controlplane.apiserver.discovery import Discovery
 from controlplane.apiserver.openapi import OpenApi
+from controlplane.apiserver.swagger import Swagger
 from kit.metrics import CONTENT_TYPE, Metrics
 
 VERSION = "v1.36.0+wherry"
@@ -47,6 +48,7 @@ class Pages:
         self,
         discovery: Discovery,
         openapi: OpenApi,
+        swagger: Swagger,
         metrics: Metrics,
         *,
         live: Mapping[str, Check],
@@ -54,6 +56,7 @@ class Pages:
     ) -> None:
         self._discovery = discovery
         self._openapi = openapi
+        self._swagger = swagger
         self._metrics = metrics
         self._live = dict(live)
         self._ready = {**live, **ready}
@@ -64,7 +67,7 @@ class Pages:
         if call.method not in ("GET", "HEAD"):
             raise status.plain_method_not_allowed()
         path = call.path
-        found = self._discovery.serve(call) or self._openapi.serve(call)
+        found = self._discovery.serve(call) or self._openapi.serve(call) or self._swagger.serve(call)
         if found is not None:
             return found
         if path == "/version":
@@ -81,7 +84,7 @@ class Pages:
         raise status.no_such_path()
 
     def _paths(self) -> list[str]:
-        fixed = ["/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz", "/version"]
+        fixed = ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
         return sorted([*self._discovery.paths, *fixed])
 
     async def _exposition(self) -> Result:

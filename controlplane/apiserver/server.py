@@ -22,6 +22,7 @@ from controlplane.apiserver.openapi import OpenApi
 from controlplane.apiserver.pages import Pages
 from controlplane.apiserver.representation import Representations
 from controlplane.apiserver.steps.authorize import MASTERS
+from controlplane.apiserver.swagger import Swagger
 from controlplane.apiserver.watching import tell_bookmarks
 from controlplane.store.interface import Store
 from kit.clock import Clock
@@ -57,9 +58,11 @@ class ApiServer:
         numbers = ServiceNumbers(settings.service_cidrs, settings.node_ports)
         cache.observe(numbers.observe)
         self.core = Core(store, cache, clock, numbers, Representations(clock), AgentLogs(settings.agent_tls))
+        openapi = OpenApi(kinds.ALL)
         self.pages = Pages(
             Discovery(kinds.ALL, f"{settings.address}:{settings.port}"),
-            OpenApi(kinds.ALL),
+            openapi,
+            Swagger(kinds.ALL, openapi.schemas),
             self._metrics,
             live={"cache": self._cache_problem},
             ready={"bootstrap": lambda: self._problem},
