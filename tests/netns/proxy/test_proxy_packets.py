@@ -1,0 +1,251 @@
+"""What the rules mean, not how they read: real packets through every backend and both families.
+
+Pod a is on this node, pod b on another. Answers are "POD SOURCE-AS-SEEN-BY-THE-POD".
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linux import conntrack
+from linux.iptables import LEGACY, NFT, Programs
+from linux.nft import Kernel
+from proxy.backends.interface import Backend
+from proxy.backends.iptables import IptablesBackend
+from proxy.backends.nftables import NftablesBackend
+from proxy.plan.diff import Change
+from proxy.plan.flows import allowed_after, stale_flows
+
+_spec = importlib.util.spec_from_file_location("proxy_bed", Path(__file__).with_name("bed.py"))
+assert _spec is not None and _spec.loader is not None
+bed_module = importlib.util.module_from_spec(_spec)
+sys.modules["proxy_bed"] = bed_module
+_spec.loader.exec_module(bed_module)
+from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
+    CLIENT,
+    GATEWAY,
+    LOST,
+    NODE_IP,
+    REFUSED,
+    Bed,
+    more_clients,
+    pod,
+    service,
+    slices,
+    vip,
+)
+
+pytestmark = pytest.mark.root
+BOTH = [("a", 0), ("b", 0)]
+
+
+@pytest.fixture(scope="module", params=["nftables", "iptables-nft", "iptables-legacy"])
+def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
+    """One set of namespaces per backend; each test programs its own Services."""
+    with Bed(request.param.replace("tables", "")) as bed:
+        with bed.inside("node"):
+            kernel = Kernel()
+        if request.param == "nftables":
+            backend: Backend = NftablesBackend(kernel)
+        else:
+            backend = IptablesBackend(Programs(NFT if request.param == "iptables-nft" else LEGACY))
+        bed.use(backend)
+        yield bed
+        with bed.inside("node"):
+            backend.cleanup()
+        kernel.close()
+
+
+@pytest.fixture(params=[4, 6], ids=["IPv4", "IPv6"])
+def family(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture(autouse=True)
+def fresh(bed: Bed) -> None:
+    assert bed.backend is not None
+    bed.use(bed.backend)
+
+
+def answers(bed: Bed, origin: str, address: str, port: int, *, udp: bool = False) -> set[str]:
+    """All different answers; two endpoints are both met in 24 connections but once in eight million runs."""
+    return set(bed.ask_often(origin, address, port, udp=udp))
+
+
+def test_cluster_ip_from_a_pod_keeps_the_source_and_a_hairpin_is_masqueraded(bed: Bed, family: int) -> None:
+    bed.put(service("web", 1), slices("web", BOTH))
+    assert answers(bed, "a", vip(1, family), 80) == {f"a {GATEWAY['a'][family]}", f"b {pod('a', family)}"}
+
+
+def test_a_pod_that_is_its_own_only_endpoint(bed: Bed, family: int) -> None:
+    bed.put(service("web", 1), slices("web", [("a", 0)]))
+    assert answers(bed, "a", vip(1, family), 80) == {f"a {GATEWAY['a'][family]}"}
+
+
+def test_cluster_ip_from_the_node_and_from_outside_is_masqueraded(bed: Bed, family: int) -> None:
+    bed.put(service("web", 1), slices("web", BOTH))
+    expected = {f"a {GATEWAY['a'][family]}", f"b {GATEWAY['b'][family]}"}
+    assert answers(bed, "node", vip(1, family), 80) == expected
+    assert answers(bed, "client", vip(1, family), 80) == expected
+
+
+def test_udp(bed: Bed, family: int) -> None:
+    bed.put(service("dns", 2, protocol="UDP"), slices("dns", BOTH, protocol="UDP"))
+    assert answers(bed, "a", vip(2, family), 80, udp=True) == {f"a {GATEWAY['a'][family]}", f"b {pod('a', family)}"}
+    assert bed.ask("a", vip(2, family), 80) == REFUSED  # the other protocol is a closed port
+
+
+def test_node_port_with_policy_cluster(bed: Bed, family: int) -> None:
+    bed.put(service("web", 3, nodePort=30080), slices("web", BOTH))
+    expected = {f"a {GATEWAY['a'][family]}", f"b {GATEWAY['b'][family]}"}
+    for origin in ("client", "node", "a"):
+        assert answers(bed, origin, NODE_IP[family], 30080) == expected
+    assert answers(bed, "client", GATEWAY["a"][family], 30080) == expected  # any address of the node
+    assert bed.ask("client", NODE_IP[family], 30081) == REFUSED
+
+
+def test_node_port_is_not_on_loopback(bed: Bed, family: int) -> None:
+    bed.put(service("web", 3, nodePort=30080), slices("web", BOTH))
+    assert bed.ask("node", "127.0.0.1" if family == 4 else "::1", 30080) == REFUSED
+
+
+def test_node_port_with_policy_local(bed: Bed, family: int) -> None:
+    bed.put(service("web", 3, nodePort=30080, externalTrafficPolicy="Local"), slices("web", BOTH))
+    assert answers(bed, "client", NODE_IP[family], 30080) == {f"a {CLIENT[family]}"}
+    assert answers(bed, "node", NODE_IP[family], 30080) == {f"a {GATEWAY['a'][family]}", f"b {GATEWAY['b'][family]}"}
+    assert answers(bed, "a", NODE_IP[family], 30080) == {f"a {GATEWAY['a'][family]}", f"b {pod('a', family)}"}
+
+
+def test_policy_local_without_local_endpoints_drops_outside_traffic_only(bed: Bed, family: int) -> None:
+    bed.put(service("web", 3, nodePort=30080, externalTrafficPolicy="Local"), slices("web", [("b", 0)]))
+    assert bed.ask("client", NODE_IP[family], 30080) == LOST
+    assert answers(bed, "a", NODE_IP[family], 30080) == {f"b {pod('a', family)}"}
+    assert answers(bed, "a", vip(3, family), 80) == {f"b {pod('a', family)}"}
+
+
+def test_internal_policy_local(bed: Bed, family: int) -> None:
+    spec = {"internalTrafficPolicy": "Local", "nodePort": 30080}
+    bed.put(service("web", 4, **spec), slices("web", BOTH))
+    assert answers(bed, "b", vip(4, family), 80) == {f"a {pod('b', family)}"}
+    assert answers(bed, "client", NODE_IP[family], 30080) == {f"a {GATEWAY['a'][family]}", f"b {GATEWAY['b'][family]}"}
+    bed.put(service("web", 4, **spec), slices("web", [("b", 0)]))
+    assert bed.ask("a", vip(4, family), 80) == LOST
+    assert answers(bed, "client", NODE_IP[family], 30080) == {f"b {GATEWAY['b'][family]}"}
+
+
+def test_load_balancer_address(bed: Bed, family: int) -> None:
+    address = "203.0.113.9" if family == 4 else "2001:db8::9"
+    spec: dict[str, Any] = {"type": "LoadBalancer", "ingress": [address]}
+    bed.put(service("web", 5, **spec), slices("web", BOTH))
+    assert answers(bed, "client", address, 80) == {f"a {GATEWAY['a'][family]}", f"b {GATEWAY['b'][family]}"}
+    bed.put(service("web", 5, externalTrafficPolicy="Local", **spec), slices("web", BOTH))
+    assert answers(bed, "client", address, 80) == {f"a {CLIENT[family]}"}
+
+
+def test_external_ips_only_if_allowed(bed: Bed, family: int) -> None:
+    address = "198.51.100.9" if family == 4 else "2001:db8:1::9"
+    bed.put(service("web", 5, externalIPs=[address]), slices("web", BOTH))
+    assert bed.ask("client", address, 80).startswith(LOST)
+    assert bed.backend is not None
+    bed.use(bed.backend)
+    bed.allow_external_ips()
+    bed.put(service("web", 5, externalIPs=[address]), slices("web", BOTH))
+    assert answers(bed, "client", address, 80) == {f"a {GATEWAY['a'][family]}", f"b {GATEWAY['b'][family]}"}
+
+
+@pytest.mark.parametrize("origin", ["a", "node", "client"])
+def test_without_endpoints_traffic_is_refused(bed: Bed, family: int, origin: str) -> None:
+    bed.put(service("web", 6, nodePort=30080), slices("web", []))
+    bed.put(service("dns", 7, protocol="UDP"), slices("dns", [], protocol="UDP"))
+    assert bed.ask(origin, vip(6, family), 80) == REFUSED
+    assert bed.ask(origin, NODE_IP[family], 30080) == REFUSED
+    assert bed.ask(origin, vip(7, family), 80, udp=True) == REFUSED
+    assert bed.ask(origin, vip(6, family), 81) == REFUSED  # a closed port
+
+
+def test_affinity_holds_a_client_and_lets_go_of_an_endpoint_that_went(bed: Bed, family: int) -> None:
+    bed.put(service("web", 8, sessionAffinity="ClientIP", nodePort=30080), slices("web", BOTH))
+    chosen = {}
+    for client in more_clients(family):
+        seen = Counter(bed.ask("client", vip(8, family), 80, source=client)[0] for _ in range(6))
+        assert len(seen) == 1
+        chosen[client] = next(iter(seen))
+        # The same Service through another frontend is the same to the client.
+        assert bed.ask("client", NODE_IP[family], 30080, source=client)[0] == chosen[client]
+    bed.put(service("web", 8, sessionAffinity="ClientIP", nodePort=30080), slices("web", [("a", 0), ("b", 1)]))
+    for client, before in chosen.items():
+        seen = Counter(bed.ask("client", vip(8, family), 80, source=client)[0] for _ in range(4))
+        assert len(seen) == 1
+        assert before == "b" or seen == {"a": 4}  # whose endpoint stayed stays
+
+
+def test_affinity_survives_a_rebuild_by_a_new_process(bed: Bed, family: int) -> None:
+    bed.put(service("web", 8, sessionAffinity="ClientIP"), slices("web", BOTH))
+    before = {c: bed.ask("client", vip(8, family), 80, source=c)[0] for c in more_clients(family)}
+    if isinstance(bed.backend, IptablesBackend):
+        backend: Backend = bed.backend
+    else:
+        with bed.inside("node"):
+            kernel = Kernel()
+        backend = NftablesBackend(kernel)
+    with bed.inside("node"):
+        backend.replace(list(bed.ledger.all()), bed.ledger.facts)
+        if backend is not bed.backend:
+            kernel.close()
+    assert {c: bed.ask("client", vip(8, family), 80, source=c)[0] for c in more_clients(family)} == before
+
+
+def test_stale_udp_flows_are_deleted_and_healthy_ones_left(bed: Bed, family: int) -> None:
+    bed.put(service("dns", 9, protocol="UDP"), slices("dns", BOTH, protocol="UDP"))
+    for _ in range(12):
+        assert bed.ask("a", vip(9, family), 80, udp=True) not in (LOST, REFUSED)
+    old = bed.ledger.of("ns/dns")
+    bed.put(service("dns", 9, protocol="UDP"), slices("dns", [("a", 0)], protocol="UDP"))
+    changes = [Change(one, two) for one, two in zip(old, bed.ledger.of("ns/dns"), strict=True)]
+    with bed.inside("node"):
+        door = conntrack.Kernel()
+    destination = bytes([10, 96, 0, 9]) if family == 4 else bytes.fromhex("fd000096") + b"\0" * 11 + b"\x09"
+    before = [flow for flow in door.flows(family, 17) if flow.destination == destination]
+    stale = stale_flows(door.flows(family, 17), family, allowed_after(changes))
+    assert stale and len(stale) < len(before)
+    assert {flow.reply_source[-1] for flow in stale} == {10}
+    assert door.delete(family, stale) == len(stale)
+    after = [flow for flow in door.flows(family, 17) if flow.destination == destination]
+    assert sorted(map(hash, after)) == sorted(map(hash, (flow for flow in before if flow not in stale)))
+    assert door.delete(family, stale) == 0
+    door.close()
+
+
+def test_endpoints_come_and_go_and_no_connection_is_refused(bed: Bed) -> None:
+    bed.put(service("web", 10), slices("web", [("a", 0), ("b", 0)]))
+    done = threading.Event()
+    seen: Counter[str] = Counter()
+
+    def connect() -> None:
+        while not done.is_set():
+            seen[bed.ask("client", vip(10, 4), 80, wait=3)[0]] += 1
+
+    threads = [threading.Thread(target=connect) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    rounds = 150 if isinstance(bed.backend, NftablesBackend) else 25
+    for number in range(rounds):
+        some = [("a", number % 8), ("b", number % 5), ("a", (number * 3 + 1) % 8)]
+        bed.put(service("web", 10), slices("web", list(dict.fromkeys(some))[: 1 + number % 3]))
+        if number % 10 == 9:  # everything anew, as after damage
+            with bed.inside("node"):
+                assert bed.backend is not None
+                bed.backend.replace(list(bed.ledger.all()), bed.ledger.facts)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert set(seen) == {"a", "b"}
+    assert sum(seen.values()) > rounds
