@@ -10,7 +10,7 @@ from pathlib import Path
 
 from controlplane.apiserver.server import ApiServer
 from controlplane.apiserver.server import Settings as ApiSettings
-from controlplane.config import Config, load, port_range
+from controlplane.config import Config, load
 from controlplane.controllers import app as controllers
 from controlplane.controllers.settings import Settings as ControllerSettings
 from controlplane.scheduler import app as scheduler
@@ -37,8 +37,8 @@ async def run(config: Config, supervisor: Supervisor) -> None:
     settings = ApiSettings(
         address=config.advertise_address,
         port=addresses[0][1],
-        service_cidrs=tuple(config.service_cidr.split(",")),
-        node_ports=port_range(config, "the configuration"),
+        service_cidrs=config.service_cidrs,
+        node_ports=config.node_ports,
         agent_tls=agents,
     )
     server = ApiServer(store, settings, clock)

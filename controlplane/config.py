@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 
-from msgspec import field
-
 from kit import config
 from kit.config import ConfigError, Section
+from kit.http.server import ListenError, parse_address
 
 
 class Pki(Section, frozen=True, kw_only=True):
@@ -29,25 +29,76 @@ class Config(Section, frozen=True, kw_only=True):
     data_dir: str
     advertise_address: str
     pki: Pki
-    listen: list[str] = field(default_factory=lambda: ["127.0.0.1:6443"])
+    listen: tuple[str, ...] = ("127.0.0.1:6443",)
     pod_cidr: str = "10.244.0.0/16"
     node_cidr_size: int = 24
     service_cidr: str = "10.96.0.0/12"
     node_port_range: str = "30000-32767"
 
+    @property
+    def service_cidrs(self) -> tuple[str, ...]:
+        """One range, or one per address family."""
+        return tuple(part.strip() for part in self.service_cidr.split(","))
+
+    @property
+    def node_ports(self) -> tuple[int, int]:
+        """The first and last node port."""
+        first, _, last = self.node_port_range.partition("-")
+        return int(first), int(last)
+
 
 def load(path: str | Path) -> Config:
     """Read and check the file. Raises ConfigError."""
     found = config.load(Config, path)
-    port_range(found, str(path))
+    for field, problem in _problems(found).items():
+        if problem:
+            raise ConfigError(f"cannot use {path}: field {field}: {problem}")
     return found
 
 
-def port_range(settings: Config, source: str) -> tuple[int, int]:
-    """The first and last node port."""
-    match = re.fullmatch(r"(\d+)-(\d+)", settings.node_port_range)
+def _problems(found: Config) -> dict[str, str]:
+    """What is wrong with each field that has a form of its own."""
+    return {
+        "listen": _listen_problem(found.listen),
+        "advertiseAddress": _address_problem(found.advertise_address),
+        "podCidr": _ranges_problem(found.pod_cidr),
+        "serviceCidr": _ranges_problem(found.service_cidr),
+        "nodePortRange": _ports_problem(found.node_port_range),
+    }
+
+
+def _listen_problem(addresses: tuple[str, ...]) -> str:
+    if not addresses:
+        return "at least one HOST:PORT is needed"
+    try:
+        for address in addresses:
+            parse_address(address)
+    except ListenError as error:
+        return str(error)
+    return ""
+
+
+def _address_problem(address: str) -> str:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return f"{address!r} is not an IP address"
+    if parsed.is_loopback or parsed.is_unspecified:
+        return f"{address} cannot be reached by nodes and pods; give the address of this host on their network"
+    return ""
+
+
+def _ranges_problem(ranges: str) -> str:
+    families = set()
+    for part in ranges.split(","):
+        try:
+            families.add(ipaddress.ip_network(part.strip()).version)
+        except ValueError as error:
+            return f"{part.strip()!r} is no network: {error}"
+    return "" if len(families) == ranges.count(",") + 1 else f"{ranges!r} has two ranges of one address family"
+
+
+def _ports_problem(ports: str) -> str:
+    match = re.fullmatch(r"(\d+)-(\d+)", ports)
     first, last = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not 0 < first <= last <= 65535:
-        text = f"field nodePortRange: {settings.node_port_range!r} is not FIRST-LAST, such as 30000-32767"
-        raise ConfigError(f"cannot use {source}: {text}")
-    return first, last
+    return "" if 0 < first <= last <= 65535 else f"{ports!r} is not FIRST-LAST, such as 30000-32767"

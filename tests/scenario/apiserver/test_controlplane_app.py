@@ -1,0 +1,136 @@
+"""The whole control plane in one process, from its configuration file, as `wherry controlplane` runs it."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+import yaml
+
+from api import codec, kinds
+from client.client import Client
+from client.errors import NotFound
+from client.http import HttpTransport
+from client.kubeconfig import Access
+from controlplane import app
+from controlplane.config import load
+from kit import pki
+from kit.config import ConfigError
+from kit.supervisor import Supervisor
+
+WEB = {
+    "metadata": {"name": "web", "namespace": "default"},
+    "spec": {
+        "replicas": 3,
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "app", "image": "app:1"}]},
+        },
+    },
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def configuration(directory: Path, **changes: object) -> Path:
+    ca = pki.make_ca("test")
+    pairs = {
+        "ca": ca,
+        "serving": pki.issue(ca, "apiserver", dns=["localhost"], ips=["127.0.0.1"], server=True),
+        "kubelet-client": pki.issue(ca, "kubelet-client", ["system:masters"], client=True),
+        "admin": pki.issue(ca, "admin", ["system:masters"], client=True),
+    }
+    for name, pair in pairs.items():
+        pair.save(directory / f"{name}.crt", directory / f"{name}.key")
+    (directory / "sa.key").write_bytes(pki.make_key())
+    document = {
+        "dataDir": str(directory / "data"),
+        "listen": [f"127.0.0.1:{free_port()}"],
+        "advertiseAddress": "192.0.2.10",
+        "pki": {
+            "caCert": str(directory / "ca.crt"),
+            "caKey": str(directory / "ca.key"),
+            "servingCert": str(directory / "serving.crt"),
+            "servingKey": str(directory / "serving.key"),
+            "kubeletClientCert": str(directory / "kubelet-client.crt"),
+            "kubeletClientKey": str(directory / "kubelet-client.key"),
+            "serviceAccountKey": str(directory / "sa.key"),
+        },
+        "podCidr": "10.244.0.0/16",
+        "nodeCidrSize": 24,
+        "serviceCidr": "10.96.0.0/12",
+        "nodePortRange": "30000-32767",
+    } | changes
+    path = directory / "controlplane.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+async def until(check, seconds: float = 20.0):
+    """Ask again until the answer is not false."""
+    async with asyncio.timeout(seconds):
+        while not (found := await check()):
+            await asyncio.sleep(0.05)
+        return found
+
+
+async def test_a_deployment_becomes_pods_and_goes_with_them(tmp_path):
+    config = load(configuration(tmp_path))
+    async with Supervisor(signals=False) as supervisor:
+        await app.run(config, supervisor)
+        ca, cert, key = ((tmp_path / name).read_bytes() for name in ("ca.crt", "admin.crt", "admin.key"))
+        client = Client(HttpTransport(Access(f"https://{config.listen[0]}", ca=ca, cert=cert, key=key)))
+        await client.create(kinds.DEPLOYMENT, codec.from_dict(kinds.DEPLOYMENT, WEB))
+
+        async def pods():
+            found = await client.list(kinds.POD, "default", labels="app=web")
+            return found if len(found) == 3 else None
+
+        made = await until(pods)
+        assert {pod.metadata.owner_references[0].kind for pod in made} == {"ReplicaSet"}
+        await until(lambda: _found(client.get(kinds.SERVICE_ACCOUNT, "default", "default")))
+        await client.delete(kinds.DEPLOYMENT, "web", "default", propagation="Background")
+
+        async def nothing():
+            left = [await client.list(kind, "default") for kind in (kinds.REPLICA_SET, kinds.POD)]
+            return left == [[], []]
+
+        await until(nothing)
+        await client.close()
+        supervisor.stop()
+    assert supervisor.exit_status == 0
+    assert not supervisor.abandoned
+
+
+async def _found(asked):
+    try:
+        return await asked
+    except NotFound:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"nodePortRange": "many"}, "field nodePortRange: 'many' is not FIRST-LAST, such as 30000-32767"),
+        ({"nodePortRange": "5-1"}, "field nodePortRange"),
+        ({"dataDri": "/x"}, "unknown field dataDri"),
+        ({"serviceCidr": "10.96.0.0/33"}, "field serviceCidr"),
+        ({"serviceCidr": "10.96.1.0/12"}, "field serviceCidr"),
+        ({"advertiseAddress": "localhost"}, "field advertiseAddress"),
+        ({"advertiseAddress": "127.0.0.1"}, "field advertiseAddress"),
+        ({"listen": ["6443"]}, "field listen"),
+        ({"listen": []}, "field listen"),
+    ],
+)
+def test_a_configuration_that_makes_no_sense(tmp_path, change, message):
+    path = configuration(tmp_path, **change)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
