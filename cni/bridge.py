@@ -5,10 +5,23 @@ import errno
 from collections.abc import Callable, Iterable
 
 from cni import plan, ranges
+from cni.config import NetworkConfig
 from cni.errors import KERNEL, CniError
 from cni.host import Host, Pod
 from cni.ipam import Network
-from cni.plan import AddRoute, GiveAddress, MakeBridge, MakePair, RemoveLink, Seen, SetLink, SetSysctl, Step, WriteRules
+from cni.plan import (
+    AddRoute,
+    GiveAddress,
+    LimitRate,
+    MakeBridge,
+    MakePair,
+    RemoveLink,
+    Seen,
+    SetLink,
+    SetSysctl,
+    Step,
+    WriteRules,
+)
 from linux.links import Address, AlreadyExists, Bridge, LinkChange, Links, NetlinkError, NewLink, NotFound, Route, Veth
 from linux.netns import NetnsError
 from linux.sysctl import SysctlError
@@ -35,9 +48,10 @@ def path_mtu(links: Links) -> int:
     return link.mtu if link else 0
 
 
-def observe(host: Host, pod: Pod, *, bridge: str, port: str, ifname: str) -> Seen:
+def observe(host: Host, pod: Pod, *, network: NetworkConfig, port: str, ifname: str) -> Seen:
     """What the kernel has of a pod's interface and its bridge."""
-    seen_bridge, interface = host.links.find(bridge), pod.links.find(ifname)
+    bridge, limits = network.bridge, network.bandwidth
+    seen_bridge, interface, seen_port = host.links.find(bridge), pod.links.find(ifname), host.links.find(port)
     on_bridge = host.links.addresses(seen_bridge.ifindex) if seen_bridge else []
     on_interface = pod.links.addresses(interface.ifindex) if interface else []
     settings = {}
@@ -49,10 +63,12 @@ def observe(host: Host, pod: Pod, *, bridge: str, port: str, ifname: str) -> See
     return Seen(
         bridge=seen_bridge,
         bridge_addresses=tuple(f"{a.ip}/{a.prefix}" for a in on_bridge),
-        port=host.links.find(port),
+        port=seen_port,
         interface=interface,
         addresses=tuple(f"{a.ip}/{a.prefix}" for a in on_interface),
         routes=tuple(pod.links.routes()) if interface else (),
+        port_rate=host.links.rate(seen_port.ifindex) if seen_port and limits.to_pod else None,
+        interface_rate=pod.links.rate(interface.ifindex) if interface and limits.from_pod else None,
         settings=settings,
     )
 
@@ -111,6 +127,8 @@ class Execution:
                 index = self._index(True, ifname)
                 made = Route(route.destination, index, route.gateway, metric=route.metric, mtu=route.mtu)
                 self._pod.links.add_route(made)
+            case LimitRate(in_pod, name, rate):
+                self._links(in_pod).limit(self._index(in_pod, name), rate)
             case RemoveLink(name):
                 host.links.remove(name)
                 self._known.clear()  # its peer went too, wherever that was

@@ -12,11 +12,16 @@ from typing import Any, NamedTuple
 from cni import ranges
 from cni.errors import CONFIG, DECODE, FIELD, VERSION, CniError
 from cni.ranges import Range, RangeSet, Subnet
+from linux.links import Rate
 
 VERSIONS = ("0.3.1", "0.4.0", "1.0.0", "1.1.0")
 NEWEST = VERSIONS[-1]
 PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
 BRIDGE = "wherry0"
+LEAST_BURST, MOST_BURST = (
+    64 * 1024,
+    256 * 1024 * 1024,
+)  # one packet after segmentation offload; what the kernel can count
 IPAM_TYPES = ("", "host-local", "wherry-cni")
 
 
@@ -36,6 +41,13 @@ class ConfigRoute(NamedTuple):
     gateway: str = ""
     mtu: int = 0
     metric: int = 0
+
+
+class Bandwidth(NamedTuple):
+    """How fast traffic may flow to the pod and from it; None: as it can."""
+
+    to_pod: Rate | None = None
+    from_pod: Rate | None = None
 
 
 class NetworkConfig(NamedTuple):
@@ -58,6 +70,7 @@ class NetworkConfig(NamedTuple):
     ports: tuple[PortMapping, ...] = ()
     ips: tuple[str, ...] = ()
     mac: str = ""
+    bandwidth: Bandwidth = Bandwidth()
     previous: Mapping[str, Any] | None = None
     valid: frozenset[tuple[str, str]] | None = None
 
@@ -114,6 +127,7 @@ def parse(raw: Mapping[str, Any], *, needs_ranges: bool) -> NetworkConfig:
         ports=_port_mappings(runtime),
         ips=tuple(str(ip) for ip in _array(runtime, "ips")),
         mac=_text(runtime, "mac"),
+        bandwidth=_bandwidth(_object(runtime, "bandwidth")),
         previous=_object(raw, "prevResult") or None,
         valid=_valid_attachments(raw),
     )
@@ -198,6 +212,16 @@ def _port_mappings(runtime: Mapping[str, Any]) -> tuple[PortMapping, ...]:
         if host_port:  # runtimes send 0 for a port that is only documented
             mappings[PortMapping(protocol, host_port, pod_port, host_ip)] = None
     return tuple(mappings)
+
+
+def _bandwidth(raw: Mapping[str, Any]) -> Bandwidth:
+    """Runtimes say bits and bits a second; a rate without a burst gets a tenth of a second's worth."""
+    limits: list[Rate | None] = []
+    for direction in ("ingress", "egress"):
+        rate = _whole(raw, f"{direction}Rate", 0, 1 << 50) // 8
+        burst = _whole(raw, f"{direction}Burst", 0, 1 << 50) // 8
+        limits.append(Rate(rate, min(max(burst or rate // 10, LEAST_BURST), MOST_BURST)) if rate else None)
+    return Bandwidth(*limits)
 
 
 def _valid_attachments(raw: Mapping[str, Any]) -> frozenset[tuple[str, str]] | None:

@@ -52,7 +52,7 @@ def render(pod_cidr: str, cluster_cidr: str, bridge: str, mtu: int) -> dict[str,
         "ipMasq": True,
         "clusterCidr": cluster_cidr,
         "mtu": mtu,
-        "capabilities": {"portMappings": True, "ips": True, "mac": True},
+        "capabilities": {"portMappings": True, "bandwidth": True, "ips": True, "mac": True},
         "ipam": {"ranges": [[{"subnet": str(net)}] for net in subnets]},
     }
     versions = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"]

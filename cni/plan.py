@@ -13,7 +13,7 @@ from cni.config import NetworkConfig
 from cni.errors import CONFIG, INTERFACE_TAKEN, CniError
 from cni.request import Request
 from cni.result import GivenAddress, Interface, PodRoute
-from linux.links import LinkChange, Route, SeenLink
+from linux.links import LinkChange, Rate, Route, SeenLink
 
 FORWARDING = {4: "net.ipv4.ip_forward", 16: "net.ipv6.conf.all.forwarding"}
 DEFAULT_ROUTE = {4: "0.0.0.0/0", 16: "::/0"}
@@ -62,6 +62,14 @@ class AddRoute(NamedTuple):
     route: PodRoute
 
 
+class LimitRate(NamedTuple):
+    """Limit how fast a link sends."""
+
+    in_pod: bool
+    name: str
+    rate: Rate
+
+
 class RemoveLink(NamedTuple):
     """Remove a link of the host."""
 
@@ -79,7 +87,7 @@ class WriteRules(NamedTuple):
     """Write the tables with all host ports and the masquerading anew."""
 
 
-Step = MakeBridge | MakePair | SetLink | GiveAddress | AddRoute | RemoveLink | SetSysctl | WriteRules
+Step = MakeBridge | MakePair | SetLink | GiveAddress | AddRoute | LimitRate | RemoveLink | SetSysctl | WriteRules
 
 
 class Wanted(NamedTuple):
@@ -105,6 +113,8 @@ class Seen(NamedTuple):
     interface: SeenLink | None = None
     addresses: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
+    port_rate: Rate | None = None
+    interface_rate: Rate | None = None
     settings: Mapping[str, str] = {}
     rules_right: bool = False
 
@@ -195,16 +205,31 @@ def _port_steps(want: Wanted, seen: Seen) -> list[Step]:
 
 def _pod_steps(want: Wanted, seen: Seen) -> list[Step]:
     steps: list[Step] = []
-    link = seen.interface
+    network, link = want.network, seen.interface
     if link is not None and (link.mac, link.mtu) != (want.mac, want.mtu):
         steps.append(SetLink(True, want.ifname, LinkChange(mac=want.mac, mtu=want.mtu)))
     missing = [address for address in want.addresses if address.text not in seen.addresses]
     steps += [GiveAddress(True, want.ifname, ranges.show(a.ip), a.range.subnet.prefix) for a in missing]
     if link is None or not link.up:
         steps.append(SetLink(True, want.ifname, LinkChange(up=True)))
+    # Traffic to the pod is what the host's end sends. The limits come before the first route, so nothing is faster.
+    limits = network.bandwidth
+    for in_pod, name, rate, now in (
+        (False, want.port, limits.to_pod, seen.port_rate),
+        (True, want.ifname, limits.from_pod, seen.interface_rate),
+    ):
+        if rate is not None and not same_rate(rate, now):
+            steps.append(LimitRate(in_pod, name, rate))
     have = {(route.destination, route.gateway) for route in seen.routes if link and route.ifindex == link.ifindex}
     steps += [AddRoute(want.ifname, route) for route in want.routes if (route.destination, route.gateway) not in have]
     return steps
+
+
+def same_rate(wanted: Rate | None, seen: Rate | None) -> bool:
+    """Whether a link is limited as wanted; the kernel gives bursts back rounded."""
+    if wanted is None or seen is None:
+        return wanted is seen
+    return wanted.rate == seen.rate and abs(wanted.burst - seen.burst) <= max(1000, wanted.burst // 50)
 
 
 def _paired(port: SeenLink | None, interface: SeenLink | None) -> bool:
@@ -253,6 +278,13 @@ def check(request: Request, ips: tuple[bytes, ...] | None, seen: Seen, port: str
         return [*problems, f"link {request.ifname} is not in {request.netns}"]
     if not seen.interface.up:
         problems.append(f"link {request.ifname} is down")
+    limits = network.bandwidth
+    for name, rate, now in (
+        (port, limits.to_pod, seen.port_rate),
+        (request.ifname, limits.from_pod, seen.interface_rate),
+    ):
+        if rate is not None and not same_rate(rate, now):
+            problems.append(f"link {name} is not limited to {rate.rate * 8} bits a second")
     problems += _check_addresses(request, ips or (), seen, _mine(previous, request))
     for route in previous.get("routes") or ():
         destination = str(ranges.subnet(str(route.get("dst", ""))))

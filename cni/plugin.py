@@ -91,7 +91,7 @@ def add(asked: Request, host: Host, store: Store) -> Mapping[str, Any]:
         try:
             right = known == network_of(asked.network) and _tables_there(known, host)
             want = plan.wanted(asked, port, held.ips, 0 if asked.network.mtu else path_mtu(host.links))
-            seen = observe(host, pod, bridge=asked.network.bridge, port=port, ifname=asked.ifname)
+            seen = observe(host, pod, network=asked.network, port=port, ifname=asked.ifname)
             steps = plan.plan_add(want, seen._replace(rules_right=right))
             Execution(host, pod, lambda: write_rules(host, store)).run(steps)
         except BaseException:
@@ -155,7 +155,7 @@ def check(asked: Request, host: Host, store: Store) -> None:
     held = store.find(owner)
     port = held.link if held else port_name(*owner)
     with host.pod(asked.netns) as pod:
-        seen = observe(host, pod, bridge=asked.network.bridge, port=port, ifname=asked.ifname)
+        seen = observe(host, pod, network=asked.network, port=port, ifname=asked.ifname)
         try:
             found = plan.check(asked, held.ips if held else None, seen, port)
         except (ValueError, TypeError, LookupError, AttributeError) as error:

@@ -26,6 +26,7 @@ __all__ = [
     "NetlinkError",
     "NewLink",
     "NotFound",
+    "Rate",
     "Route",
     "SeenLink",
     "Veth",
@@ -129,6 +130,13 @@ class Neighbour(NamedTuple):
     mac: str
 
 
+class Rate(NamedTuple):
+    """How fast a link may send: bytes a second, and how many bytes at once after a pause."""
+
+    rate: int
+    burst: int
+
+
 class Event(NamedTuple):
     """Something changed; subject None: changes were lost, look at everything."""
 
@@ -193,6 +201,14 @@ class Links(Protocol):
 
     def remove_route(self, route: Route) -> bool:
         """Remove a route."""
+        ...
+
+    def rate(self, ifindex: int) -> Rate | None:
+        """How fast a link may send; None: as it can."""
+        ...
+
+    def limit(self, ifindex: int, rate: Rate | None) -> None:
+        """Limit how fast a link sends, or lift the limit."""
         ...
 
     def neighbours(self) -> list[Neighbour]:

@@ -17,6 +17,7 @@ from linux.links import (
     LinkChange,
     Neighbour,
     NewLink,
+    Rate,
     Route,
     SeenLink,
     Veth,
@@ -72,6 +73,7 @@ class FakeLinks:
         self._addresses: list[Address] = []
         self._routes: list[Route] = []
         self._neighbours: dict[tuple[int, str], str] = {}
+        self._rates: dict[int, Rate] = {}
 
     def close(self) -> None:
         """Nothing to let go."""
@@ -149,6 +151,7 @@ class FakeLinks:
             return
         self._addresses = [a for a in self._addresses if a.ifindex != ifindex]
         self._routes = [r for r in self._routes if r.ifindex != ifindex]
+        self._rates.pop(ifindex, None)
         self._neighbours = {key: mac for key, mac in self._neighbours.items() if key[0] != ifindex}
         self._links = {i: s._replace(master=0) if s.master == ifindex else s for i, s in self._links.items()}
         other = self._peers.pop(ifindex, None)
@@ -207,6 +210,18 @@ class FakeLinks:
         """Remove a route."""
         self._machine.count_change()
         return _take(self._routes, lambda seen: seen[:3] == route[:3])
+
+    def rate(self, ifindex: int) -> Rate | None:
+        """How fast a link may send; None: as it can."""
+        return self._rates.get(ifindex)
+
+    def limit(self, ifindex: int, rate: Rate | None) -> None:
+        """Limit how fast a link sends, or lift the limit."""
+        self._machine.count_change()
+        self._get(ifindex, f"limit link {ifindex}")
+        self._rates.pop(ifindex, None)
+        if rate is not None:
+            self._rates[ifindex] = rate
 
     def neighbours(self) -> list[Neighbour]:
         """The permanent entries of the neighbour table."""

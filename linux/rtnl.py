@@ -17,6 +17,7 @@ from linux.links import (
     LinkChange,
     Neighbour,
     NewLink,
+    Rate,
     Route,
     SeenLink,
     Veth,
@@ -45,10 +46,13 @@ _NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
 _NEWNEIGH, _DELNEIGH, _GETNEIGH = 28, 29, 30
+_NEWQDISC, _DELQDISC, _GETQDISC = 36, 37, 38
 _IFINFO = struct.Struct("=BBHiII")
 _IFADDR = struct.Struct("=BBBBI")
 _RTMSG = struct.Struct("=BBBBBBBBI")
 _NDMSG = struct.Struct("=BBHiHBB")
+_TCMSG = struct.Struct("=B3xiIII")
+_TOKEN_BUCKET = struct.Struct("=BBHhHI12xIII")
 _IFF_UP, _IFF_PROMISC = 0x1, 0x100
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
 _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD, _IFLA_EXT_MASK, _IFLA_LINK_NETNSID = 18, 20, 28, 29, 37
@@ -60,6 +64,9 @@ _NO_DUPLICATE_CHECK = 0x2  # IFA_F_NODAD: an IPv6 address that may be used at on
 _ON_LINK = 4
 _CLONED = 0x200  # an IPv6 route made for one destination
 _PERMANENT = 0x80
+_ROOT = 0xFFFFFFFF
+_ETHERNET = 1
+_QUEUE_MS = 25  # how long a packet may wait for its turn before it is dropped
 _DEFAULT_METRIC = {2: 0, 10: 1024}
 _EVENT_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # links; addresses and routes of both families
 
@@ -201,6 +208,31 @@ class RtnlLinks:
         """Remove a route."""
         return self._gone(f"remove route {route.destination}", _DELROUTE, _route_body(route))
 
+    # --- rates
+
+    def rate(self, ifindex: int) -> Rate | None:
+        """How fast a link may send; None: as it can."""
+        for body in self._kernel.dump("list queues", _GETQDISC, _TCMSG.pack(0, ifindex, 0, 0, 0)):
+            _family, index, _handle, parent, _info = _TCMSG.unpack_from(body)
+            seen = attributes(body, 20)
+            if index == ifindex and parent == _ROOT and string(seen.get(1, b"")) == "tbf":
+                return _seen_rate(attributes(seen[2]))
+        return None
+
+    def limit(self, ifindex: int, rate: Rate | None) -> None:
+        """Limit how fast a link sends, or lift the limit."""
+        where = _TCMSG.pack(0, ifindex, 0, _ROOT, 0)
+        if rate is None:
+            try:
+                self._kernel.change(f"lift the limit of link {ifindex}", _DELQDISC, 0, where)
+            except NetlinkError as error:
+                # "no such queue" has several names: ENOENT, and EINVAL for the one that every link has
+                if error.code not in (errno.ENOENT, errno.EINVAL):
+                    raise
+            return
+        body = where + text(1, "tbf") + nested(2, _token_bucket(rate), u32(6, rate.burst), _u64(4, rate.rate))
+        self._kernel.change(f"limit link {ifindex}", _NEWQDISC, CREATE | REPLACE, body)
+
     # --- neighbours
 
     def neighbours(self) -> list[Neighbour]:
@@ -315,6 +347,23 @@ def _route_body(route: Route) -> bytes:
 def _neighbour_body(neighbour: Neighbour) -> bytes:
     head = _NDMSG.pack(family(neighbour.ip), 0, 0, neighbour.ifindex, _PERMANENT, 0, 0)
     return head + attribute(1, pack(neighbour.ip))
+
+
+def _token_bucket(rate: Rate) -> bytes:
+    """TBF's parameters. The kernel takes the rate and the burst from attributes of their own; a queue it has only here."""
+    slow = min(rate.rate, 0xFFFFFFFF)
+    queue = min(rate.rate * _QUEUE_MS // 1000 + rate.burst, 0xFFFFFFFF)
+    return attribute(1, _TOKEN_BUCKET.pack(0, _ETHERNET, 0, 0, 0, slow, queue, 0, 0))
+
+
+def _seen_rate(options: dict[int, bytes]) -> Rate:
+    _cell, _layer, _overhead, _align, _mpu, slow, _queue, ticks, _mtu = _TOKEN_BUCKET.unpack_from(options[1])
+    rate = struct.unpack("=Q", options[4])[0] if 4 in options else slow
+    return Rate(rate, round(ticks * 64 * rate / 1e9))  # a tick is 64 ns
+
+
+def _u64(kind: int, value: int) -> bytes:
+    return attribute(kind, struct.pack("=Q", value))
 
 
 def _seen_link(body: bytes) -> SeenLink:

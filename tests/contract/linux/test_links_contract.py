@@ -18,6 +18,7 @@ from linux.links import (
     NetlinkError,
     NewLink,
     NotFound,
+    Rate,
     Route,
     SeenLink,
     Veth,
@@ -216,6 +217,23 @@ def test_neighbours(two: Two) -> None:
     assert two.here.neighbours() == [entry._replace(mac="0a:58:0a:01:02:0a")]
     assert two.here.remove_neighbour(entry) is True
     assert two.here.remove_neighbour(entry) is False
+
+
+def test_a_links_rate_is_limited_and_the_limit_lifted(two: Two) -> None:
+    link = made(two.here, NewLink("v0", Veth("v1"), up=True))
+    assert two.here.rate(link.ifindex) is None
+    two.here.limit(link.ifindex, None)
+    for wanted in (Rate(1_250_000, 64_000), Rate(12_500_000_000, 10_000_000)):
+        two.here.limit(link.ifindex, wanted)
+        found = two.here.rate(link.ifindex)
+        assert found is not None
+        assert found.rate == wanted.rate
+        assert abs(found.burst - wanted.burst) <= max(800, wanted.burst // 100)  # the kernel counts it in time
+    assert two.here.rate(1) is None
+    two.here.limit(link.ifindex, None)
+    assert two.here.rate(link.ifindex) is None
+    with pytest.raises(NotFound):
+        two.here.limit(4711, Rate(1_000, 2_000))
 
 
 @pytest.mark.root

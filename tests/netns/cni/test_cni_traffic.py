@@ -139,6 +139,19 @@ def test_both_families(made: Lab) -> None:
     assert talk(made.outside, b, (HOST_IP, 8081), 80) == OUTSIDE_IP
 
 
+def test_bandwidth_is_limited_both_ways_and_checked(made: Lab) -> None:
+    limits = {"bandwidth": {"ingressRate": 8_000_000, "ingressBurst": 800_000, "egressRate": 16_000_000}}
+    pod, _ = add(made, "a", runtimeConfig=limits)
+    port = made.links()[0]
+    assert "rate 8Mbit" in made.host.run("tc", "qdisc", "show", "dev", port)
+    assert "rate 16Mbit" in pod.run("tc", "qdisc", "show", "dev", "eth0")
+    network = made.network(runtimeConfig=limits)
+    network["prevResult"] = made.call("ADD", "a", network).body
+    assert made.call("CHECK", "a", network).code == 0
+    made.host.run("tc", "qdisc", "del", "dev", port, "root")
+    assert made.call("CHECK", "a", network).code == 1
+
+
 def test_the_mtu_is_that_of_the_way_out(made: Lab) -> None:
     made.host.run("ip", "link", "set", "eth0", "mtu", "1420")
     pod, _ = add(made, "a")

@@ -13,7 +13,7 @@ from cni.errors import CHECK_FAILED, CONTAINER, INTERFACE_TAKEN, KERNEL, NO_ADDR
 from cni.host_fake import FakeHost
 from cni.ipam import Owner, Store
 from cni.removal import remove_all
-from linux.links import Address, Bridge, LinkChange, NewLink, Route, Veth
+from linux.links import Address, Bridge, LinkChange, NewLink, Rate, Route, Veth
 from linux.nft.wire import INET4, INET6
 
 NET: dict[str, Any] = {
@@ -164,6 +164,9 @@ def test_a_bridge_of_another_kind_is_refused(lab: Lab) -> None:
 
 
 def test_whichever_step_fails_nothing_is_left_and_the_next_add_works(tmp_path: Path) -> None:
+    everything = {
+        "runtimeConfig": PORTS["runtimeConfig"] | {"bandwidth": {"ingressRate": 8000000, "egressRate": 8000000}}
+    }
     step = 0
     while True:
         step += 1
@@ -171,7 +174,7 @@ def test_whichever_step_fails_nothing_is_left_and_the_next_add_works(tmp_path: P
         lab.host.make_pod("/ns/a")
         before = lab.kernel()
         lab.host.machine.fail_at = step
-        code, answer = lab.call("ADD", net=PORTS)
+        code, answer = lab.call("ADD", net=everything)
         if code == 0:
             break
         lab.host.machine.fail_at = None
@@ -230,6 +233,21 @@ def test_host_ports_are_in_the_rules(lab: Lab) -> None:
     assert lab.host.sysctl.read("net/ipv4/conf/wherry0/route_localnet") == "1"
     code, error = lab.call("ADD", "c", PORTS)
     assert (code, error["msg"]) == (1, "cannot map host port *:8080/tcp: container a has it")
+
+
+def test_bandwidth(lab: Lab) -> None:
+    asked = {"ingressRate": 8_000_000, "ingressBurst": 800_000, "egressRate": 80_000_000}
+    net = {"runtimeConfig": {"bandwidth": asked}}
+    result = lab.add(net=net)
+    port = lab.host.links.find(port_name("pods", "a", "eth0"))
+    assert port is not None
+    assert lab.host.links.rate(port.ifindex) == Rate(1_000_000, 100_000)
+    assert lab.host.pods["/ns/a"].rate(2) == Rate(10_000_000, 1_000_000)
+    assert lab.call("CHECK", net=net | {"prevResult": result}) == (0, None)
+    lab.host.links.limit(port.ifindex, None)
+    assert "is not limited to 8000000 bits" in lab.call("CHECK", net=net | {"prevResult": result})[1]["details"]
+    lab.add(net=net)
+    assert lab.call("CHECK", net=net | {"prevResult": result}) == (0, None)
 
 
 def test_loopback_routing_stays_closed_without_host_ports(lab: Lab) -> None:

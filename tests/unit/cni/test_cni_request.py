@@ -117,6 +117,8 @@ def test_bad_environments(env: dict[str, str], code: int, message: str) -> None:
             "tcp, udp",
         ),
         ({"runtimeConfig": {"portMappings": [{"hostPort": 1, "containerPort": 1, "hostIP": "x"}]}}, CONFIG, "hostIP"),
+        ({"runtimeConfig": {"bandwidth": {"ingressRate": -1}}}, CONFIG, "ingressRate"),
+        ({"runtimeConfig": {"bandwidth": 5}}, CONFIG, "bandwidth: it is not an object"),
         ({"runtimeConfig": {"ips": ["nonsense"]}}, CONFIG, "not an IP address"),
         ({"runtimeConfig": {"mac": "01:00:5e:00:00:01"}}, CONFIG, "not one of a single host"),
     ],
