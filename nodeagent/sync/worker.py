@@ -221,9 +221,9 @@ class PodWorker:
         if state.memory.gone:
             return
         status = compute_status(state.pod, self.seen(), state.memory, doors.facts, doors.clock.now())
+        doors.reporter.publish(state.pod, status)  # before we make it ours: it compares with what the API server has
         self.published = status
         state.adopt(state.pod, status)
-        doors.reporter.publish(state.pod, status)
 
     async def _act(self, actions: tuple[Action, ...]) -> None:
         """In order; the first that fails ends the round, with what it taught us remembered."""

@@ -1,0 +1,290 @@
+"""A test host with a containerd of its own, and an agent with an API server in memory, for tests with real containers.
+
+The tests run outside, in pytest; each asks for one scene (`tests/cri/inside/*.py`), which is played by a process in the
+host's namespaces: there is the agent, and everything that it touches.
+"""
+
+import asyncio
+import importlib
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from api import codec, kinds
+from api.core_v1 import Container, Pod, PodSpec
+from api.meta_v1 import ObjectMeta
+from cli.images.archive import build
+from cli.images.recipes import DEMO, PAUSE, demo_image, pause_image
+from client.client import Client
+from client.fake.transport import FakeTransport
+from cni import daemon as cni
+from kit import log, pki
+from kit.clock import SystemClock
+from kit.supervisor import Supervisor
+from nodeagent.app import Agent
+from nodeagent.config import Cni, Config, CrashLoop, Pki
+from nodeagent.cri.client import GrpcRuntime
+from nodeagent.report.facts import read_machine
+from testbed.node import Node
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+NODE = "n1"
+RANGE = "10.244.7.0/24"
+SOCKET = "/run/wherry/containerd/containerd.sock"
+LIB = Path("/var/lib/wherry")
+APPLETS = (
+    *("sh", "cat", "echo", "sleep", "true", "false", "httpd", "hostname", "id", "ls", "mkdir", "nc", "touch", "wget"),
+    *("env", "tail", "test", "stat", "kill", "killall", "sync", "dd"),
+)
+CONTAINERD = f"""\
+version = 2
+root = "{LIB}/containerd"
+state = "/run/wherry/containerd"
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp"]
+[grpc]
+  address = "{SOCKET}"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{PAUSE}"
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+  netns_mounts_under_state_dir = true
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "{LIB}/cni/bin"
+    conf_dir = "{LIB}/cni/net.d"
+"""
+
+
+class Host:
+    """The test host, seen from outside."""
+
+    def __init__(self, name: str = "agent") -> None:
+        self.node = Node(name, binds={str(CHECKOUT): CHECKOUT})
+        self.node.sh("mkdir -p /var/lib/wherry /run/wherry /etc/wherry /var/log/wherry")
+        self.node.sh("cat > /etc/wherry/containerd.toml <<'E'\n" + CONTAINERD + "E")
+        self.start_containerd()
+        self._import_images()
+
+    def start_containerd(self) -> None:
+        """Start it, and wait until it answers."""
+        log_file = Path(tempfile.gettempdir()) / f"containerd-{self.node.id}.log"
+        self.log_file = log_file
+        start = "echo $$ > /run/wherry/containerd.pid; exec containerd -c /etc/wherry/containerd.toml"
+        self.containerd = self.node.popen(["sh", "-c", start], log=log_file)
+        self.node.wait_until(f"ctr -a {SOCKET} version >/dev/null 2>&1")
+
+    def _import_images(self) -> None:
+        machine = platform.machine()
+        busybox = Path("/bin/busybox").read_bytes()
+        for recipe in (pause_image(machine), demo_image(machine, busybox, APPLETS)):
+            argv = ["ctr", "-a", SOCKET, "-n", "k8s.io", "images", "import", "-"]
+            self.node.run(argv, input=build(recipe).archive)
+
+    def play(self, scene: str, timeout: float = 60) -> str:
+        """Run one scene on the host; its output. Fails with what it printed."""
+        argv = [sys.executable, "-m", "tests.cri.stage", scene]
+        done = self.node.run(argv, timeout=timeout, check=False, env={"PYTHONPATH": str(CHECKOUT)})
+        text = done.out.decode(errors="replace") + done.err.decode(errors="replace")
+        assert done.code == 0, f"scene {scene} failed:\n{text[-6000:]}"
+        return text
+
+    def begin(self, scene: str) -> "subprocess.Popen[bytes]":
+        """Start a scene that the test takes part in."""
+        argv = ["timeout", "-s", "KILL", "60", sys.executable, "-m", "tests.cri.stage", scene]
+        return self.node.popen(argv, env={"PYTHONPATH": str(CHECKOUT)})
+
+    def finish(self, player: "subprocess.Popen[bytes]") -> None:
+        """Wait for the end of such a scene; fails with what it printed."""
+        text = player.communicate(timeout=70)[0].decode(errors="replace")
+        assert player.returncode == 0, f"the scene failed:\n{text[-6000:]}"
+
+    def wait_for_file(self, path: str) -> None:
+        """Wait until the scene has made a file."""
+        self.node.wait_until(f"test -e {path}")
+
+    def kill_containerd(self) -> None:
+        """SIGKILL, and only to containerd itself: shims and containers live on."""
+        self.node.sh("kill -9 $(cat /run/wherry/containerd.pid)")
+        self.containerd.wait()
+
+    def close(self) -> None:
+        """Take the host away."""
+        self.node.close()
+        self.containerd.kill()
+        self.containerd.wait()
+        self.log_file.unlink(missing_ok=True)
+
+
+class Stage:
+    """The inside of the host: an agent that runs, and an API server to talk to."""
+
+    def __init__(self, supervisor: Supervisor, folder: Path, **changes: Any) -> None:
+        self.clock = SystemClock()
+        self.supervisor = supervisor
+        self.api = FakeTransport(self.clock, seed=os.getpid())
+        self.client = Client(self.api)
+        self.config = make_config(folder, **changes)
+
+    async def start(self) -> None:
+        """Start the agent with the pod network, and wait until the node is ready."""
+        config = self.config
+        cni.install(config.cni.bin_dir, sys.executable, config.cni.socket, data_dir=config.cni.data_dir)
+        self.supervisor.spawn("cni", lambda: cni.serve(config.cni.socket, config.cni.data_dir, clock=self.clock))
+        await self.start_agent()
+        await self.until(lambda: bool(self.api.objects(kinds.NODE)), "the node registers")
+        await self.client.patch(kinds.NODE, NODE, {"spec": {"podCIDR": RANGE, "podCIDRs": [RANGE]}})
+        await self.until(self.node_ready, "the node is ready")
+
+    async def start_agent(self) -> None:
+        """A new agent in a supervisor of its own, so that it can be ended alone."""
+        self.runtime = GrpcRuntime(self.config.runtime_endpoint)
+        machine = read_machine("/var/lib/wherry")
+        self.agent = Agent(self.config, self.clock, self.client, self.runtime, machine)
+        self.agent_supervisor = Supervisor(self.clock, signals=False, grace=2)
+        self.agent_task = asyncio.create_task(self._run_agent())
+
+    async def _run_agent(self) -> None:
+        async with self.agent_supervisor:
+            await self.agent.start(self.agent_supervisor)
+        await self.runtime.close()
+
+    async def stop_agent(self) -> None:
+        """End the agent; pods live on."""
+        self.agent_supervisor.stop()
+        await self.agent_task
+
+    def node_ready(self) -> bool:
+        """Whether the node says so."""
+        conditions = {c.type: c.status for n in self.api.objects(kinds.NODE) for c in n.status.conditions}
+        return conditions.get("Ready") == "True"
+
+    async def create(self, pod: Pod) -> Pod:
+        """Create a pod on this node."""
+        pod.spec.node_name = NODE
+        return await self.client.create(kinds.POD, pod)
+
+    def pod(self, name: str) -> Pod | None:
+        """The pod as the API server has it."""
+        return next((p for p in self.api.objects(kinds.POD) if p.metadata.name == name), None)
+
+    async def until(self, holds: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+        """Wait until something holds; its value."""
+        end = time.monotonic() + seconds
+        while not (value := holds()):
+            if time.monotonic() > end:
+                pods = [codec.encode(p).decode() for p in self.api.objects(kinds.POD)]
+                events = [f"{e.reason}: {e.message}" for e in self.api.objects(kinds.EVENT)]
+                raise AssertionError(f"it does not happen that {what}\n" + "\n".join(pods + events))
+            await asyncio.sleep(0.02)
+        return value
+
+    async def phase(self, name: str, phase: str, seconds: float = 20) -> Pod:
+        """Wait until a pod is in a phase."""
+
+        def found() -> Pod | None:
+            pod = self.pod(name)
+            return pod if pod is not None and pod.status.phase == phase else None
+
+        pod: Pod = await self.until(found, f"pod {name} is {phase}", seconds)
+        return pod
+
+    async def delete(self, name: str, grace: int | None = None) -> None:
+        """Delete a pod and wait until it is gone, from the API server and from the runtime."""
+        pod = self.pod(name)
+        assert pod is not None
+        await self.client.delete(kinds.POD, name, "default", grace=grace)
+        await self.until(lambda: self.pod(name) is None, f"pod {name} is deleted", 40)
+        await self.until(lambda: pod.metadata.uid not in self.agent.pods.workers, f"nothing of {name} is left", 40)
+
+    async def log(self, pod: Pod, container: str, attempt: int = 0) -> str:
+        """What a container has written, as plain text."""
+        meta = pod.metadata
+        path = Path(f"{self.config.pod_logs}/{meta.namespace}_{meta.name}_{meta.uid}/{container}/{attempt}.log")
+        lines = path.read_text().splitlines() if path.exists() else []
+        return "\n".join(line.split(" ", 3)[3] for line in lines)
+
+
+def make_config(folder: Path, **changes: Any) -> Config:
+    """A configuration with certificates of its own."""
+    ca = pki.make_ca("test")
+    for name, pair in (
+        ("ca", ca),
+        ("serving", pki.issue(ca, "n1", dns=["localhost"], ips=["127.0.0.1"], server=True)),
+        ("client", pki.issue(ca, "kube-apiserver-kubelet-client", ["system:masters"], client=True)),
+        ("other", pki.issue(ca, "somebody", ["system:nodes"], client=True)),
+    ):
+        pair.save(folder / f"{name}.crt", folder / f"{name}.key")
+    given: dict[str, Any] = {
+        "node_name": NODE,
+        "node_address": "192.0.2.9",
+        "kubeconfig": "",
+        "runtime_endpoint": f"unix://{SOCKET}",
+        "pki": Pki(cert=f"{folder}/serving.crt", key=f"{folder}/serving.key", client_ca=f"{folder}/ca.crt"),
+        "listen": "127.0.0.1:10250",
+        "cni": Cni(),
+        "cgroup_root": "/wherry",
+        "cluster_dns": ["10.96.0.10"],
+        "crash_loop": CrashLoop(first=0.5, most=4.0),
+    }
+    return Config(**{**given, **changes})
+
+
+def make_pod(name: str, *containers: Container, **spec: Any) -> Pod:
+    """A pod; containers without an image get the demo image."""
+    for container in (*containers, *spec.get("init_containers", ())):
+        container.image = container.image or DEMO
+    spec.setdefault("termination_grace_period_seconds", 1)
+    return Pod(metadata=ObjectMeta(name=name, namespace="default"), spec=PodSpec(containers=list(containers), **spec))
+
+
+def shell(name: str, script: str, **fields: Any) -> Container:
+    """A container that runs a shell script."""
+    return Container(name=name, command=["sh", "-c", script], **fields)
+
+
+Scene = Callable[[Stage], Awaitable[None]]
+
+
+async def play(scene: Scene) -> None:
+    """One scene from an empty stage to an empty stage."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with Supervisor(signals=False, grace=2) as supervisor:
+            stage = Stage(supervisor, Path(folder))
+            try:
+                await stage.start()
+                await scene(stage)
+                for pod in stage.api.objects(kinds.POD):
+                    await stage.delete(pod.metadata.name or "", 0)
+                await check_empty(stage)
+                await stage.stop_agent()
+            finally:
+                supervisor.stop()
+
+
+async def check_empty(stage: Stage) -> None:
+    """Nothing of any pod is left."""
+    assert await stage.runtime.sandboxes() == []
+    assert await stage.runtime.containers() == []
+    assert stage.agent.doors.cgroups.known() == set()
+    assert stage.agent.doors.volumes.known() == []
+    assert list(Path(stage.config.pod_logs).iterdir()) == []
+    mounts = Path("/proc/self/mountinfo").read_text()
+    assert "/var/lib/wherry/agent" not in mounts, mounts
+
+
+def main() -> None:
+    """Play the scene that the command line names: MODULE.FUNCTION."""
+    log.configure(os.environ.get("STAGE_LOG", "info"))
+    module, _, name = sys.argv[1].rpartition(".")
+    asyncio.run(play(getattr(importlib.import_module(f"tests.cri.inside.{module}"), name)))
+
+
+if __name__ == "__main__":
+    main()
