@@ -20,11 +20,11 @@ from types import TracebackType
 from typing import Self
 
 from linux.process import Finished, ProcessFailed, run
-from testbed import changes, names
+from testbed import changes, checkout, names
+from testbed.checkout import CHECKOUT
 from testbed.init import Spec
 from testbed.network import Switch
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 DISKS = ("/var/lib/wherry", "/var/lib/containerd")
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -57,7 +57,7 @@ class Node:
         self.pid = 0
         self.address = ""
         self._outer: subprocess.Popen[bytes] | None = None
-        self._binds = {str(CHECKOUT): str(CHECKOUT)} if binds is None else {k: str(v) for k, v in binds.items()}
+        self._binds = checkout.binds() if binds is None else {k: str(v) for k, v in binds.items()}
         try:
             self._make(switch, default_route)
             self.start()

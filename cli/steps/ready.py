@@ -8,7 +8,8 @@ from cli import health
 from cli.errors import CliError
 from cli.machine import Machine, Step
 from client import Client
-from client.errors import ApiError
+from client.errors import ApiError, Unavailable
+from kit.clock import SystemClock
 
 SECONDS = 90.0
 
@@ -35,11 +36,15 @@ async def wait_ready(machine: Machine) -> str:
     last = "it has not registered"
     try:
         async with asyncio.timeout(SECONDS):
-            while True:  # a watch may end at any time
-                async for event in client.watch(kinds.NODE, fields=f"metadata.name={name}"):
-                    last = problem(event.object)
-                    if not last:
-                        return ""
+            while True:  # a watch may end at any time, and the server may start again
+                try:
+                    async for event in client.watch(kinds.NODE, fields=f"metadata.name={name}"):
+                        last = problem(event.object)
+                        if not last:
+                            return ""
+                except Unavailable as error:
+                    last = str(error)
+                    await SystemClock().sleep(0.1)
     except TimeoutError:
         return f"not so after {SECONDS:g} s: {last}"
     except ApiError as error:

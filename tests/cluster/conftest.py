@@ -1,0 +1,124 @@
+"""Hosts for the tests of whole clusters."""
+
+import json
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from linux.process import Finished, ProcessFailed
+from testbed import Node, Switch
+from testbed.node import CHECKOUT
+
+WHERRY = str(CHECKOUT / "wherry")
+KUBECONFIG = "/etc/wherry/admin.kubeconfig"
+DEMO = "wherry.local/demo:1"
+
+
+class Host:
+    """A test host with the words that these tests need."""
+
+    def __init__(self, node: Node, switch: Switch) -> None:
+        self.node = node
+        self.switch = switch
+        self.node.environment["KUBECONFIG"] = KUBECONFIG
+
+    def wherry(self, *arguments: str, check: bool = True, timeout: float = 180) -> Finished:
+        """Run ./wherry; a failure shows all that it printed."""
+        done = self.node.run([WHERRY, *arguments], check=False, timeout=timeout)
+        if check and done.code != 0:
+            pytest.fail(
+                f"wherry {' '.join(arguments)}: status {done.code}\n{done.text}\n{done.err.decode()}\n{self.logs()}"
+            )
+        return done
+
+    def kubectl(self, command: str, *, input: str | None = None) -> str:  # noqa: A002
+        """Run the real kubectl; what it printed."""
+        return self.node.run(["kubectl", *shlex.split(command)], input=input, timeout=90).text
+
+    def get(self, command: str) -> Any:
+        """Objects as kubectl gets them."""
+        return json.loads(self.kubectl(f"get {command} -o json"))
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Components by name, as `wherry status` says."""
+        said = json.loads(self.wherry("status", "--json", check=False).text)
+        return {one["name"]: one for one in said["components"]}
+
+    def curl(self, url: str) -> str:
+        """An answer to a request from this host, "" when there is none."""
+        return self.node.run(["curl", "-sS", "-m", "5", url], check=False).text.strip()
+
+    def curl_from_outside(self, url: str) -> str:
+        """An answer to a request from elsewhere on the network."""
+        return self.switch.run(["curl", "-sS", "-m", "5", url], check=False).text.strip()
+
+    def in_pod(self, address: str, command: str) -> str:
+        """Run a program of this host in the network of the demo pod with that address."""
+        script = f"""
+            for pid in $(pgrep -x httpd); do
+                if nsenter -t $pid -n ip -4 -o address | grep -q ' {address}/'; then
+                    exec nsenter -t $pid -n {command}
+                fi
+            done
+            echo no pod has {address} >&2
+            exit 1
+        """
+        return self.node.sh(script).text.strip()
+
+    def until(self, what: str, condition: Callable[[], Any], seconds: float = 60) -> Any:
+        """Look again and again until it is so; what it gave."""
+        deadline = time.monotonic() + seconds
+        last: object = None
+        while time.monotonic() < deadline:
+            try:
+                if last := condition():
+                    return last
+            except (ProcessFailed, json.JSONDecodeError, KeyError) as error:
+                last = error
+            time.sleep(0.1)
+        pytest.fail(f"not within {seconds} s: {what} (last: {last})\n{self.logs()}")
+
+    def ready_pods(self, label: str) -> list[dict[str, Any]]:
+        """Pods with a label that are ready and not on their way out."""
+        return [
+            pod
+            for pod in self.get(f"pods -l {label}")["items"]
+            if "deletionTimestamp" not in pod["metadata"]
+            and any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+        ]
+
+    def logs(self) -> str:
+        """The ends of all logs, for a failure's report."""
+        return self.node.run(
+            ["sh", "-c", "tail -n 25 /var/log/wherry/*.log; kubectl get all,events -A -o wide"], check=False
+        ).text
+
+    def start(self, *argv: str) -> subprocess.Popen[bytes]:
+        """A program of this host that goes on."""
+        return self.node.popen(argv)
+
+
+@pytest.fixture
+def switch() -> Iterator[Switch]:
+    with Switch() as made:
+        yield made
+
+
+@pytest.fixture
+def host(switch: Switch) -> Iterator[Host]:
+    """An empty host."""
+    with Node("one", switch) as node:
+        yield Host(node, switch)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Host]:
+    """A host with a running cluster, shared by the tests of a file."""
+    with Switch() as switch, Node("one", switch) as node:
+        made = Host(node, switch)
+        made.wherry("up")
+        yield made

@@ -1,0 +1,120 @@
+"""What the README promises: `./wherry up`, then the real kubectl, real containers, real packets."""
+
+import re
+import time
+
+import pytest
+
+from tests.cluster.conftest import DEMO, Host
+
+pytestmark = [pytest.mark.root, pytest.mark.cluster, pytest.mark.slow]
+
+
+def test_up_says_what_to_do_next_and_may_be_repeated(cluster: Host) -> None:
+    pids = {name: one["pid"] for name, one in cluster.status().items()}
+    again = cluster.wherry("up").text
+    assert "export KUBECONFIG=/etc/wherry/admin.kubeconfig" in again
+    assert {name: one["pid"] for name, one in cluster.status().items()} == pids
+
+
+def test_status(cluster: Host) -> None:
+    shown = cluster.wherry("status").text.splitlines()
+    assert shown[0].split() == ["COMPONENT", "STATE", "HEALTH", "PID", "MEMORY", "UP", "RESTARTS", "VERSION"]
+    assert [line.split()[0:3] for line in shown[1:]] == [
+        [name, "running", "ok"] for name in ("containerd", "controlplane", "agent", "proxy")
+    ]
+    for one in cluster.status().values():
+        assert one["healthy"]
+        assert one["memory_mb"] > 1
+        assert re.match(r"v?\d+\.\d+", one["version"])
+
+
+def test_the_first_paragraph(cluster: Host) -> None:
+    """create, expose, scale, get -o wide, logs, delete; ClusterIP and NodePort answered by the pods."""
+    node_line = cluster.kubectl("get nodes -o wide").splitlines()[1].split()
+    assert node_line[0:2] == ["one", "Ready"]
+    assert cluster.node.address in node_line
+
+    cluster.kubectl(f"create deployment web --image={DEMO}")
+    cluster.kubectl("expose deployment web --port=80 --target-port=8080 --type=NodePort")
+    cluster.kubectl("scale deployment web --replicas=3")
+    pods = cluster.until("three pods are ready", lambda: len(found := cluster.ready_pods("app=web")) == 3 and found)
+    names = {pod["metadata"]["name"] for pod in pods}
+    wide = cluster.kubectl("get pods -o wide")
+    assert "NOMINATED NODE" in wide
+    assert all(
+        name in wide and pod["status"]["podIP"] in wide for name, pod in zip(sorted(names), by_name(pods), strict=True)
+    )
+
+    service = cluster.get("service web")["spec"]
+    cluster_ip, node_port = service["clusterIP"], service["ports"][0]["nodePort"]
+    urls = {
+        f"http://{cluster_ip}/": cluster.curl,
+        f"http://{cluster.node.address}:{node_port}/": cluster.curl_from_outside,
+    }
+    for url, ask in urls.items():
+        cluster.until(f"all pods answer on {url}", lambda url=url, ask=ask: seen_all(lambda: ask(url), names))
+    assert cluster.curl(f"http://{cluster.node.address}:{node_port}/") in names
+
+    chosen = min(names)
+    assert "GET" in cluster.kubectl(f"logs {chosen}") or "url:/" in cluster.kubectl(f"logs {chosen}")
+
+    cluster.kubectl("scale deployment web --replicas=1")
+    cluster.until("one pod is left", lambda: len(cluster.get("pods -l app=web")["items"]) == 1)
+    left = cluster.ready_pods("app=web")[0]["metadata"]["name"]
+    assert {cluster.curl(f"http://{cluster_ip}/") for _ in range(10)} == {left}
+
+    cluster.kubectl("delete service,deployment web")
+    cluster.until("all pods are gone", lambda: not cluster.get("pods -l app=web")["items"])
+    assert cluster.curl(f"http://{cluster_ip}/") == ""
+
+
+def test_pods_reach_services_and_the_api_server(cluster: Host) -> None:
+    """From inside a pod: another pod through its Service, and the API server through its own."""
+    cluster.kubectl(f"create deployment back --image={DEMO}")
+    cluster.kubectl("expose deployment back --port=80 --target-port=8080")
+    cluster.kubectl(f"run front --image={DEMO}")
+    cluster.until("both are ready", lambda: cluster.ready_pods("app=back") and cluster.ready_pods("run=front"))
+    back = cluster.ready_pods("app=back")[0]["metadata"]["name"]
+    front = cluster.ready_pods("run=front")[0]["status"]["podIP"]
+    address = cluster.get("service back")["spec"]["clusterIP"]
+    said = cluster.until("the other pod answers", lambda: cluster.in_pod(front, f"curl -sS -m 5 http://{address}/"))
+    assert said == back
+    assert "gitVersion" in cluster.in_pod(front, "curl -skS -m 5 https://10.96.0.1/version")
+    cluster.kubectl("delete pod front --now")
+    cluster.kubectl("delete service,deployment back")
+
+
+def test_a_pod_runs_within_a_second(cluster: Host) -> None:
+    """Recorded, not asserted: machines are shared. What is asserted is that nothing waits for a long timer."""
+    cluster.kubectl(f"create deployment quick --image={DEMO}")
+    began = time.monotonic()
+    cluster.until("it runs", lambda: cluster.ready_pods("app=quick"), seconds=20)
+    print(f"deployment to ready pod, seen through kubectl: {time.monotonic() - began:.2f} s")
+    cluster.kubectl("delete deployment quick")
+
+
+def test_down_and_up_again_keep_everything(cluster: Host) -> None:
+    cluster.kubectl(f"create deployment kept --image={DEMO}")
+    cluster.until("it is ready", lambda: cluster.ready_pods("app=kept"))
+    uid = cluster.get("deployment kept")["metadata"]["uid"]
+    cluster.wherry("down")
+    left = set(cluster.node.sh("ps -eo comm=").text.split())
+    assert left <= {"python", "sh", "ps"}, "the host's own PID 1 and this look at it"
+    assert cluster.wherry("status", check=False).code == 3
+    cluster.wherry("up")
+    assert cluster.get("deployment kept")["metadata"]["uid"] == uid
+    cluster.until("its pod runs again", lambda: cluster.ready_pods("app=kept"))
+    cluster.kubectl("delete deployment kept")
+
+
+def by_name(pods: list[dict[str, object]]) -> list[dict[str, object]]:
+    return sorted(pods, key=lambda pod: pod["metadata"]["name"])  # type: ignore[index]
+
+
+def seen_all(ask: object, names: set[str]) -> bool:
+    """Whether every pod answers sooner or later, and nobody else."""
+    assert callable(ask)
+    answers = {ask() for _ in range(30)}
+    assert answers - {""} <= names
+    return answers == names
