@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> Iterator[Metric]:
         yield from _reads(options.seconds, server.port, connections, stack, directory)
         yield from _creates(options.seconds, server.port, connections)
         yield from _fanout(options.watchers, server.port, connections)
-        yield from _memory(options.pods, server, connections)
+        yield from _memory(options.pods)
 
 
 class _Server:
@@ -147,18 +147,20 @@ def _fanout(count: int, port: int, connections: Callable[[int, int], list[Connec
     yield measured(f"api.fanout_{count}_ms", "ms", settled[len(settled) // 2] * 1000, goal=("<=", 30), n=count)
 
 
-def _memory(count: int, server: _Server, connections: Callable[[int, int], list[Connection]]) -> Iterator[Metric]:
+def _memory(count: int) -> Iterator[Metric]:
+    """A server of its own, so that nothing else is in it."""
     number = itertools.count()
-    some = connections(server.port, 16)
-    listed = msgspec.json.decode(_ask_new(connections, server.port, request("GET", f"{PODS}?limit=1")))
-    have = 1 + listed["metadata"].get("remainingItemCount", 0)
-    _times(some, lambda: request("POST", PODS, pod(f"kept-{next(number)}")), max(0, count - have))
-    time.sleep(1.0)
-    yield measured("api.rss_10k_pods_mb", "MB", server.rss_mb, goal=("<=", 120), n=max(have, count))
-
-
-def _ask_new(connections: Callable[[int, int], list[Connection]], port: int, asked: bytes) -> bytes:
-    return _ask(connections(port, 1)[0], asked)
+    with tempfile.TemporaryDirectory(prefix="bench-api-") as name, _process(Path(name)) as server:
+        tls = context(Path(name))
+        empty = server.rss_mb
+        some = [connect(server.port, tls) for _ in range(16)]
+        _times(some, lambda: request("POST", PODS, pod(f"kept-{next(number)}")), count)
+        for connection in some:
+            connection.sock.close()
+        time.sleep(1.0)
+        full = server.rss_mb
+    yield measured("api.rss_empty_mb", "MB", empty)
+    yield measured("api.rss_10k_pods_mb", "MB", full, goal=("<=", 120), n=count)
 
 
 def _ask(connection: Connection, asked: bytes) -> bytes:
