@@ -88,7 +88,7 @@ class Namespaces:
             failures += await self._delete_all(kind, [seen(data) for data in listing.items])
             left = [seen(data) for data in (await self._client.list_raw(kind, namespace)).items]
             if left:
-                objects[kind.resource] = len(left)
+                objects[f"{kind.plural}.{kind.group}"] = len(left)
                 finalizers.update(name for item in left for name in item.finalizers)
         return Rest(objects, finalizers, "; ".join(failures[:3]))
 
