@@ -9,9 +9,11 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from api import codec, kinds
+from api import codec, kinds, times
 from api.apps_v1 import Deployment, ReplicaSet
+from api.coordination_v1 import Lease, LeaseSpec
 from api.core_v1 import Event, Node, Pod
+from api.meta_v1 import ObjectMeta
 from client import Client
 from client.fake import FakeTransport
 from controlplane.controllers import app as controllers
@@ -34,6 +36,8 @@ class Cluster:
         self.rng = random.Random(seed)
         self.settings = settings or Settings()
         self.kubelet = kubelet
+        self.silent: set[str] = set()
+        self._beaten = -1.0
         self.startable: Callable[[Pod], bool] = lambda pod: True
         self._supervisor: Supervisor | None = None
         self._addresses = 0
@@ -78,12 +82,20 @@ class Cluster:
             await self.run(0.25)
 
     def report(self) -> None:
-        """What kubelets would say: pods on a node run, pods told to go are gone."""
+        """What kubelets would say: that they are there, pods on a node run, pods told to go are gone."""
+        if self.clock.monotonic() >= self._beaten + 10:
+            self._beaten = self.clock.monotonic()
+            self._beat()
         for pod in self.server.objects(kinds.POD):
             if pod.metadata.deletion_timestamp:
                 self.server.remove(kinds.POD, pod.metadata.name, pod.metadata.namespace)
             elif pod.spec.node_name and pod.status.phase == "Pending" and self.startable(pod):
                 self.ready(pod)
+
+    def _beat(self) -> None:
+        spec = LeaseSpec(renew_time=times.format_micro_time(self.clock.now()))
+        for name in [n.metadata.name for n in self.nodes() if n.metadata.name not in self.silent]:
+            self.server.put(kinds.LEASE, Lease(metadata=ObjectMeta(name=name, namespace="kube-node-lease"), spec=spec))
 
     def ready(self, pod: Pod, ready: bool = True) -> None:
         """Have a pod report that it runs and is ready, or not."""
@@ -94,16 +106,10 @@ class Cluster:
         address = status.get("podIP") or f"10.244.{self._addresses // 250}.{self._addresses % 250 + 1}"
         status |= {"podIP": address, "podIPs": [{"ip": address}]}
         others = [c for c in status.get("conditions", []) if c["type"] != "Ready"]
-        stamp = codec.to_dict(self.event_time())["creationTimestamp"]
+        stamp = times.format_time(self.clock.now())
         condition = {"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": stamp}
         status["conditions"] = [*others, condition]
         self.server.put(kinds.POD, codec.from_dict(kinds.POD, data))
-
-    def event_time(self) -> Any:
-        from api import times
-        from api.meta_v1 import ObjectMeta
-
-        return ObjectMeta(creation_timestamp=times.format_time(self.clock.now()))
 
     # arranging
 
