@@ -236,7 +236,7 @@ def test_endpoints_come_and_go_and_no_connection_is_refused(bed: Bed) -> None:
     threads = [threading.Thread(target=connect) for _ in range(2)]
     for thread in threads:
         thread.start()
-    rounds = 150 if isinstance(bed.backend, NftablesBackend) else 25
+    rounds = 500 if isinstance(bed.backend, NftablesBackend) else 25
     for number in range(rounds):
         some = [("a", number % 8), ("b", number % 5), ("a", (number * 3 + 1) % 8)]
         bed.put(service("web", 10), slices("web", list(dict.fromkeys(some))[: 1 + number % 3]))

@@ -1,0 +1,324 @@
+"""The loop: programmed as soon as seen, bursts as one, refusals and damage healed; health and metrics tell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from kit.clock import FakeClock, settle
+from kit.config import ConfigError
+from kit.http.model import Request
+from kit.metrics import Metrics
+from linux.conntrack import FakeConntrack, Flow
+from linux.iptables import FakeIptables
+from linux.nft import FakeKernel
+from linux.sysctl import FakeSysctl, SysctlError
+from proxy.app import prepare_kernel
+from proxy.backends.interface import Suspicion
+from proxy.backends.iptables import IptablesBackend
+from proxy.backends.nftables import NftablesBackend
+from proxy.config import Config, load
+from proxy.model.addresses import pack
+from proxy.model.endpointslice import Slice, extract_slice
+from proxy.model.facts import Facts
+from proxy.model.service import extract_service
+from proxy.plan.expected import expected_reading
+from proxy.sync.flows import FlowCleaner
+from proxy.sync.metrics import ProxyMetrics
+from proxy.sync.syncer import CHECK_SECONDS, Syncer
+
+
+@dataclass
+class Bench:
+    syncer: Syncer
+    kernel: Any
+    clock: FakeClock
+    metrics: ProxyMetrics
+    conntrack: FakeConntrack
+    slices: dict[str, Slice | None]
+
+    def put(self, number: int, *endpoints: int, protocol: str = "TCP", triggered: str = "") -> None:
+        name = f"s{number}"
+        ports = [{"name": "p", "port": 80, "protocol": protocol}]
+        service = {
+            "metadata": {"name": name, "namespace": "ns"},
+            "spec": {"clusterIP": f"10.96.0.{number}", "ports": ports},
+        }
+        key = f"ns/{name}"
+        old = self.syncer.cluster.services.get(key)
+        new = extract_service(msgspec.json.encode(service))
+        if old != new:
+            self.syncer.on_service(key, old, new)
+        slice_ = {
+            "metadata": {
+                "name": name, "namespace": "ns", "labels": {"kubernetes.io/service-name": name},
+                "annotations": {"endpoints.kubernetes.io/last-change-trigger-time": triggered} if triggered else {},
+            },
+            "addressType": "IPv4", "ports": [{"name": "p", "port": 8080, "protocol": protocol}],
+            "endpoints": [{"addresses": [f"10.244.0.{n}"], "nodeName": "there"} for n in endpoints],
+        }  # fmt: skip
+        seen = extract_slice(msgspec.json.encode(slice_), "here")
+        self.syncer.on_slice(key, self.slices.get(key), seen)
+        self.slices[key] = seen
+
+    def in_step(self) -> bool:
+        return not expected_reading(self.syncer.ledger.all()).differences(self.syncer.backend.read())
+
+    def value(self, name: str) -> float:
+        for line in self.metrics.registry.render().decode().splitlines():
+            if line.startswith(name + " "):
+                return float(line.split()[-1])
+        raise AssertionError(f"no metric {name}")
+
+
+@asynccontextmanager
+async def bench(kind: str = "nftables") -> AsyncIterator[Bench]:
+    kernel: Any = FakeKernel() if kind == "nftables" else FakeIptables()
+    backend: Any = NftablesBackend(kernel) if kind == "nftables" else IptablesBackend(kernel)
+    clock, metrics, tracked = FakeClock(), ProxyMetrics(Metrics(process=False)), FakeConntrack()
+    cleaner = FlowCleaner(tracked, clock, metrics)
+    syncer = Syncer(backend, Facts("here"), clock, metrics, cleaner)
+    tasks = [asyncio.create_task(syncer.run()), asyncio.create_task(cleaner.run())]
+    try:
+        yield Bench(syncer, kernel, clock, metrics, tracked, {})
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def done(syncer: Syncer) -> None:
+    async with asyncio.timeout(10):
+        await syncer.programmed.wait()
+
+
+@pytest.mark.parametrize("kind", ["nftables", "iptables"])
+async def test_what_is_seen_is_programmed(kind: str) -> None:
+    async with bench(kind) as b:
+        b.put(1, 1, 2, 3)
+        await done(b.syncer)
+        assert b.in_step()
+        b.put(1, 1, 2)
+        assert not b.syncer.programmed.is_set()
+        await done(b.syncer)
+        assert b.in_step()
+        b.syncer.on_service("ns/s1", b.syncer.cluster.services["ns/s1"], None)
+        await done(b.syncer)
+        assert b.in_step() and not list(b.syncer.ledger.all())
+
+
+async def test_nothing_is_programmed_before_the_caches_are_complete() -> None:
+    kernel = FakeKernel()
+    clock, metrics = FakeClock(), ProxyMetrics(Metrics(process=False))
+    syncer = Syncer(NftablesBackend(kernel), Facts("here"), clock, metrics)
+    services, slices = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(syncer.run((services, slices)))
+    services.set()
+    await settle()
+    assert kernel.commits == 0
+    slices.set()
+    await done(syncer)
+    assert "wherry-proxy" in kernel.tables(2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_burst_is_one_transaction() -> None:
+    async with bench() as b:
+        await done(b.syncer)
+        before = b.kernel.commits
+        for number in range(1, 50):
+            b.put(number, number)
+        await done(b.syncer)
+        assert b.kernel.commits == before + 1
+        assert b.in_step()
+
+
+async def test_an_event_that_changes_nothing_reaches_the_kernel_never() -> None:
+    async with bench() as b:
+        b.put(1, 1)
+        await done(b.syncer)
+        before = b.kernel.commits
+        b.put(1, 1)
+        await done(b.syncer)
+        assert b.kernel.commits == before
+        assert b.value("kubeproxy_sync_proxy_rules_endpoint_changes_total") == 2
+
+
+async def test_a_refusal_is_answered_by_replacing_everything_and_then_by_patience() -> None:
+    async with bench() as b:
+        b.put(1, 1)
+        await done(b.syncer)
+        b.kernel.refuse = [17]  # the change; replacing works
+        b.put(2, 2)
+        await done(b.syncer)
+        assert b.in_step()
+        assert b.value('wherry_proxy_repairs_total{reason="refusal"}') == 1
+        b.kernel.refuse = [17, 12, 12]
+        b.put(3, 3)
+        for _ in range(200):
+            await asyncio.sleep(0.005)
+            await b.clock.advance(1)
+            if b.syncer.programmed.is_set():
+                break
+        assert not b.kernel.refuse and b.in_step()
+        assert b.value('kubeproxy_sync_proxy_rules_nftables_sync_failures_total{ip_family="IPv4"}') == 4
+
+
+async def test_damage_is_repaired_when_heard_and_when_looked_for() -> None:
+    async with bench() as b:
+        b.put(1, 1, 2)
+        await done(b.syncer)
+        b.kernel.flush()
+        assert not b.in_step()
+        await b.clock.advance(2)
+        b.syncer.suspect(Suspicion.DAMAGED, "somebody changed our rules")
+        await until(b.in_step)
+        b.kernel.flush()
+        await b.clock.advance(CHECK_SECONDS)
+        await until(b.in_step)
+        await until(lambda: b.value('wherry_proxy_repairs_total{reason="damage"}') == 2)
+
+
+async def until(condition: Any) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.002)
+    raise AssertionError("it did not happen")
+
+
+async def test_stale_udp_flows_go_with_their_endpoint() -> None:
+    def flow(endpoint: int) -> tuple[int, Flow]:
+        return 4, Flow(17, pack("10.244.9.9"), 999, pack("10.96.0.1"), 80, pack(f"10.244.0.{endpoint}"), 8080)
+
+    async with bench() as b:
+        b.put(1, 1, 2, protocol="UDP")
+        await done(b.syncer)
+        b.conntrack.held = [flow(1), flow(2)]
+        b.put(1, 2, protocol="UDP")
+        await until(lambda: b.conntrack.held == [flow(2)])
+        assert b.value('kubeproxy_conntrack_reconciler_deleted_entries_total{ip_family="IPv4"}') == 1
+
+
+async def test_programming_latency_counts_from_the_pods_change() -> None:
+    async with bench() as b:
+        b.put(1, 1, triggered="2020-01-01T00:00:00Z")  # before our start: says nothing about us
+        await done(b.syncer)
+        await b.clock.advance(30)
+        b.put(1, 2, triggered="2023-11-14T22:13:40Z")  # 10 s ago on the fake clock
+        await done(b.syncer)
+        name = "kubeproxy_network_programming_duration_seconds"
+        assert b.value(name + '_count{ip_family="IPv4"}') == 1
+        assert b.value(name + '_sum{ip_family="IPv4"}') == 10
+
+
+async def test_health_is_lost_while_a_change_waits_and_node_eligibility_counts_for_healthz_only() -> None:
+    def ask(b: Bench, path: str) -> tuple[int, dict[str, Any]]:
+        response = b.syncer.health(Request("GET", path, [], b"", None))  # type: ignore[arg-type]
+        assert isinstance(response.body, bytes)
+        return response.status, msgspec.json.decode(response.body)
+
+    async with bench() as b:
+        assert ask(b, "/healthz")[0] == 200
+        await done(b.syncer)
+        status, body = ask(b, "/healthz")
+        assert status == 200
+        assert body["nodeEligible"] is True and body["healthy"] is True
+        assert set(body["status"]) == {"IPv4", "IPv6"}
+        b.syncer.health.eligible = False
+        assert ask(b, "/healthz")[0] == 503
+        assert ask(b, "/livez")[0] == 200 and "nodeEligible" not in ask(b, "/livez")[1]
+        b.syncer.health.eligible = True
+        b.kernel.refuse = [12] * 1000
+        b.put(1, 1)
+        for _ in range(30):
+            await asyncio.sleep(0.002)
+            await b.clock.advance(3)
+        assert ask(b, "/healthz")[0] == 503 and ask(b, "/livez")[0] == 503
+
+
+async def test_local_policies_without_a_local_endpoint_are_counted() -> None:
+    async with bench() as b:
+        await done(b.syncer)
+        service = {
+            "metadata": {"name": "x", "namespace": "ns"},
+            "spec": {
+                "type": "NodePort", "clusterIP": "10.96.0.9", "externalTrafficPolicy": "Local",
+                "ports": [{"name": "p", "port": 80, "nodePort": 30080}],
+            },
+        }  # fmt: skip
+        b.syncer.on_service("ns/x", None, extract_service(msgspec.json.encode(service)))
+        await done(b.syncer)
+        slice_ = {
+            "metadata": {"name": "x", "namespace": "ns", "labels": {"kubernetes.io/service-name": "x"}},
+            "addressType": "IPv4", "ports": [{"name": "p", "port": 1}], "endpoints": [{"addresses": ["10.0.0.1"]}],
+        }  # fmt: skip
+        b.syncer.on_slice("ns/x", None, extract_slice(msgspec.json.encode(slice_), "here"))
+        await done(b.syncer)
+        name = "kubeproxy_sync_proxy_rules_no_local_endpoints_total"
+        assert b.value(f'{name}{{ip_family="IPv4",traffic_policy="external"}}') == 1
+
+
+def test_upstreams_metric_names_are_there() -> None:
+    metrics = ProxyMetrics(Metrics(process=False))
+    text = metrics.registry.render().decode()
+    for name in (
+        "sync_proxy_rules_duration_seconds",
+        "sync_full_proxy_rules_duration_seconds",
+        "sync_partial_proxy_rules_duration_seconds",
+        "sync_proxy_rules_last_timestamp_seconds",
+        "sync_proxy_rules_last_queued_timestamp_seconds",
+        "network_programming_duration_seconds",
+        "sync_proxy_rules_endpoint_changes_total",
+        "sync_proxy_rules_endpoint_changes_pending",
+        "sync_proxy_rules_service_changes_total",
+        "sync_proxy_rules_service_changes_pending",
+        "sync_proxy_rules_nftables_sync_failures_total",
+        "sync_proxy_rules_iptables_restore_failures_total",
+        "sync_proxy_rules_iptables_total",
+        "sync_proxy_rules_no_local_endpoints_total",
+        "proxy_healthz_total",
+        "proxy_livez_total",
+        "conntrack_reconciler_deleted_entries_total",
+        "conntrack_reconciler_sync_duration_seconds",
+    ):
+        assert f"# TYPE kubeproxy_{name} " in text, name
+
+
+def test_the_kernel_is_made_to_forward_and_never_to_route_loopback() -> None:
+    settings = FakeSysctl(
+        {"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0", "net.ipv4.conf.all.route_localnet": "0"}
+    )
+    prepare_kernel(settings)
+    assert settings.read("net.ipv4.ip_forward") == settings.read("net.ipv6.conf.all.forwarding") == "1"
+    assert settings.read("net.ipv4.conf.all.route_localnet") == "0"
+    with pytest.raises(SysctlError, match=r"net\.ipv4\.ip_forward"):
+        prepare_kernel(FakeSysctl({}))
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_configuration(tmp_path: Path) -> None:
+    good = "nodeName: n\nkubeconfig: /k\nmode: iptables\nclusterCidr: 10.244.0.0/16\n"
+    config = load(write(tmp_path / "good.yaml", good))
+    assert config == Config(node_name="n", kubeconfig="/k", mode="iptables", cluster_cidr="10.244.0.0/16")
+    for wrong, message in (
+        ("nodeName: n\n", "kubeconfig"),
+        ('nodeName: ""\nkubeconfig: /k\n', "nodeName"),
+        (good + "clusterCIDR: x\n", "clusterCIDR"),
+        (good.replace("10.244.0.0/16", "10.244.0.0/99"), "clusterCidr"),
+        (good.replace("iptables", "userspace"), "mode"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            load(write(tmp_path / "wrong.yaml", wrong))
