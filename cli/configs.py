@@ -132,6 +132,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.proc
 
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = {_bool(runtime.systemd_cgroups)}
+        Root = {_quoted(layout.run / "runc")}
 
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = {_quoted(cni / "bin")}

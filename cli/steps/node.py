@@ -1,6 +1,6 @@
 """The node's agent and proxy, and what they leave in the kernel."""
 
-from cli import kernel_state, pods
+from cli import outside, pods
 from cli.errors import CliError
 from cli.health import QUICK
 from cli.machine import Machine, Step
@@ -23,8 +23,8 @@ def undo(machine: Machine) -> None:
             pods.stop_all(machine, grace=int(QUICK), remove=True)
         except CliError as error:  # what stays is killed and unmounted with containerd
             errors.append(error)
-    errors += kernel_state.remove_rules(machine.layout)
-    errors += kernel_state.restore_settings(machine.layout)
+    errors += outside.remove_rules(machine.layout)
+    errors += outside.restore_settings(machine.layout)
     if errors:
         raise ExceptionGroup("cannot remove all of the node", errors)
 

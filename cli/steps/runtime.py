@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from cli import health, processes
+from cli import health, outside, processes
 from cli.machine import Machine, Step
 from linux import cgroup, systemd
 from linux.mounts import KernelMounts
@@ -42,6 +42,7 @@ def undo(machine: Machine) -> None:
         for name in PODS:
             found.remove(f"/{name}")
     remove_shim_folders(layout.root)
+    outside.remove_cni_results(layout)
 
 
 def trees() -> list[Path]:

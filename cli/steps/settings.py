@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from cli import cluster, kernel_state
+from cli import cluster, outside
 from cli.machine import Machine, Step
 from linux.mounts import KernelMounts, remove_tree
 
@@ -15,7 +15,7 @@ def do(machine: Machine) -> str:
         folder.mkdir(parents=True, exist_ok=True)
     os.chmod(layout.etc, 0o700)
     os.chmod(layout.lib, 0o711)
-    kernel_state.note_settings(layout)
+    outside.note(layout)
     if not layout.cluster.exists():
         cluster.save(machine.settings, layout)
     settings = machine.settings
@@ -31,13 +31,9 @@ def done(machine: Machine) -> bool:
 def undo(machine: Machine) -> None:
     """Remove all that is ours, and nothing that is mounted in it."""
     layout = machine.layout
+    outside.remove_logs(layout)
     for folder in layout.folders:
         remove_folder(folder)
-    for shared in (layout.pod_logs, layout.container_logs):
-        try:
-            shared.rmdir()  # only if nobody's logs are left in it
-        except OSError:
-            pass
     machine.cluster = None
 
 

@@ -15,6 +15,7 @@ from testbed.node import CHECKOUT
 
 WHERRY = str(CHECKOUT / "wherry")
 KUBECONFIG = "/etc/wherry/admin.kubeconfig"
+KUBECTL_CACHE = "/dev/shm/kubectl"
 DEMO = "wherry.local/demo:1"
 
 
@@ -37,7 +38,9 @@ class Host:
 
     def kubectl(self, command: str, *, input: str | None = None) -> str:  # noqa: A002
         """Run the real kubectl; what it printed."""
-        return self.node.run(["kubectl", *shlex.split(command)], input=input, timeout=90).text
+        return self.node.run(
+            ["kubectl", f"--cache-dir={KUBECTL_CACHE}", *shlex.split(command)], input=input, timeout=90
+        ).text
 
     def get(self, command: str) -> Any:
         """Objects as kubectl gets them."""
