@@ -14,6 +14,7 @@ import os
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,7 +41,7 @@ async def serve(
     data_dir: Path | str,
     *,
     clock: Clock | None = None,
-    make_host: Callable[[], Host] = KernelHost,
+    make_host: Callable[[], Host] = partial(KernelHost, lives_on=True),
 ) -> None:
     """Serve until cancelled."""
     daemon = Daemon(Store(str(data_dir)), make_host, clock or SystemClock())

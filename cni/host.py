@@ -12,7 +12,7 @@ from cni.errors import CONTAINER, KERNEL, CniError
 from linux import netns
 from linux.links import Links, NetlinkError
 from linux.nft_presence import table_exists
-from linux.rtnl import RtnlLinks
+from linux.rtnl import RtnlLinks, remove_unseen
 from linux.sysctl import ProcSysctl, Sysctl
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ class Host(Protocol):
         """A pod's network; an error of the specification if there is none."""
         ...
 
+    def remove_port(self, name: str) -> bool:
+        """Remove the host's end of a pod's link, and so the pod's; False if there was none."""
+        ...
+
     def pod_exists(self, path: str) -> bool:
         """Whether there is a namespace at this path."""
         ...
@@ -62,9 +66,10 @@ class Host(Protocol):
 
 
 class KernelHost:
-    """The machine itself."""
+    """The machine itself. `lives_on`: the process outlives the request, and need not wait for the kernel to tidy up."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lives_on: bool = False) -> None:
+        self._lives_on = lives_on
         self.sysctl: Sysctl = ProcSysctl()
         try:
             self.links: Links = RtnlLinks()
@@ -91,6 +96,10 @@ class KernelHost:
             raise CniError(KERNEL, f"cannot use network namespace {path}: {error}") from error
         finally:
             os.close(number)
+
+    def remove_port(self, name: str) -> bool:
+        """Remove the host's end of a pod's link, and so the pod's; False if there was none."""
+        return remove_unseen(name) if self._lives_on else self.links.remove(name)
 
     def pod_exists(self, path: str) -> bool:
         """Whether there is a namespace at this path."""

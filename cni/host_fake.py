@@ -41,6 +41,10 @@ class FakeHost:
             raise CniError(CONTAINER, f"cannot open network namespace {path}: No such file or directory")
         yield Pod(self.pods[path], self.pods[path].number)
 
+    def remove_port(self, name: str) -> bool:
+        """Remove the host's end of a pod's link, and so the pod's; False if there was none."""
+        return self.links.remove(name)
+
     def pod_exists(self, path: str) -> bool:
         """Whether there is a namespace at this path."""
         return path in self.pods

@@ -123,7 +123,7 @@ def delete(owner: Owner, host: Host, store: Store) -> None:
     held = store.find(owner)
     if held is not None and held.ports:
         write_rules(host, store, leaving=owner)
-    host.links.remove(held.link if held else port_name(*owner))
+    host.remove_port(held.link if held else port_name(*owner))
     if held is not None:
         store.release(owner)
 
@@ -201,7 +201,7 @@ def _remove_strays(host: Host, store: Store) -> list[str]:
     for link in links:
         if link.master in bridges and link.name.startswith(PORT_PREFIX) and link.name not in known:
             try:
-                host.links.remove(link.name)
+                host.remove_port(link.name)
             except NetlinkError as error:
                 failures.append(str(error))
     return failures

@@ -66,6 +66,7 @@ _CLONED = 0x200  # an IPv6 route made for one destination
 _PERMANENT = 0x80
 _ROOT = 0xFFFFFFFF
 _ETHERNET = 1
+_LOOK_EVERY = 0.0005
 _QUEUE_MS = 25  # how long a packet may wait for its turn before it is dropped
 _DEFAULT_METRIC = {2: 0, 10: 1024}
 _EVENT_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # links; addresses and routes of both families
@@ -74,8 +75,8 @@ _EVENT_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # links; addresses and routes
 class RtnlLinks:
     """The network of the namespace that the calling thread is in (see linux.netns.inside)."""
 
-    def __init__(self) -> None:
-        self._kernel = Connection()
+    def __init__(self, kernel: Connection | None = None) -> None:
+        self._kernel = kernel or Connection()
 
     def close(self) -> None:
         """Let the namespace go."""
@@ -262,6 +263,39 @@ class RtnlLinks:
         return True
 
 
+def remove_unseen(name: str) -> bool:
+    """Remove a link of the calling thread's namespace; return as soon as nobody can see or use it, or its peer.
+
+    The kernel takes 3 ms for that and then 16 more until the last reader of the old state is gone, before it answers. A
+    thread waits for that answer; only if it comes first is it of interest.
+    """
+    import threading  # not at the top: the stand-alone plugin has no use for it
+
+    with Connection() as watching:
+        links = RtnlLinks(watching)
+        if links.find(name) is None:
+            return False
+        answered, failures = threading.Event(), list[NetlinkError]()
+        removing = RtnlLinks()
+
+        def remove() -> None:
+            try:
+                removing.remove(name)
+            except NetlinkError as error:
+                failures.append(error)
+            finally:
+                removing.close()
+                answered.set()
+
+        threading.Thread(target=remove, name="remove-link").start()
+        while not answered.wait(_LOOK_EVERY):
+            if links.find(name) is None:
+                return True
+    if failures:
+        raise failures[0]
+    return True
+
+
 class RtnlEvents:
     """The changes in the namespace that the calling thread is in, from now on."""
 
@@ -432,4 +466,4 @@ def _number(payload: bytes | None) -> int:
     return 0 if payload is None or len(payload) < 4 else int(struct.unpack_from("=I", payload)[0])
 
 
-__all__ = ["KERNEL", "RtnlEvents", "RtnlLinks"]
+__all__ = ["KERNEL", "RtnlEvents", "RtnlLinks", "remove_unseen"]

@@ -27,7 +27,7 @@ from linux.links import (
 )
 from linux.links_fake import FakeNetworks
 from linux.netlink import AlreadyExists
-from linux.rtnl import RtnlEvents, RtnlLinks
+from linux.rtnl import RtnlEvents, RtnlLinks, remove_unseen
 
 
 class Two(NamedTuple):
@@ -234,6 +234,34 @@ def test_a_links_rate_is_limited_and_the_limit_lifted(two: Two) -> None:
     assert two.here.rate(link.ifindex) is None
     with pytest.raises(NotFound):
         two.here.limit(4711, Rate(1_000, 2_000))
+
+
+@pytest.mark.root
+def test_a_link_that_is_removed_unseen_is_gone_on_both_sides() -> None:
+    paths = [f"/run/netns/cn-unseen-{os.getpid()}-{side}" for side in "ab"]
+    for path in paths:
+        netns.create(path)
+    here, there = (netns.open_path(path) for path in paths)
+    try:
+        with netns.inside(there):
+            other = RtnlLinks()
+        with netns.inside(here):
+            links = RtnlLinks()
+            assert remove_unseen("v0") is False
+            with pytest.raises(NetlinkError, match="cannot remove link lo"):
+                remove_unseen("lo")
+            for _ in range(5):
+                links.add(NewLink("v0", Veth("eth0", there), up=True))
+                assert remove_unseen("v0") is True
+                assert links.find("v0") is None
+                assert other.find("eth0") is None
+            links.close()
+            other.close()
+    finally:
+        os.close(here)
+        os.close(there)
+        for path in paths:
+            netns.remove(path)
 
 
 @pytest.mark.root
