@@ -108,8 +108,7 @@ class Agent:
         identity = NodeIdentity(config.node_name, self.settings.host_ips, port, config.max_pods, machine)
         node_events = NodeEventRecorder(self.recorder, config.node_name)
         self.node = NodeReporter(client, runtime, identity, clock, node_events, self.pods.network)
-        self.metrics = Metrics()
-        self.metrics.gauge_of("kubelet_running_pods", "Pods that have a worker", lambda: len(self.pods.workers))
+        self._metrics: Metrics | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
         """Start the parts in order."""
@@ -121,13 +120,20 @@ class Agent:
         pki = self.config.pki
         tls = ServerTls(pki.cert, pki.key, pki.client_ca)
         api = AgentApi(self.pods, self.runtime, self.settings, self.clock, self.metrics, self._problem)
-        health = Health(self.metrics, live={"syncloop": self._problem})
+        health = Health(live={"syncloop": self._problem})
         for server in (
             Server(api, *parse_address(self.config.listen), tls, clock=self.clock),
             Server(health, *parse_address(self.config.healthz), clock=self.clock),
         ):
             await server.start()
             supervisor.defer("server", server.close)
+
+    def metrics(self) -> Metrics:
+        """Our numbers. Made when first asked for: until then the library that keeps them need not be loaded."""
+        if self._metrics is None:
+            self._metrics = Metrics()
+            self._metrics.gauge_of("kubelet_running_pods", "Pods that have a worker", lambda: len(self.pods.workers))
+        return self._metrics
 
     def _problem(self) -> str:
         """Health of the agent itself; a runtime that is away is the node's problem, not ours."""

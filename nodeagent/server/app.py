@@ -5,6 +5,7 @@ client is. /healthz is open to all who can connect.
 """
 
 import re
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -49,7 +50,7 @@ class AgentApi:
     """The handler of the server."""
 
     def __init__(
-        self, pods: Pods, runtime: Runtime, settings: NodeSettings, clock: Clock, metrics: Metrics, healthy: Check
+        self, pods: Pods, runtime: Runtime, settings: NodeSettings, clock: Clock, metrics: Callable[[], Metrics], healthy: Check
     ) -> None:
         self._pods = pods
         self._runtime = runtime
@@ -79,7 +80,7 @@ class AgentApi:
         return Response(404, b"404 page not found\n", TEXT)
 
     async def _exposition(self) -> Response:
-        return Response(200, await self._metrics.exposition(), CONTENT_TYPE)
+        return Response(200, await self._metrics().exposition(), CONTENT_TYPE)
 
     async def _summary(self) -> Response:
         try:
