@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BUFFER = 1 << 20
+CHUNKED = 1 << 62
 
 
 @dataclass(slots=True)
@@ -43,8 +44,12 @@ class Connection:
                 head = bytes(self.got[:end]).lower()
                 if not head.startswith(b"http/1.1 2"):
                     raise RuntimeError(f"the server answered {bytes(self.got[:600])!r}")
-                self.need = end + 4 + int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            if 0 <= self.need <= len(self.got):
+                length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
+                self.need = end + 4 + int(length) if length else CHUNKED
+            if self.need == CHUNKED:
+                if self.got.endswith(b"\r\n0\r\n\r\n"):
+                    return True
+            elif 0 <= self.need <= len(self.got):
                 return True
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from typing import TYPE_CHECKING
 
 from controlplane.apiserver import status
 from controlplane.apiserver.cache import TooOld
-from controlplane.apiserver.call import Answer, Call, Relayed, Result, Watching
+from controlplane.apiserver.call import Answer, Call, Listed, Relayed, Result, Watching
 from controlplane.apiserver.instruments import Instruments
 from controlplane.apiserver.pages import Pages
 from controlplane.apiserver.pipeline import handle
 from controlplane.apiserver.steps.encode import encode, refuse, representation
 from controlplane.apiserver.watching import StreamWatcher
 from kit import log
-from kit.http.model import Request, Response, Stream
+from kit.http.model import Request, Response, Stream, StreamClosed
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -44,6 +44,8 @@ class NetworkDoor:
                 return self._later(request, call, result, started)
             if isinstance(result, Watching):
                 return self._watch(request, call, result)
+            if isinstance(result, Listed) and (pieces := representation(call, core).pieces(result)) is not None:
+                return self._pour(request, call, pieces, started)
             assert not isinstance(result, Relayed)  # relays are always awaited
             answer = encode(call, core, result)
         except status.StatusError as error:
@@ -65,6 +67,18 @@ class NetworkDoor:
     def _respond(self, call: Call, answer: Answer, started: float) -> Response:
         self._instruments.done(call, answer.status, self._core.clock.monotonic() - started)
         return Response(answer.status, answer.body, answer.content_type, answer.headers)
+
+    async def _pour(self, request: Request, call: Call, pieces: Iterator[bytes], started: float) -> None:
+        """Send a large list as fast as its reader takes it, without ever holding all of it."""
+        stream = request.start_stream(200, [("Content-Type", representation(call, self._core).content_type)])
+        try:
+            for piece in pieces:
+                stream.write(piece)
+                await stream.drain()
+        except StreamClosed:
+            return
+        stream.close()
+        self._instruments.done(call, 200, self._core.clock.monotonic() - started)
 
     def _watch(self, request: Request, call: Call, watching: Watching) -> Awaitable[None] | None:
         core = self._core

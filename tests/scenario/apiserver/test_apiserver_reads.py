@@ -325,3 +325,14 @@ async def test_what_is_not_served_is_said_plainly(client: Client):
     assert (caught.value.code, caught.value.reason) == (405, "MethodNotAllowed")
     with pytest.raises(NotFound, match="the server could not find the requested resource"):
         await client.transport.request("GET", "/apis/batch/v1/jobs", {})
+
+
+async def test_a_large_list_comes_in_pieces_and_whole(client: Client):
+    sizes = [1, 200_000, 200_000, 5, 131_072]
+    for number, size in enumerate(sizes):
+        wanted = ConfigMap(metadata=ObjectMeta(name=f"c{number}", namespace=NS), data={"x": "y" * size})
+        await client.create(kinds.CONFIG_MAP, wanted)
+    assert [len(item["data"]["x"]) for item in (await raw_list(client))["items"]] == sizes
+    watched = client.watch(kinds.CONFIG_MAP, NS)
+    assert [len((await anext(watched)).object.data["x"]) for _ in sizes] == sizes
+    await watched.aclose()
