@@ -119,6 +119,11 @@ class Kept:
             self.oldest = self.ring.popleft().revision
         return event
 
+    def forget(self, revision: int) -> None:
+        """Drop events up to `revision`: nobody goes on from so long ago."""
+        while self.ring and self.ring[0].revision <= revision:
+            self.oldest = self.ring.popleft().revision
+
     def splice(self, value: bytes, revision: int) -> bytes:
         """What clients get of a stored value."""
         return self._splicer.splice(value, revision)
@@ -191,6 +196,11 @@ class Cache:
             except StoreError as error:
                 _log.warning("the feed broke, loading again", error=error)
                 await self.load()
+
+    def forget(self, revision: int) -> None:
+        """Watches can no longer start before `revision`, if anything has happened since."""
+        for kept in self.resources.values():
+            kept.forget(revision)
 
     async def caught_up(self, revision: int) -> None:
         """Return when reads see everything up to `revision`."""

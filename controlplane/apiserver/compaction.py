@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controlplane.apiserver.cache import Cache
 from controlplane.store.interface import Store, StoreError
 from kit import log
 from kit.clock import Clock
@@ -11,12 +12,13 @@ KEEP_SECONDS = 300.0
 _log = log.get("apiserver.compaction")
 
 
-async def compact_for_ever(store: Store, clock: Clock) -> None:
-    """Every five minutes, compact to the revision of five minutes ago."""
+async def compact_for_ever(store: Store, cache: Cache, clock: Clock) -> None:
+    """Every five minutes, forget up to the revision of five minutes ago, in the store and in the cache's rings."""
     before = store.revision
     while True:
         await clock.sleep(KEEP_SECONDS)
         now = store.revision
+        cache.forget(before)
         if before:
             try:
                 await store.compact(before)

@@ -50,6 +50,8 @@ class NetworkDoor:
             answer = encode(call, core, result)
         except status.StatusError as error:
             answer = refuse(error)
+        except Exception as error:  # the loop's edge: a fault of ours is answered in the API's form too
+            answer = _fault(call, error)
         return self._respond(call, answer, started)
 
     async def _later(self, request: Request, call: Call, result: Awaitable[Result], started: float) -> Response | None:
@@ -62,6 +64,8 @@ class NetworkDoor:
             answer = encode(call, self._core, done)
         except status.StatusError as error:
             answer = refuse(error)
+        except Exception as error:  # the loop's edge
+            answer = _fault(call, error)
         return self._respond(call, answer, started)
 
     def _respond(self, call: Call, answer: Answer, started: float) -> Response:
@@ -109,6 +113,11 @@ class NetworkDoor:
         if not pump.cancelled() and (error := pump.exception()) is not None:
             _log.info("a relay broke", error=error)
             stream.abort()
+
+
+def _fault(call: Call, error: Exception) -> Answer:
+    _log.exception("cannot answer a request", method=call.method, path=call.path, error=error)
+    return refuse(status.internal_error(f"{type(error).__name__} in the server; its log says more"))
 
 
 async def _pump(stream: Stream, relayed: Relayed) -> None:

@@ -76,10 +76,11 @@ class ApiServer:
 
     async def start(self, supervisor: Supervisor) -> None:
         """Load the cache, follow the store, and make what every cluster has."""
-        await self.core.cache.load()
+        store, cache = self.core.store, self.core.cache
+        await cache.load()
         supervisor.spawn("apiserver-cache", self._follow)
         supervisor.spawn("apiserver-bookmarks", self._bookmark, restart=True)
-        supervisor.spawn("apiserver-compaction", lambda: compact_for_ever(self.core.store, self._clock), restart=True)
+        supervisor.spawn("apiserver-compaction", lambda: compact_for_ever(store, cache, self._clock), restart=True)
         first = self.core.numbers.families[self.core.numbers.default_family].first
         await bootstrap(self.client(ITSELF, MASTERS), self._settings.address, self._settings.port, first)
         self._problem = ""

@@ -14,7 +14,7 @@ from controlplane.apiserver.entry import Splicer
 from controlplane.apiserver.representation import Representations
 from controlplane.apiserver.selectable import selectable
 from controlplane.apiserver.selection import Selection, select
-from controlplane.apiserver.watching import QueueWatcher, StreamWatcher
+from controlplane.apiserver.watching import QueueWatcher, StreamWatcher, tell_bookmarks
 from kit.clock import FakeClock
 from kit.http.model import StreamClosed
 
@@ -322,3 +322,23 @@ async def test_a_reader_that_goes_during_the_beginning(monkeypatch):
     reader.close()
     reader.gate.set()
     await rest
+
+
+def test_the_ring_forgets_what_is_too_old_to_go_on_from():
+    kept = Kept(kinds.POD)
+    for revision in range(1, 6):
+        put(kept, revision, f"p{revision}")
+    kept.forget(3)
+    assert [event.revision for event in kept.since(3)] == [4, 5]
+    with pytest.raises(TooOld):
+        kept.since(2)
+    kept.forget(99)
+    assert list(kept.since(5)) == []
+
+
+def test_bookmarks_go_to_those_who_asked():
+    kept = Kept(kinds.POD)
+    asked, plain = watch(kept, bookmarks=True), watch(kept)
+    tell_bookmarks([kept], 77)
+    assert drain(asked) == [("BOOKMARK", "", "77")]
+    assert drain(plain) == []
