@@ -1,7 +1,7 @@
 """Events of the scheduler and the controllers: an allowance per object in front of the client's recorder.
 
-A ReplicaSet that makes a thousand pods would say so a thousand times. As upstream does, an object is good for 25 events at once, then for
-one in five minutes; the rest is not said.
+A ReplicaSet that makes a thousand pods would say so a thousand times. As upstream does, an object is good for 25 events
+at once, then for one in five minutes; the rest is not said. Nor is what comes while too many wait to be written.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import Literal
 
 from api.core_v1 import ObjectReference
 from client import Client
-from client.events import EventRecorder
+from client.events import QUEUED, EventRecorder
+from kit import log
 from kit.backoff import Backoff
 from kit.clock import Clock
 
 MOST_REMEMBERED = 4096
+MOST_WAITING = QUEUED - 1
 BURST = 25.0
 REFILL_PER_SECOND = 1 / 300
 
@@ -48,10 +50,18 @@ class Recorder:
         self._clock = clock
         backoff = Backoff(base=0.2, cap=30.0, jitter=0.3, rng=rng or random.Random())
         self._events = EventRecorder(client, component, clock=clock, backoff=backoff)
+        self._log = log.get("events", component=component)
+        self._unsaid = 0
         self._allowances: OrderedDict[Subject, _Allowance] = OrderedDict()
 
     def record(self, subject: Subject, type_: EventType, reason: str, message: str) -> None:
         """Tell users that `reason` happened to `subject`."""
+        if self._events.waiting >= MOST_WAITING:
+            self._unsaid += 1
+            return
+        if self._unsaid:
+            self._log.info("too many events at once", unsaid=self._unsaid)
+            self._unsaid = 0
         if not self._allowed(subject):
             return
         about = ObjectReference(
