@@ -17,6 +17,7 @@ from controlplane.scheduler import app as scheduler
 from controlplane.store.sqlite import SqliteStore
 from kit.http.server import parse_address
 from kit.http.tls import ServerTls, client_context
+from kit.pki import load_pair
 from kit.supervisor import Supervisor
 
 STORE_FILE = "store.db"
@@ -29,9 +30,8 @@ async def run(config: Config, supervisor: Supervisor) -> None:
     clock, pki = supervisor.clock, config.pki
     addresses = [parse_address(text) for text in config.listen]
     tls = ServerTls(pki.serving_cert, pki.serving_key, pki.ca_cert)
-    agents = client_context(
-        cert=Path(pki.kubelet_client_cert).read_bytes(), key=Path(pki.kubelet_client_key).read_bytes(), verify=False
-    )
+    own = load_pair(pki.kubelet_client_cert, pki.kubelet_client_key)
+    agents = client_context(cert=own.cert, key=own.key, verify=False)  # agents' own certificates may be self-signed
     store = await SqliteStore.open(Path(config.data_dir) / STORE_FILE, clock)
     supervisor.defer("store", store.close)
     settings = ApiSettings(

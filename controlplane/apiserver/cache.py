@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from api.kinds import Kind
 from controlplane.apiserver.entry import Entry, Splicer
 from controlplane.store.interface import Change, Record, Store, StoreError
@@ -56,6 +58,9 @@ class Listener(Protocol):
     def offer(self, event: Event) -> None: ...
 
     def flush(self) -> None: ...
+
+    def abandon(self) -> None:
+        """End: it could not take an event."""
 
 
 class Kept:
@@ -177,9 +182,7 @@ class Cache:
         first = self.revision == 0
         for kept, records in by_kept.items():
             for change in kept.load(records, read.revision):
-                event = kept.apply(*change)
-                if event is not None:
-                    self._tell(kept, event)
+                self._apply(kept, *change)
             self._flush((kept,))
             if first:  # what was written before we started is state, not news
                 kept.ring.clear()
@@ -220,18 +223,30 @@ class Cache:
             kept = self._kept(change.key)
             if kept is None:
                 continue
-            event = kept.apply(change.key[len(kept.prefix) :], change.value, change.previous, change.revision)
-            if event is not None:
-                touched[kept] = None
-                self._tell(kept, event)
+            self._apply(kept, change.key[len(kept.prefix) :], change.value, change.previous, change.revision)
+            touched[kept] = None
         self._flush(touched)
         self._advance(changes[-1].revision)
+
+    def _apply(self, kept: Kept, key: str, value: bytes | None, previous: bytes | None, revision: int) -> None:
+        try:
+            event = kept.apply(key, value, previous, revision)
+        except (ValueError, msgspec.MsgspecError) as error:
+            # Written by a version we do not know, or by hand: the rest of the cluster must not go down with it.
+            _log.error("an object in the store cannot be read", resource=kept.kind.resource, key=key, error=error)
+            return
+        if event is not None:
+            self._tell(kept, event)
 
     def _tell(self, kept: Kept, event: Event) -> None:
         for observer in self._observers:
             observer(kept, event)
         for listener in list(kept.listeners):
-            listener.offer(event)
+            try:
+                listener.offer(event)
+            except Exception as error:  # the loop's edge: one watcher's form must not stop the feed of all
+                _log.exception("cannot tell a watcher", key=event.entry.key, resource=kept.kind.resource, error=error)
+                listener.abandon()
 
     def _flush(self, touched: Iterable[Kept]) -> None:
         for kept in touched:

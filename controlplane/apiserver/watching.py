@@ -95,6 +95,10 @@ class Watcher(ABC):
         """A batch of events has been offered."""
 
     @abstractmethod
+    def abandon(self) -> None:
+        """Break off; the client lists and watches again."""
+
+    @abstractmethod
     def _give(self, type_: str, what: Event | Entry | bytes) -> None: ...
 
 
@@ -133,6 +137,11 @@ class StreamWatcher(Watcher):
             return
         self._stream.write(pending[0] if len(pending) == 1 else b"".join(pending))
         self._pending = []
+
+    def abandon(self) -> None:
+        """Break off; the client watches again."""
+        self.end()
+        self._stream.abort()
 
     def fail(self, status: bytes) -> None:
         """Say why the watch ends, and end it."""
@@ -203,11 +212,16 @@ class QueueWatcher(Watcher):
     def flush(self) -> None:
         """Wake the reader."""
         if len(self.queue) > self._limit:
-            self.overrun = True
-            self.queue.clear()
-            self.end()
-        if self.queue or self.overrun:
+            self.abandon()
+        elif self.queue:
             self._wake()
+
+    def abandon(self) -> None:
+        """Break off; the reader lists again."""
+        self.overrun = True
+        self.queue.clear()
+        self.end()
+        self._wake()
 
     def _give(self, type_: str, what: Event | Entry | bytes) -> None:
         if isinstance(what, Event):
