@@ -5,7 +5,7 @@ An endpoint is packed as address, port (big-endian), two zero bytes: 8 bytes, or
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 IPV4, IPV6 = 4, 6
 PROTOCOLS = {"TCP": 6, "UDP": 17, "SCTP": 132}
@@ -99,6 +99,6 @@ def mask(family: int, prefix: int) -> bytes:
     return (((1 << prefix) - 1) << (bits - prefix)).to_bytes(bits // 8, "big")
 
 
-def join(endpoints: Iterable[bytes]) -> bytes:
+def join(endpoints: Sequence[bytes]) -> bytes:
     """A list of endpoints in its one order, without repetitions."""
-    return b"".join(sorted(set(endpoints)))
+    return b"".join(sorted(set(endpoints)) if len(endpoints) > 1 else endpoints)

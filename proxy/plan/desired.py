@@ -78,7 +78,8 @@ class Desired(msgspec.Struct, frozen=True, gc=False):
 
 def desired_of(service: Service, slices: Collection[Slice], facts: Facts) -> tuple[Desired, ...]:
     """Everything to program for one Service."""
-    families = sorted({addresses.family_of(address) for address in service.cluster_ips})
+    ips = service.cluster_ips
+    families = [addresses.family_of(ips[0])] if len(ips) == 1 else sorted({addresses.family_of(ip) for ip in ips})
     return tuple(_desired(service, port, slices, facts, family) for port in service.ports for family in families)
 
 

@@ -59,5 +59,8 @@ class Ledger:
             else:
                 self._desired.pop(key, None)
             todo.extend(sorted(released))
-        changes = [change for key, old in before.items() for change in diff(old, self.of(key))]
+        changes: list[Change] = []
+        for key, old in before.items():
+            new = self.of(key)
+            changes += diff(old, new) if old else [Change(None, one) for one in new]
         return Update(changes, [one for found in conflicts.values() for one in found])

@@ -49,6 +49,8 @@ def usable_endpoints(slices: Iterable[Slice], family: int, name: str, protocol: 
                     local_draining.append(endpoint)
             if seen & (LOCAL | NOWHERE):
                 here.add(endpoint[:-4])
+    if not (draining or local_ready or here):
+        return Usable(addresses.join(ready), b"", b"", b"")
     every = addresses.join(ready or draining)
     local = addresses.join(local_ready or local_draining)
     return Usable(every, local, addresses.join(draining if ready else ()), b"".join(sorted(here)))

@@ -173,7 +173,8 @@ class Layout:
         self._update_groups(None, one, transaction)
         for (name, key), data in self._image(one, transaction).items():
             transaction.add(name, key, data)
-        self._count(self._here, HAIRPIN, _hairpins(one), 1, transaction)
+        if one.here:
+            self._count(self._here, HAIRPIN, _hairpins(one), 1, transaction)
         self._count(self._cluster_ips, CLUSTER_IPS, _cluster_ips(one), 1, transaction)
 
     def _change(self, old: Desired, new: Desired | None, transaction: Transaction) -> None:
@@ -246,7 +247,7 @@ class Layout:
 
     def _update_groups(self, old: Desired | None, new: Desired | None, transaction: Transaction) -> None:
         """Bring the endpoint lists of a service port up to date."""
-        for local in (False, True):
+        for local in _BOTH if old is not None or (new is not None and _wants_group(new, True)) else _EVERY:
             had = old is not None and (old.name, local) in self._groups
             wants = new is not None and _wants_group(new, local)
             if had and old is not None and (not wants or new is None or bool(old.affinity) != bool(new.affinity)):
@@ -352,6 +353,7 @@ class Layout:
 
 
 _BYTE_ORDER = schema.BYTE_ORDER
+_BOTH, _EVERY = (False, True), (False,)
 
 
 def memory_key(family: int, protocol: int, address: bytes, port: int, local: bool) -> MemoryKey:
@@ -360,10 +362,10 @@ def memory_key(family: int, protocol: int, address: bytes, port: int, local: boo
 
 
 def _wants_group(one: Desired, local: bool) -> bool:
-    routes = {frontend.route for frontend in one.frontends}
-    if local:
-        return any(one.uses_local(route) for route in routes)
-    return Route.EXTERNAL_LOCAL in routes or any(not one.uses_local(route) for route in routes)
+    for frontend in one.frontends:
+        if one.uses_local(frontend.route) == local or (not local and frontend.route == Route.EXTERNAL_LOCAL):
+            return True
+    return False
 
 
 def _hairpins(one: Desired | None) -> set[bytes]:

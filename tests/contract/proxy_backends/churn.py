@@ -21,7 +21,7 @@ def address(family: int, kind: int, number: int) -> bytes:
 
 
 def endpoints(family: int, numbers: list[int], port: int = 8080) -> bytes:
-    return join(address(family, 244, number) + port.to_bytes(2, "big") + b"\0\0" for number in numbers)
+    return join([address(family, 244, number) + port.to_bytes(2, "big") + b"\0\0" for number in numbers])
 
 
 class Churn:
