@@ -5,8 +5,9 @@ kernel's part of a request blocks (removing a link takes it 20 ms), so each runs
 own; requests for one attachment follow one another. What a request may do to others is nothing: its size and its patience
 are limited, and its errors are its own answer.
 
-On the way, every few seconds, it mends what others took away from under all pods (`nft flush ruleset`, an address of the
-bridge), and at the start it forgets attachments that a reboot ended.
+On the way it mends what others took away from under all pods (`nft flush ruleset`, an address of the bridge), and at the
+start it forgets attachments that a reboot ended. It looks every two seconds instead of listening: a listener to nf_tables
+makes every large transaction of the service proxy several times slower, and a look is three short netlink requests.
 """
 
 import asyncio
