@@ -7,9 +7,10 @@ credential is worth no more than that node. Everybody who has proved who he is m
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from api import kinds
+from api.kinds import Kind
 from controlplane.apiserver import status
 from controlplane.apiserver.call import Call, User
 
@@ -28,6 +29,13 @@ Rules = frozenset[tuple[str, str]]
 def _rules(*lines: tuple[Iterable[str], str]) -> Rules:
     """Pairs of verb and resource from lines of verbs and resources."""
     return frozenset((verb, resource) for verbs, resources in lines for verb in verbs for resource in resources.split())
+
+
+def _resource(kind: Kind[Any], subresource: str) -> str:
+    """`pods`, `pods/status`, `deployments.apps`, `deployments/status.apps`: how rules name a resource."""
+    if not subresource:
+        return kind.resource
+    return f"{kind.plural}/{subresource}" + (f".{kind.group}" if kind.group else "")
 
 
 _EVENTS = (("create", "update", "patch"), "events events.events.k8s.io")
@@ -56,12 +64,11 @@ _CONTROLLERS = _rules(
     (
         ("get", "update", "patch"),
         " ".join(
-            _name for kind in kinds.ALL for sub in kind.subresources if (_name := f"{kind.plural}/{sub}") != "pods/log"
+            _resource(kind, name)
+            for kind in kinds.ALL
+            for name in ("status", "scale", "finalize")
+            if name in kind.subresources
         ),
-    ),
-    (
-        ("get", "update", "patch"),
-        " ".join(f"{kind.plural}/{sub}.{kind.group}" for kind in kinds.ALL for sub in kind.subresources if kind.group),
     ),
     (("create",), "serviceaccounts/token"),
 )
@@ -82,17 +89,10 @@ def authorize(call: Call, core: Core) -> None:
         if not _may_read_path(user, call):
             raise status.forbidden(status.Subject("", ""), f'User "{user.name}" cannot {call.verb} path "{call.path}"')
         return
-    if (call.verb, resource_of(call)) not in _rules_of(user):
+    if (call.verb, _resource(call.target.kind, call.target.subresource)) not in _rules_of(user):
         raise status.forbidden(status.subject(call.target.kind, call.target.name), _refusal(user, call))
     if user.name.startswith(NODE_PREFIX) and call.verb in _WRITE:
         _restrict_node(user.name.removeprefix(NODE_PREFIX), call, core)
-
-
-def resource_of(call: Call) -> str:
-    """`pods`, `pods/status`, `deployments.apps`: how rules name a resource."""
-    kind, sub = call.target.kind, call.target.subresource
-    assert kind is not None
-    return kind.resource if not sub else f"{kind.plural}/{sub}" + (f".{kind.group}" if kind.group else "")
 
 
 def _rules_of(user: User) -> Rules:
