@@ -1,7 +1,7 @@
 """YAML and JSON documents, read as Kubernetes reads them.
 
-YAML 1.1 turns `on`, `no`, `012`, `1:30` and dates into something else; here only true/false, null, decimal integers (also 0x and 0o) and
-floats are special. A key given twice is an error.
+That is YAML 1.1 for booleans (`on`, `no`, `y`), numbers (`0644` is octal, `1_000`, `1e3`), but dates and `1:30` are text, and keys become
+text as in JSON. A key given twice is an error.
 """
 
 from __future__ import annotations
@@ -13,56 +13,96 @@ from typing import Any
 import yaml
 
 try:
-    from yaml import CSafeLoader as _Base
+    from yaml import CSafeDumper as _BaseDumper
+    from yaml import CSafeLoader as _BaseLoader
 except ImportError:  # built without libyaml
-    from yaml import SafeLoader as _Base  # type: ignore[assignment]
+    from yaml import SafeDumper as _BaseDumper  # type: ignore[assignment]
+    from yaml import SafeLoader as _BaseLoader  # type: ignore[assignment]
+
+
+DEPTH = 200
+EXPANDED = 500_000  # values a document with aliases may stand for
 
 
 class DocumentError(Exception):
     """The text is not a readable document."""
 
 
-class _Loader(_Base):
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+_Resolvers = dict[str, list[tuple[str, re.Pattern[str]]]]
+_SPECIAL = [
+    ("bool", r"y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON|n|N|no|No|NO|false|False|FALSE|off|Off|OFF", "yYtToOnNfF"),
+    ("null", r"~|null|Null|NULL|", "~nN\0"),
+    ("int", r"[-+]?(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]+|0|[1-9][0-9_]*)", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9_]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
+    ("merge", r"<<", "<"),
+]
+
+
+def _resolvers() -> _Resolvers:
+    table: _Resolvers = {}
+    for tag, pattern, first in _SPECIAL:
+        for char in first:
+            entry = (f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"))
+            table.setdefault("" if char == "\0" else char, []).append(entry)
+    return table
+
+
+class _Loader(_BaseLoader):
+    yaml_implicit_resolvers = _resolvers()
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """As the base class, but a key twice is an error."""
+        """As the base class, but with keys as text, each once."""
         self.flatten_mapping(node)
-        seen: set[Hashable] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
+        mapping: dict[Hashable, Any] = {}
+        for key_node, value_node in node.value:
+            key = _key(self.construct_object(key_node, deep=True), key_node)
+            if key in mapping:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is there twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+            mapping[key] = self.construct_object(value_node, deep=deep)
+        return mapping
+
+
+class _Dumper(_BaseDumper):
+    yaml_implicit_resolvers = _resolvers()  # so that what would be read as something else is quoted
+
+
+def _key(key: object, node: yaml.Node) -> str:
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    if isinstance(key, str | int | float):
+        return str(key)
+    raise yaml.constructor.ConstructorError(None, None, "a key must be text, a number or a boolean", node.start_mark)
 
 
 def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
-    return int(loader.construct_scalar(node).replace("_", ""), 0)
+    text = loader.construct_scalar(node).replace("_", "")
+    digits = text.lstrip("+-")
+    if len(digits) > 1 and digits[0] == "0" and digits[1].isdecimal():
+        return int(digits, 8) * (-1 if text[0] == "-" else 1)
+    return int(text, 0)
 
 
-_SPECIAL: list[tuple[str, str, str]] = [
-    ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("tag:yaml.org,2002:null", r"^(?:~|null|Null|NULL|)$", "~nN\0"),
-    ("tag:yaml.org,2002:int", r"^[-+]?(?:0|[1-9][0-9]*|0x[0-9a-fA-F]+|0o[0-7]+)$", "-+0123456789"),
-    ("tag:yaml.org,2002:float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
-    ("tag:yaml.org,2002:float", r"^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$", "-+."),
-    ("tag:yaml.org,2002:merge", r"^<<$", "<"),
-]
-for _tag, _pattern, _first in _SPECIAL:
-    for _char in _first:
-        _Loader.yaml_implicit_resolvers.setdefault("" if _char == "\0" else _char, []).append(
-            (_tag, re.compile(_pattern))
-        )
+def _boolean(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> bool:
+    return str(loader.construct_scalar(node)).lower() in ("y", "yes", "true", "on")
+
+
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:bool", _boolean)
 
 
 def read_all(text: str | bytes) -> list[Any]:
     """Every document in the text; empty ones are left out."""
     try:
-        return [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
+        if isinstance(text, bytes):
+            text = text.decode()
+        _check_depth(text)
+        found = [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
     except (yaml.YAMLError, ValueError) as error:
         raise DocumentError(_one_line(error)) from error
+    if "*" in text:
+        _check_size(found)
+    return found
 
 
 def read(text: str | bytes) -> Any:
@@ -75,7 +115,35 @@ def read(text: str | bytes) -> Any:
 
 def write(document: Any) -> str:
     """The document as YAML, keys in their order."""
-    return yaml.dump(document, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, width=4096)
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=4096, allow_unicode=True)
+
+
+def _check_depth(text: str) -> None:
+    """libyaml's loader recurses in C and would take the process down. A level needs one of these characters, so most texts are fine."""
+    if sum(map(text.count, "[{-:?")) <= DEPTH:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEPTH:
+                raise DocumentError(f"it is nested more than {DEPTH} levels deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _check_size(document: object) -> None:
+    """Aliases make small texts into huge or endless documents, once they are written out."""
+    left, count = [document], 0
+    while left:
+        value = left.pop()
+        count += 1
+        if isinstance(value, dict):
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+        if count + len(left) > EXPANDED:
+            raise DocumentError(f"its aliases stand for more than {EXPANDED} values")
 
 
 def _one_line(error: Exception) -> str:

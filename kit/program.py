@@ -35,9 +35,12 @@ def main(
     memory.configure()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         supervisor = runner.run(_run(run, config, name))
-    if supervisor.abandoned:  # a part that will not stop must not keep the process
-        sys.stderr.flush()
-        os._exit(supervisor.exit_status or 1)
+        if (
+            supervisor.abandoned
+        ):  # a part that will not stop must not keep the process, and the runner would wait for it
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(supervisor.exit_status or 1)
     return supervisor.exit_status
 
 

@@ -455,12 +455,7 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _resume(self) -> None:
-        if (
-            self._paused_reading
-            and not self._paused_writing
-            and len(self._waiting) <= PIPELINED
-            and not self._lost
-        ):
+        if self._paused_reading and not self._paused_writing and len(self._waiting) <= PIPELINED and not self._lost:
             self._paused_reading = False
             self._transport.resume_reading()
 
