@@ -14,8 +14,10 @@ from client import kubeconfig
 from client.client import Client
 from client.http import HttpTransport
 from nodeagent.cri.client import GrpcRuntime
-from nodeagent.cri.port import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
-from proto import cri_v1_pb2 as pb
+from nodeagent.cri.port import SeenImage
+from nodeagent.render.container import ContainerInputs, build_container
+from nodeagent.render.sandbox import build_sandbox
+from nodeagent.render.settings import NodeSettings
 
 IMAGE = "wherry.local/demo:1"
 SOCKET = "unix:///run/wherry/containerd/containerd.sock"
@@ -23,6 +25,16 @@ BURST, SIDE_BY_SIDE = 30, 4
 COMMAND = ["sleep", "1000000"]
 
 Numbers = dict[str, list[float]]
+
+
+SETTINGS = NodeSettings("n", (), "/var/lib/wherry/agent", "/var/log/pods", 8 << 30, {})
+
+
+def make_pod(name: str, probe: Probe | None = None) -> Pod:
+    """The pod that is measured."""
+    container = Container(name="a", image=IMAGE, command=COMMAND, readiness_probe=probe, liveness_probe=probe)
+    spec = PodSpec(containers=[container], termination_grace_period_seconds=0)
+    return Pod(metadata=ObjectMeta(name=name, namespace="default"), spec=spec)
 
 
 class Lab:
@@ -51,26 +63,17 @@ class Lab:
                 self.running.setdefault(name, asyncio.Event()).set()
 
     async def bare(self) -> str:
-        """The calls that a pod cannot do without."""
+        """The calls that a pod cannot do without, with the same content as the agent's."""
         name = self.name()
-        labels = {POD_NAME: name, POD_NAMESPACE: "bare", POD_UID: name}
-        sandbox = pb.PodSandboxConfig(
-            metadata=pb.PodSandboxMetadata(name=name, uid=name, namespace="bare"),
-            hostname=name,
-            log_directory=f"/var/log/pods/bare_{name}_{name}",
-            labels=labels,
-            linux=pb.LinuxPodSandboxConfig(cgroup_parent=f"/bench/pod{name}"),
-        )
-        os.makedirs(sandbox.log_directory, exist_ok=True)
+        pod = make_pod(name)
+        pod.metadata.uid, pod.metadata.namespace = name, "bare"
+        sandbox = build_sandbox(pod, 0, f"/bench/pod{name}", SETTINGS)
+        sandbox.labels.clear()  # the agent leaves alone what is no pod's
+        os.makedirs(f"{sandbox.log_directory}/a", exist_ok=True)
         ident = await self.runtime.run_sandbox(sandbox)
-        config = pb.ContainerConfig(
-            metadata=pb.ContainerMetadata(name="a"),
-            image=pb.ImageSpec(image=IMAGE),
-            command=COMMAND,
-            log_path="a.log",
-            labels={**labels, CONTAINER_NAME: "a"},
-            linux=pb.LinuxContainerConfig(),
-        )
+        inputs = ContainerInputs(0, SeenImage(IMAGE), {}, {}, "/etc/hosts")
+        config = build_container(pod, pod.spec.containers[0], inputs, SETTINGS)
+        config.labels.clear()
         container = await self.runtime.create_container(ident, config, sandbox)
         await self.runtime.start_container(container)
         return ident
@@ -83,10 +86,8 @@ class Lab:
     async def post(self, probe: Probe | None = None) -> str:
         """Create a pod and wait until it is Running on our watch."""
         name = self.name()
-        container = Container(name="a", image=IMAGE, command=COMMAND, readiness_probe=probe, liveness_probe=probe)
-        spec = PodSpec(containers=[container], termination_grace_period_seconds=0)
         seen = self.running.setdefault(name, asyncio.Event())
-        await self.client.create(kinds.POD, Pod(metadata=ObjectMeta(name=name, namespace="default"), spec=spec))
+        await self.client.create(kinds.POD, make_pod(name, probe))
         await seen.wait()
         return name
 
@@ -150,6 +151,7 @@ async def burst(lab: Lab, rounds: int) -> Numbers:
         numbers["half"].append(sorted(times)[BURST // 2 - 1] / max(times))
         await asyncio.gather(*map(lab.delete, names))
         await lab.quiet()
+    numbers["ratio"] = [ours / bare for ours, bare in zip(numbers["agent"], numbers["cri"], strict=True)]
     return numbers
 
 

@@ -83,7 +83,8 @@ class Agent:
         self.recorder = EventRecorder(client, "kubelet", config.node_name, clock=clock)
         self.reporter = PodReporter(client, clock)
         self.objects = Objects(client, clock, self.pods.objects_changed)
-        events = PodEventRecorder(self.recorder)
+        slots = Slots(clock, config.parallel_starts or max(4, 2 * machine.cpus))
+        events = PodEventRecorder(self.recorder, clock, slots.busy)
         self.prober = Prober(runtime, clock, events, self.pods.tell_health)
         policy = BackoffPolicy(config.crash_loop.first, config.crash_loop.most)
         systemd = config.cgroup_driver == "systemd"
@@ -99,7 +100,7 @@ class Agent:
             clock=clock,
             settings=self.settings,
             facts=NodeFacts(self.settings.host_ips),
-            slots=Slots(clock, config.parallel_starts or max(4, 2 * machine.cpus)),
+            slots=slots,
             policy=policy,
             register=self.pods.own,
         )

@@ -1,5 +1,7 @@
 """CRI messages as our own facts."""
 
+from collections.abc import Mapping
+
 from nodeagent.cri.port import (
     CONTAINER_NAME,
     POD_NAME,
@@ -41,9 +43,8 @@ def _problem(condition: pb.RuntimeCondition | None, name: str) -> str:
 
 def sandbox(found: pb.PodSandbox) -> Owned[SeenSandbox]:
     """From a listing: no addresses."""
-    meta = found.metadata
-    seen = SeenSandbox(found.id, meta.attempt, found.state == pb.SANDBOX_READY, found.created_at / NANO)
-    return Owned(PodRef(meta.uid, meta.namespace, meta.name), seen)
+    seen = SeenSandbox(found.id, found.metadata.attempt, found.state == pb.SANDBOX_READY, found.created_at / NANO)
+    return Owned(_owner(found.labels), seen)
 
 
 def sandbox_status(found: pb.PodSandboxStatus) -> SeenSandbox:
@@ -73,7 +74,12 @@ def container(found: pb.Container) -> Owned[SeenContainer]:
         image_ref=found.image_ref,
         spec_hash=found.annotations.get(SPEC_HASH, ""),
     )
-    return Owned(PodRef(labels.get(POD_UID, ""), labels.get(POD_NAMESPACE, ""), labels.get(POD_NAME, "")), seen)
+    return Owned(_owner(labels), seen)
+
+
+def _owner(labels: Mapping[str, str]) -> PodRef:
+    """The pod that labels name; what somebody made by hand has none, and no uid."""
+    return PodRef(labels.get(POD_UID, ""), labels.get(POD_NAMESPACE, ""), labels.get(POD_NAME, ""))
 
 
 def container_status(found: pb.ContainerStatus) -> SeenContainer:

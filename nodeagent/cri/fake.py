@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from kit.clock import Clock
 from nodeagent.cri.errors import AlreadyExists, NotFound, Refused, RuntimeAway
 from nodeagent.cri.port import (
+    POD_NAME,
+    POD_NAMESPACE,
     POD_UID,
     SPEC_HASH,
     ExecResult,
@@ -94,13 +96,14 @@ class FakeRuntime:
         meta = config.metadata
         self._enter("run_sandbox", meta.name)
         for other in self.live_sandboxes.values():
-            if other.pod.uid == meta.uid and other.seen.attempt == meta.attempt:
+            if other.config.metadata == meta:
                 raise AlreadyExists("run pod sandbox", meta.name, f"name is reserved for {other.seen.id}")
         number = next(self._serial)
         host = config.linux.security_context.namespace_options.network == pb.NODE
         ips = () if host else (f"10.244.{number >> 8 & 255}.{number & 255}",)
         seen = SeenSandbox(f"sandbox-{number}", meta.attempt, True, self._stamp(number), ips, host)
-        self.live_sandboxes[seen.id] = FakeSandbox(seen, PodRef(meta.uid, meta.namespace, meta.name), config)
+        pod = PodRef(*(config.labels.get(label, "") for label in (POD_UID, POD_NAMESPACE, POD_NAME)))
+        self.live_sandboxes[seen.id] = FakeSandbox(seen, pod, config)
         self._leave("run_sandbox", meta.name)
         return seen.id
 

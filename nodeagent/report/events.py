@@ -1,20 +1,52 @@
-"""Events about pods and about the node."""
+"""Events about pods and about the node.
+
+Good news can wait: while pods are being started each Event would take its share of the machine from them. It is recorded
+once nothing starts any more, a few seconds later at the latest; bad news is recorded at once, after what came before it.
+"""
+
+from collections.abc import Callable
 
 from api import kinds
 from api.core_v1 import ObjectReference, Pod
-from client.events import EventRecorder, reference
+from client.events import NORMAL, EventRecorder, reference
+from kit.clock import Clock
+
+PAUSE = 0.25
+PATIENCE = 5.0
 
 
 class PodEventRecorder:
-    """Tells users what happened to a pod, or to one container of it."""
+    """Tells users what happened to a pod, or to one container of it. `busy` says whether pods are being started."""
 
-    def __init__(self, recorder: EventRecorder) -> None:
+    def __init__(self, recorder: EventRecorder, clock: Clock, busy: Callable[[], bool]) -> None:
         self._recorder = recorder
+        self._clock = clock
+        self._busy = busy
+        self._held: list[tuple[ObjectReference, str, str, str]] = []
+        self._since = 0.0
 
     def tell(self, pod: Pod, kind: str, reason: str, message: str, container: str = "") -> None:
         """Record one Event; pods known only to the runtime get none."""
-        if pod.metadata.resource_version:
-            self._recorder.record(reference(kinds.POD, pod, _path(pod, container)), kind, reason, message)
+        if not pod.metadata.resource_version:
+            return
+        if not self._held:
+            self._since = self._clock.monotonic()
+            self._clock.call_later(PAUSE, self._look)
+        self._held.append((reference(kinds.POD, pod, _path(pod, container)), kind, reason, message))
+        if kind != NORMAL:
+            self.flush()
+
+    def flush(self) -> None:
+        """Record what was held back."""
+        held, self._held = self._held, []
+        for event in held:
+            self._recorder.record(*event)
+
+    def _look(self) -> None:
+        if self._held and self._busy() and self._clock.monotonic() - self._since < PATIENCE:
+            self._clock.call_later(PAUSE, self._look)
+        else:
+            self.flush()
 
 
 class NodeEventRecorder:

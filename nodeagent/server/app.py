@@ -50,7 +50,13 @@ class AgentApi:
     """The handler of the server."""
 
     def __init__(
-        self, pods: Pods, runtime: Runtime, settings: NodeSettings, clock: Clock, metrics: Callable[[], Metrics], healthy: Check
+        self,
+        pods: Pods,
+        runtime: Runtime,
+        settings: NodeSettings,
+        clock: Clock,
+        metrics: Callable[[], Metrics],
+        healthy: Check,
     ) -> None:
         self._pods = pods
         self._runtime = runtime

@@ -194,6 +194,7 @@ class Pods:
         for container in containers:
             refs[container.pod.uid] = container.pod
             found.setdefault(container.pod.uid, set()).add((container.thing.id, container.thing.state.value))
+        found.pop("", None)  # not a pod's: somebody made it by hand
         self._in_runtime = set(found)
         for uid, worker in list(self.workers.items()):
             if found.get(uid, set()) != _thought(worker):

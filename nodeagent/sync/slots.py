@@ -34,8 +34,12 @@ class Slots:
 
     def __init__(self, clock: Clock, places: int) -> None:
         self._clock = clock
-        self._free = places
+        self._places = self._free = places
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def busy(self) -> bool:
+        """Whether anything is being started."""
+        return self._free < self._places
 
     async def take(self) -> Slot:
         """Wait for a place."""
