@@ -164,6 +164,7 @@ def _memory(count: int) -> Iterator[Metric]:
 
 
 def _ask(connection: Connection, asked: bytes) -> bytes:
+    connection.keep = True
     connection.send(asked)
     buffer = memoryview(bytearray(1 << 16))
     while not connection.receive(buffer):

@@ -11,22 +11,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BUFFER = 1 << 20
+UNKNOWN = -(1 << 62)
 CHUNKED = 1 << 62
+LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 @dataclass(slots=True)
 class Connection:
-    """One keep-alive connection that has at most one request on its way."""
+    """One keep-alive connection that has at most one request on its way. Bodies are counted, not kept, unless `keep`."""
 
     sock: ssl.SSLSocket
+    keep: bool = False
     sent_at: float = 0.0
-    got: bytearray = field(default_factory=bytearray)
-    need: int = -1  # bytes of head and body together, once the head is there
+    got: bytearray = field(default_factory=bytearray)  # the head, and the body if it is kept
+    tail: bytes = b""
+    missing: int = UNKNOWN  # bytes of the body that are still to come
 
     def send(self, request: bytes) -> None:
         """Send one request."""
         self.got.clear()
-        self.need = -1
+        self.tail, self.missing = b"", UNKNOWN
         self.sent_at = time.perf_counter()
         self.sock.sendall(request)
 
@@ -39,18 +43,30 @@ class Connection:
                 return False
             if not size:
                 raise ConnectionError("the server closed the connection")
-            self.got += buffer[:size]
-            if self.need < 0 and (end := self.got.find(b"\r\n\r\n")) >= 0:
-                head = bytes(self.got[:end]).lower()
-                if not head.startswith(b"http/1.1 2"):
-                    raise RuntimeError(f"the server answered {bytes(self.got[:600])!r}")
-                length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
-                self.need = end + 4 + int(length) if length else CHUNKED
-            if self.need == CHUNKED:
-                if self.got.endswith(b"\r\n0\r\n\r\n"):
-                    return True
-            elif 0 <= self.need <= len(self.got):
+            if self._take(buffer[:size]):
                 return True
+
+    def _take(self, data: memoryview) -> bool:
+        if self.keep or self.missing == UNKNOWN:
+            self.got += data
+        if self.missing == UNKNOWN:
+            end = self.got.find(b"\r\n\r\n") + 4
+            if end == 3:
+                return False
+            self.missing = self._body_size(bytes(self.got[:end]).lower()) - (len(self.got) - end)
+        elif self.missing != CHUNKED:
+            self.missing -= len(data)
+        if self.missing > CHUNKED // 2:
+            self.missing = CHUNKED
+            self.tail = (self.tail + bytes(data[-len(LAST_CHUNK) :]))[-len(LAST_CHUNK) :]
+            return self.tail == LAST_CHUNK
+        return self.missing <= 0
+
+    def _body_size(self, head: bytes) -> int:
+        if not head.startswith(b"http/1.1 2"):
+            raise RuntimeError(f"the server answered {bytes(self.got[:600])!r}")
+        length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        return int(length) if length else CHUNKED
 
 
 def context(directory: Path) -> ssl.SSLContext:
