@@ -1,7 +1,7 @@
 """Step: who may do what. Until roles are objects (their issue), the rules of the cluster's own users stand here.
 
-`system:masters` may do everything. A node may read what its pods need and write its own Node, Lease and pods only, so that a stolen node
-credential is worth no more than that node. Everybody who has proved who he is may read discovery; anybody may ask for health and version.
+`system:masters` may do everything. What a node may do by its rules is narrowed further in `node_access.py`. Everybody who has proved who
+he is may read discovery; anybody may ask for health and version.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from api import kinds
 from api.kinds import Kind
 from controlplane.apiserver import status
 from controlplane.apiserver.call import Call, User
+from controlplane.apiserver.node_access import restrict_node
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -91,8 +92,8 @@ def authorize(call: Call, core: Core) -> None:
         return
     if (call.verb, _resource(call.target.kind, call.target.subresource)) not in _rules_of(user):
         raise status.forbidden(status.subject(call.target.kind, call.target.name), _refusal(user, call))
-    if user.name.startswith(NODE_PREFIX) and call.verb in _WRITE:
-        _restrict_node(user.name.removeprefix(NODE_PREFIX), call, core)
+    if user.name.startswith(NODE_PREFIX):
+        restrict_node(user.name.removeprefix(NODE_PREFIX), call, core)
 
 
 def _rules_of(user: User) -> Rules:
@@ -118,21 +119,3 @@ def _refusal(user: User, call: Call) -> str:
     resource = f"{target.kind.plural}/{target.subresource}" if target.subresource else target.kind.plural
     what = f'resource "{resource}" in API group "{target.kind.group}"'
     return f'User "{user.name}" cannot {call.verb} {what} {where}'
-
-
-def _restrict_node(node: str, call: Call, core: Core) -> None:
-    """A node writes about itself. What it creates is checked by name where the name is in the path; see also admission."""
-    target = call.target
-    assert target.kind is not None
-    about = status.subject(target.kind, target.name)
-    if target.kind is kinds.NODE and target.name and target.name != node:
-        raise status.forbidden(about, f'node "{node}" is not allowed to modify node "{target.name}"')
-    if target.kind is kinds.LEASE:
-        if target.namespace != "kube-node-lease":
-            raise status.forbidden(about, 'can only access leases in the "kube-node-lease" system namespace')
-        if target.name and target.name != node:
-            raise status.forbidden(about, "can only access node lease with the same name as the requesting node")
-    if target.kind is kinds.POD and target.name:
-        entry = core.cache.resources[kinds.POD].entries.get(target.key)
-        if entry is not None and entry.fields[0] != node:
-            raise status.forbidden(about, f'node "{node}" can only act on pods with spec.nodeName set to itself')

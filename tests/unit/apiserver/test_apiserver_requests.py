@@ -1,10 +1,12 @@
 """What a request means, who may make it, and in which form it is answered."""
 
+import msgspec
 import pytest
 
 from api import kinds
 from api.validation import Cause
 from controlplane.apiserver import options, status
+from controlplane.apiserver.cache import Kept
 from controlplane.apiserver.call import Call, Target, User
 from controlplane.apiserver.representation import Json, MetadataOnly, Representations, Table, Yaml
 from controlplane.apiserver.steps.authorize import authorize
@@ -89,18 +91,27 @@ def test_no_such_route(method, path, code):
     assert caught.value.code == code
 
 
-class _Entry:
-    fields = ("n1",)
+def _pods() -> Kept:
+    """Pods default/mine on n1, which uses some Secrets and ConfigMaps, and default/other on n2."""
+    kept = Kept(kinds.POD)
+    volumes = [
+        {"name": "a", "secret": {"secretName": "s-volume"}},
+        {"name": "b", "projected": {"sources": [{"configMap": {"name": "c-projected"}}]}},
+    ]
+    env = [{"name": "E", "valueFrom": {"secretKeyRef": {"name": "s-env", "key": "k"}}}]
+    container = {"name": "x", "env": env, "envFrom": [{"configMapRef": {"name": "c-from"}}]}
+    spec = {"volumes": volumes, "initContainers": [container], "imagePullSecrets": [{"name": "s-pull"}]}
+    for revision, (name, more) in enumerate(
+        {"mine": {"nodeName": "n1"} | spec, "other": {"nodeName": "n2"}}.items(), 1
+    ):
+        body = {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": name, "namespace": "default"}, "spec": more}
+        kept.apply(f"default/{name}", msgspec.json.encode(body), None, revision)
+    return kept
 
 
 class _Core:
-    """Pods default/mine on n1; nothing else."""
-
     class cache:
-        class _Kept:
-            entries = {"default/mine": _Entry, "default/other": type("E", (), {"fields": ("n2",)})}
-
-        resources = {kinds.POD: _Kept}
+        resources = {kinds.POD: _pods()}
 
 
 MASTER = User("admin", frozenset({"system:masters", "system:authenticated"}))
@@ -110,6 +121,7 @@ SCHEDULER = User("system:kube-scheduler", frozenset({"system:authenticated"}))
 CONTROLLERS = User("system:kube-controller-manager", frozenset({"system:authenticated"}))
 SOMEBODY = User("jane", frozenset({"system:authenticated"}))
 ANONYMOUS = User("system:anonymous", frozenset({"system:unauthenticated"}))
+SECRETS = "/api/v1/namespaces/default/secrets"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
@@ -148,12 +160,28 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
         (NODE, "DELETE", f"{PODS}/mine", True),
         (NODE, "DELETE", f"{PODS}/other", False),
         (NODE, "POST", "/api/v1/namespaces", False),
+        (NODE, "GET", f"{SECRETS}/s-volume", True),
+        (NODE, "GET", f"{SECRETS}/s-env", True),
+        (NODE, "GET", f"{SECRETS}/s-pull", True),
+        (NODE, "GET", f"{SECRETS}/c-from", False),
+        (NODE, "GET", f"{SECRETS}/unused", False),
+        (NODE, "GET", SECRETS, False),
+        (NODE, "GET", f"{SECRETS}?fieldSelector=metadata.name=s-env", True),
+        (NODE, "GET", f"{SECRETS}?fieldSelector=metadata.name!=s-env", False),
+        (NODE, "GET", f"{SECRETS}?fieldSelector=metadata.name=unused", False),
+        (NODE, "GET", "/api/v1/secrets?fieldSelector=metadata.name=s-env", False),
+        (NODE, "GET", "/api/v1/namespaces/other/secrets/s-env", False),
+        (NODE, "GET", "/api/v1/namespaces/default/configmaps/c-from", True),
+        (NODE, "GET", "/api/v1/namespaces/default/configmaps/c-projected", True),
+        (NODE, "PUT", f"{SECRETS}/s-env", False),
         (User("system:node:n1"), "GET", PODS, False),
         (User("n1", frozenset({"system:nodes"})), "GET", PODS, False),
     ],
 )
 def test_who_may_do_what(user, method, path, allowed):
-    call = Call(method, path, user=user)
+    path, _, query = path.partition("?")
+    name, _, value = query.partition("=")
+    call = Call(method, path, {name: value} if name else {}, user=user)
     route(call, None)
     if allowed:
         authorize(call, _Core)
