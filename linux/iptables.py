@@ -36,6 +36,14 @@ class IptablesError(Exception):
         self.missing = missing
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A table's entries and bytes: a rule is one entry, a chain of one's own two more."""
+
+    entries: int
+    size: int
+
+
 class Iptables(Protocol):
     """Rules of one variant, both families."""
 
@@ -49,8 +57,8 @@ class Iptables(Protocol):
         """Apply iptables-restore input without flushing anything else."""
         ...
 
-    def fingerprint(self, family: int, table: str) -> bytes:
-        """Something cheap that changes when rules come or go; empty if there is nothing like that."""
+    def extent(self, family: int, table: str) -> Extent:
+        """How big a table is, cheaply; zero if there is no cheap way."""
         ...
 
     def forget(self, family: int, table: str) -> bool:
@@ -75,9 +83,9 @@ class Programs:
         """Apply iptables-restore input without flushing anything else."""
         self._run([self._program(family, "restore"), "-w", str(LOCK_SECONDS), "--noflush"], text)
 
-    def fingerprint(self, family: int, table: str) -> bytes:
-        """Number and size of a legacy table's rules, in two system calls."""
-        return _legacy_info(family, table) if self.variant == LEGACY else b""
+    def extent(self, family: int, table: str) -> Extent:
+        """Of a legacy table, in two system calls."""
+        return _legacy_extent(family, table) if self.variant == LEGACY else Extent(0, 0)
 
     def forget(self, family: int, table: str) -> bool:
         """Remove a table of the nft variant that holds nothing but empty built-in chains with policy ACCEPT."""
@@ -122,7 +130,7 @@ def _legacy_tables(family: int) -> list[str]:
         return []
 
 
-def _legacy_info(family: int, table: str) -> bytes:
+def _legacy_extent(family: int, table: str) -> Extent:
     """struct ipt_getinfo; getsockopt needs the table's name in the buffer, which Python's own cannot pass."""
     kind, level = (socket.AF_INET, socket.IPPROTO_IP) if family == 4 else (socket.AF_INET6, socket.IPPROTO_IPV6)
     buffer = ctypes.create_string_buffer(_INFO.pack(table.encode(), *([0] * 13)), _INFO.size)
@@ -131,10 +139,10 @@ def _legacy_info(family: int, table: str) -> bytes:
         with socket.socket(kind, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW) as raw:
             libc = ctypes.CDLL(None, use_errno=True)
             if libc.getsockopt(raw.fileno(), level, _GET_INFO, buffer, ctypes.byref(size)) != 0:
-                return b""
+                return Extent(0, 0)
     except OSError:
-        return b""
-    return buffer.raw
+        return Extent(0, 0)
+    return Extent(*_INFO.unpack(buffer.raw)[-2:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +229,10 @@ class FakeIptables:
                 _edit(working, line, number)
         self.restores += 1
 
-    def fingerprint(self, family: int, table: str) -> bytes:
-        """A digest of everything."""
-        return "\n".join(self.save(family, table)).encode()
+    def extent(self, family: int, table: str) -> Extent:
+        """How much there is."""
+        lines = self.save(family, table)
+        return Extent(sum(1 if line.startswith("-A") else 2 for line in lines), sum(map(len, lines)))
 
     def forget(self, family: int, table: str) -> bool:
         """Remove a table that holds nothing."""

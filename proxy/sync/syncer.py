@@ -16,8 +16,8 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -257,8 +257,15 @@ class Syncer:
         took = round(self._clock.monotonic() - self._last_repair, 4)
         _log.info("programmed all rules", reason=reason, service_ports=len(desired), seconds=took)
 
-    def _quiet(self) -> AbstractContextManager[None]:
-        return self._watch.quiet() if self._watch is not None else nullcontext()
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Around a big change of our own; then ask at once what others did meanwhile."""
+        if self._watch is None:
+            yield
+            return
+        with self._watch.quiet():
+            yield
+        self._ask(self._watch)
 
     async def _in_thread(self, work: Callable[[], _R]) -> _R:
         """Run something that takes its time, to its end even if we are cancelled: half a change is no state to leave."""

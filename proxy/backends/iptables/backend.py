@@ -8,8 +8,8 @@ costs microseconds, and read only if that changed without us; the nft variant's 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from linux.iptables import LEGACY, Iptables, IptablesError
-from linux.nft import Monitor
+from linux.iptables import LEGACY, Extent, Iptables, IptablesError
+from linux.nft import Kernel, Monitor
 from proxy.backends.interface import BackendError, RebuildNeeded, Suspicion, Watch
 from proxy.backends.iptables.chains import TABLES, Chains, differences, removal, replacement
 from proxy.backends.iptables.reading import read_tables
@@ -35,6 +35,7 @@ class IptablesBackend:
         self._facts = Facts()
         self._chains: dict[int, Chains] = {}
         self.written = 0  # rules in the last batch
+        self.commits = 0  # tables written so far
 
     @property
     def variant(self) -> str:
@@ -135,11 +136,15 @@ class IptablesBackend:
         """Rules of ours by table and family."""
         return {(table, family): self._chains[family].totals[table] for family in self._chains for table in TABLES}
 
+    def entry_counts(self) -> Mapping[tuple[str, int], int]:
+        """What our chains take up in a legacy table, by table and family."""
+        return {(table, family): self._chains[family].entries(table) for family in self._chains for table in TABLES}
+
     def watch(self) -> Watch | None:
         """Hears of others' changes."""
         if self._door.variant == LEGACY:
-            return _LegacyWatch(self._door, self.families())
-        return _NftWatch(self._monitor()) if self._monitor is not None else None
+            return _LegacyWatch(self, self._door)
+        return _NftWatch(self, self._monitor()) if self._monitor is not None else None
 
     def close(self) -> None:
         """There is nothing to give back; the rules stay."""
@@ -153,6 +158,7 @@ class IptablesBackend:
     def _restore(self, family: int, text: str) -> None:
         try:
             self._door.restore(family, text)
+            self.commits += text.count("\nCOMMIT\n")
         except IptablesError as error:
             raise BackendError(f"cannot program iptables: {error}") from error
 
@@ -186,13 +192,15 @@ def _trial(family: int) -> str:
 class _LegacyWatch:
     """Compares the size of the tables with what it was after our last change."""
 
-    def __init__(self, door: Iptables, families: Collection[int]) -> None:
+    def __init__(self, backend: IptablesBackend, door: Iptables) -> None:
+        self._backend = backend
         self._door = door
-        self._where = [(family, table) for family in families for table in TABLES]
+        self._where = [(table, family) for family in backend.families() for table in TABLES]
         self._known = self._now()
+        self._missed = False
 
-    def _now(self) -> list[bytes]:
-        return [self._door.fingerprint(family, table) for family, table in self._where]
+    def _now(self) -> list[Extent]:
+        return [self._door.extent(family, table) for table, family in self._where]
 
     def fileno(self) -> int:
         """There is nothing to wait on."""
@@ -201,13 +209,19 @@ class _LegacyWatch:
     def suspicion(self) -> Suspicion:
         """LOOK if the tables have another size."""
         before, self._known = self._known, self._now()
-        return Suspicion.LOOK if before != self._known else Suspicion.NONE
+        missed, self._missed = self._missed, False
+        return Suspicion.LOOK if missed or before != self._known else Suspicion.NONE
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
-        """Around our own changes."""
+        """Around our own changes: the tables should grow by what we add, or others were busy as well."""
+        before, ours = self._now(), self._backend.entry_counts()
         yield
-        self._known = self._now()
+        after, now = self._now(), self._backend.entry_counts()
+        grown = [new.entries - old.entries for old, new in zip(before, after, strict=True)]
+        expected = [now.get(where, 0) - ours.get(where, 0) for where in self._where]
+        self._missed = self._missed or before != self._known or grown != expected
+        self._known = after
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -216,8 +230,11 @@ class _LegacyWatch:
 class _NftWatch:
     """Listens to nf_tables for changes of the tables that iptables-nft keeps."""
 
-    def __init__(self, monitor: Monitor) -> None:
+    def __init__(self, backend: IptablesBackend, monitor: Monitor) -> None:
+        self._backend = backend
         self._monitor = monitor
+        self._door = Kernel()
+        self._missed = False
 
     def fileno(self) -> int:
         """To wait on."""
@@ -226,15 +243,19 @@ class _NftWatch:
     def suspicion(self) -> Suspicion:
         """LOOK if somebody changed a table that we have chains in."""
         notice = self._monitor.read(0)
+        missed, self._missed = self._missed, False
         ours = any(table in TABLES for _, table in notice.tables)
-        return Suspicion.LOOK if ours or notice.lost else Suspicion.NONE
+        return Suspicion.LOOK if ours or notice.lost or missed else Suspicion.NONE
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
-        """iptables-restore is another process, so our own changes cannot be told apart: do not listen to them."""
+        """iptables-restore is another process, so our own changes cannot be told apart: count transactions instead."""
+        before, ours = self._door.generation(), self._backend.commits
         with self._monitor.deaf():
             yield
+        self._missed = self._door.generation() - before != self._backend.commits - ours
 
     def close(self) -> None:
         """Stop listening."""
         self._monitor.close()
+        self._door.close()

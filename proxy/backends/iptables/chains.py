@@ -62,6 +62,10 @@ class Chains:
         """Every chain."""
         return {chain: self.lines(chain) for chain in self._lines}
 
+    def entries(self, table: str) -> int:
+        """Rules, and two for each chain: what the kernel counts."""
+        return self.totals[table] + 2 * sum(1 for name, _ in self._lines if name == table)
+
     def text(self) -> tuple[str, int]:
         """Input for iptables-restore that writes what was touched, and how many rules that is."""
         touched, self._touched = self._touched, set()

@@ -310,11 +310,11 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_configuration(tmp_path: Path) -> None:
-    good = "nodeName: n\nkubeconfig: /k\nmode: iptables\nclusterCidr: 10.244.0.0/16\n"
+    good = "nodeName: node-1\nkubeconfig: /k\nmode: iptables\nclusterCidr: 10.244.0.0/16\n"
     config = load(write(tmp_path / "good.yaml", good))
-    assert config == Config(node_name="n", kubeconfig="/k", mode="iptables", cluster_cidr="10.244.0.0/16")
+    assert config == Config(node_name="node-1", kubeconfig="/k", mode="iptables", cluster_cidr="10.244.0.0/16")
     for wrong, message in (
-        ("nodeName: n\n", "kubeconfig"),
+        ("nodeName: node-1\n", "kubeconfig"),
         ('nodeName: ""\nkubeconfig: /k\n', "nodeName"),
         (good + "clusterCIDR: x\n", "clusterCIDR"),
         (good.replace("10.244.0.0/16", "10.244.0.0/99"), "clusterCidr"),

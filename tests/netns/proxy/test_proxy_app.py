@@ -1,0 +1,211 @@
+"""The whole proxy in a network namespace: informers, loop, real kernel, real packets; flushed by others and healed."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from api import codec, kinds
+from client.client import Client
+from client.fake import FakeTransport
+from kit.supervisor import Supervisor
+from linux import netns
+from linux.nft import Kernel
+from proxy import cleanup
+from proxy.app import start
+from proxy.backends.choice import choose
+from proxy.backends.interface import BackendError
+from proxy.config import Config
+
+_spec = importlib.util.spec_from_file_location("proxy_bed", Path(__file__).with_name("bed.py"))
+assert _spec is not None and _spec.loader is not None
+bed_module = sys.modules.get("proxy_bed") or importlib.util.module_from_spec(_spec)
+sys.modules["proxy_bed"] = bed_module
+_spec.loader.exec_module(bed_module)
+from proxy_bed import NODE, REFUSED, Bed, service, slices, vip  # type: ignore[import-not-found]  # noqa: E402
+
+pytestmark = pytest.mark.root
+
+
+def config(mode: str, variant: str = "auto", healthz: str = "", metrics: str = "") -> Config:
+    return Config(
+        node_name=NODE,
+        kubeconfig="",
+        mode=mode,  # type: ignore[arg-type]
+        cluster_cidr="10.244.0.0/16,fd00:244::/48",
+        healthz=healthz,
+        metrics=metrics,
+        iptables_variant=variant,  # type: ignore[arg-type]
+    )
+
+
+def put(server: FakeTransport, kind: Any, document: dict[str, Any]) -> None:
+    server.put(kind, codec.decode(kind, msgspec.json.encode(document)))
+
+
+async def eventually(condition: Callable[[], object], seconds: float = 5) -> None:
+    """Ask in a thread: the loop is the proxy's."""
+    async with asyncio.timeout(seconds):
+        while not await asyncio.to_thread(condition):
+            await asyncio.sleep(0.01)
+
+
+async def in_node(bed: Bed, work: Callable[[Supervisor], Awaitable[None]]) -> None:
+    """Run with this thread, and so the programs it starts, in the node's namespace."""
+
+    def inside() -> None:
+        with bed.inside("node"):
+            asyncio.run(supervised())
+
+    async def supervised() -> None:
+        async with Supervisor(signals=False) as supervisor:
+            await work(supervisor)
+            supervisor.stop()
+
+    await asyncio.to_thread(inside)
+
+
+def flush(mode: str, variant: str) -> None:
+    if mode == "nftables":
+        subprocess.run(["nft", "flush", "ruleset"], check=True)
+    else:
+        subprocess.run([f"iptables-{variant}", "-t", "nat", "-F"], check=True)
+
+
+@pytest.mark.parametrize(("mode", "variant"), [("nftables", "auto"), ("iptables", "nft"), ("iptables", "legacy")])
+async def test_services_work_change_and_come_back_after_a_flush(mode: str, variant: str) -> None:
+    server = FakeTransport()
+    put(server, kinds.SERVICE, service("web", 1))
+    for one in slices("web", [("a", 0), ("b", 0)]):
+        put(server, kinds.ENDPOINT_SLICE, one)
+
+    with Bed(f"app-{mode[:3]}-{variant}") as bed:
+
+        async def work(supervisor: Supervisor) -> None:
+            syncer = await start(config(mode, variant), Client(server), supervisor)
+            await syncer.programmed.wait()
+
+            def answering() -> set[str]:
+                return {bed.ask("a", vip(1, 4), 80)[0] for _ in range(12)}
+
+            await eventually(lambda: answering() == {"a", "b"})
+            for one in slices("web", [("b", 0)]):
+                put(server, kinds.ENDPOINT_SLICE, one)
+            await eventually(lambda: answering() == {"b"})
+            flush(mode, variant)
+            await eventually(lambda: bed.ask("a", vip(1, 4), 80, wait=0.1)[0] == "b", seconds=2)
+            server.remove(kinds.SERVICE, "web", "ns")
+            await eventually(lambda: bed.ask("a", vip(1, 4), 80)[0] != "b")
+            assert cleanup_in_order()
+
+        def cleanup_in_order() -> bool:
+            return cleanup() != [] and cleanup() == []
+
+        await in_node(bed, work)
+
+
+async def test_a_change_of_backend_cleans_the_old_one_up_when_the_new_one_works() -> None:
+    server = FakeTransport()
+    put(server, kinds.SERVICE, service("web", 1))
+    for one in slices("web", [("a", 0)]):
+        put(server, kinds.ENDPOINT_SLICE, one)
+    with Bed("app-switch") as bed:
+
+        async def rules() -> tuple[bool, bool]:
+            door = Kernel()
+            nft = "wherry-proxy" in door.tables(2)
+            door.close()
+            saved = subprocess.run(["iptables-nft-save"], check=True, capture_output=True, text=True).stdout
+            return nft, "WHERRY-" in saved
+
+        async def first(supervisor: Supervisor) -> None:
+            syncer = await start(config("iptables", "nft"), Client(server), supervisor)
+            await syncer.programmed.wait()
+            assert await rules() == (False, True)
+
+        async def second(supervisor: Supervisor) -> None:
+            syncer = await start(config("auto"), Client(server), supervisor)
+            assert syncer.backend.name == "nftables"
+            await syncer.programmed.wait()
+            async with asyncio.timeout(5):
+                while await rules() != (True, False):
+                    assert bed.ask("b", vip(1, 4), 80)[0] == "a"
+                    await asyncio.sleep(0.01)
+            assert bed.ask("b", vip(1, 4), 80)[0] == "a"
+
+        await in_node(bed, first)
+        assert bed.ask("b", vip(1, 4), 80)[0] == "a"  # rules outlive the process
+        await in_node(bed, second)
+        with bed.inside("node"):
+            assert cleanup() == ["nftables table ip wherry-proxy", "nftables table ip6 wherry-proxy"]
+        assert bed.ask("b", vip(1, 4), 80) != REFUSED
+
+
+async def test_health_and_metrics_are_served() -> None:
+    async def get(port: int, path: str) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+    with Bed("app-http") as bed:
+
+        async def work(supervisor: Supervisor) -> None:
+            given = config("nftables", healthz="127.0.0.1:10256", metrics="127.0.0.1:10249")
+            syncer = await start(given, Client(FakeTransport()), supervisor)
+            await syncer.programmed.wait()
+            for path in ("/healthz", "/livez"):
+                assert b" 200 " in (await get(10256, path)).splitlines()[0]
+            text = await get(10249, "/metrics")
+            assert b"kubeproxy_sync_proxy_rules_duration_seconds_count" in text
+
+        await in_node(bed, work)
+
+
+def test_without_rights_or_programs_the_reason_is_said() -> None:
+    path = f"/run/netns/px-{os.getpid()}-rights"
+    netns.create(path)
+    program = (
+        "import ctypes, os, sys\n"
+        "sys.path.insert(0, os.getcwd())\n"
+        "os.environ['PATH'] = '/nowhere'\n"
+        "os.setuid(65534)\n"
+        "from proxy.backends.choice import choose\n"
+        "try: choose('auto')\n"
+        "except Exception as e: print(type(e).__name__, e)\n"
+    )
+    try:
+        done = subprocess.run(
+            ["ip", "netns", "exec", os.path.basename(path), sys.executable, "-c", program],
+            cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    finally:
+        netns.remove(path)
+    assert done.stdout.startswith("BackendError cannot use proxy mode auto: nftables: ")
+    assert "CAP_NET_ADMIN" in done.stdout and "install the package iptables" in done.stdout
+
+
+def test_an_unusable_mode_names_what_to_do() -> None:
+    path = f"/run/netns/px-{os.getpid()}-mode"
+    netns.create(path)
+    fd = netns.open_path(path)
+    old = os.environ["PATH"]
+    try:
+        os.environ["PATH"] = "/nowhere"
+        with netns.inside(fd), pytest.raises(BackendError, match="install the package iptables"):
+            choose("iptables")
+    finally:
+        os.environ["PATH"] = old
+        os.close(fd)
+        netns.remove(path)
