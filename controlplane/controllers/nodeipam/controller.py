@@ -1,7 +1,9 @@
 """Gives each new node its ranges of pod addresses.
 
-What is taken stands on the nodes; only what was given a moment ago and is not in the cache yet is remembered here. One worker, so that two
-nodes are never served from the same view. A write that may or may not have happened keeps its ranges taken and is repeated.
+What is taken stands on the nodes; only what was given a moment ago and is not in the cache yet is remembered here. One
+worker, so that two nodes are never served from the same view. Whatever the answer to a write, its ranges stay taken and
+the write is repeated with the same ones until the cache shows what the node has: even a conflict may only mean that an
+earlier try whose answer was lost has worked.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from api import kinds
-from client.errors import ApiError, NotFound, Unavailable
+from client.errors import NotFound
 from controlplane.controllers.controller import Context, subject
 from controlplane.controllers.nodeipam.plan import plan_ranges, pools
 from controlplane.controllers.seen import SeenNode
@@ -65,10 +67,5 @@ class NodeRanges:
         }
         try:
             await self._client.patch_raw(kinds.NODE, node.name, msgspec.json.encode(body), type="merge")
-        except Unavailable:
-            raise
         except NotFound:
             self._given.pop(node.name, None)
-        except ApiError:
-            self._given.pop(node.name, None)
-            raise

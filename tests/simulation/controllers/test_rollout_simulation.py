@@ -117,9 +117,10 @@ class World:
         await app.run(Client(self.line), self.clock, self.supervisor, factories=FACTORIES, rng=rng)
 
     async def stop(self) -> None:
-        assert self.supervisor is not None
-        self.supervisor.stop()
-        await self.supervisor.__aexit__(None, None, None)
+        if self.supervisor is not None:
+            self.supervisor.stop()
+            await self.supervisor.__aexit__(None, None, None)
+            self.supervisor = None
 
     async def user(self) -> None:
         self.expect()
@@ -223,7 +224,6 @@ async def _live(world: World) -> None:
         await world.clock.advance(5)
         world.check()
     world.check_end()
-    await world.stop()
 
 
 @pytest.mark.parametrize("block", range(12))
@@ -237,3 +237,5 @@ async def test_rollouts_keep_their_promises(block: int) -> None:
         except AssertionError as error:
             story = "\n".join(world.story[-15:])
             raise AssertionError(f"seed {seed}: {error}\n{story}") from error
+        finally:
+            await world.stop()
