@@ -29,7 +29,7 @@ from tests.simulation.controllers.flaky import FlakyTransport
 
 NS = "default"
 SEEDS = range(240)
-STEPS = 40
+STEPS = 32
 FACTORIES = (ReplicaSets, Deployments, EndpointSlices)
 
 
