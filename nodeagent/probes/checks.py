@@ -88,7 +88,7 @@ async def check_tcp(clock: Clock, target: Target, action: TCPSocketAction, timeo
         return Outcome(False, f"dial tcp {_bracketed(host)}:{port}: i/o timeout")
     except OSError as error:
         return Outcome(False, f"dial tcp {_bracketed(host)}:{port}: connect: {(error.strerror or str(error)).lower()}")
-    writer.close()
+    writer.transport.abort()
     return Outcome(True)
 
 

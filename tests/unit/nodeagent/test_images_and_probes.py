@@ -202,9 +202,10 @@ async def test_a_startup_probe_that_fails_for_good() -> None:
 
 async def serve(answer: bytes) -> tuple[asyncio.Server, int]:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
+        if (await reader.read(4096)).startswith(b"GET "):
+            writer.write(answer)
         writer.close()
+        await writer.wait_closed()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     return server, server.sockets[0].getsockname()[1]
@@ -227,6 +228,7 @@ async def test_http_checks(answer: bytes, ok: bool, output: str) -> None:
         outcome = await check_http(SystemClock(), target, HTTPGetAction(port="web", path="/x"), 5)
         assert outcome.ok is ok and output in outcome.output
         assert (await check_tcp(SystemClock(), target, TCPSocketAction(port=port), 5)).ok
+        await asyncio.sleep(0.05)
     assert not (await check_tcp(SystemClock(), target, TCPSocketAction(port=port), 5)).ok
     assert (await check_tcp(SystemClock(), target, TCPSocketAction(port="none"), 5)).ok is None
 

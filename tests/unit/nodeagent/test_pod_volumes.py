@@ -206,6 +206,7 @@ def test_nothing_is_removed_while_something_is_mounted(tmp_path: Path) -> None:
 
 
 def test_the_kernels_table_of_mounts() -> None:
-    table = "1 0 8:1 / / rw - ext4 x rw\n2 1 0:5 / /a rw - tmpfs t rw\n3 2 0:6 / /a/b\\040c rw - tmpfs t rw\n4 1 0:7 / /ab rw - tmpfs t rw\n"
+    points = ("/", "/a", "/a/b\\040c", "/ab")
+    table = "".join(f"{i} 1 0:{i} / {point} rw - tmpfs t rw\n" for i, point in enumerate(points))
     assert points_below(table, "/a") == ["/a/b c", "/a"]
     assert points_below(table, "/") == ["/ab", "/a/b c", "/a", "/"]
