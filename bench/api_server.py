@@ -14,7 +14,7 @@ from pathlib import Path
 from controlplane.apiserver.server import ApiServer, Settings
 from controlplane.store.sqlite import SqliteStore
 from kit import pki, program
-from kit.http.model import Request, Response
+from kit.http.model import Request, Response, Stream
 from kit.http.server import Server
 from kit.http.tls import ServerTls
 from kit.supervisor import Supervisor
@@ -45,7 +45,16 @@ async def _serve(directory: Path, supervisor: Supervisor) -> Server:
 
 
 async def _serve_bare(directory: Path, body: bytes, supervisor: Supervisor) -> Server:
-    def handler(request: Request) -> Response:
+    streams: list[Stream] = []
+
+    def handler(request: Request) -> Response | None:
+        if request.path == "/watch":
+            streams.append(request.start_stream())
+            streams[-1].write(b"\n")
+            return None
+        if request.method == "POST":  # what comes goes to all who watch
+            for stream in streams:
+                stream.write(request.body + b"\n")
         return Response(200, body)
 
     server = Server(handler, "127.0.0.1", 0, tls(directory), clock=supervisor.clock)
