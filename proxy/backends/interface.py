@@ -29,6 +29,7 @@ class Backend(Protocol):
 
     name: str
     quick: bool  # `apply` takes microseconds: the loop need not move it to a thread
+    check_seconds: float  # how often to `check` without a reason
 
     def probe(self) -> str:
         """Why this kernel or machine cannot use the backend; empty if it can."""

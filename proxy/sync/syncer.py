@@ -6,7 +6,7 @@ with no delay to choose.
 
 The ledger knows what is wanted, the backend what it has put into the kernel. Whenever the two may differ (a refusal,
 damage by others, a full map) everything is replaced, which is one transaction and fast; failures are retried with
-back-off. Others' damage is heard by the backend's watch, and looked for now and then (`CHECK_SECONDS`).
+back-off. Others' damage is heard by the backend's watch, and looked for now and then.
 
 Only this module's `run` catches everything: it is the loop's edge.
 """
@@ -37,7 +37,6 @@ from proxy.sync.flows import FlowCleaner
 from proxy.sync.health import Health
 from proxy.sync.metrics import ProxyMetrics
 
-CHECK_SECONDS = 60.0
 POLL_SECONDS = 1.0
 REPAIR_PAUSE = 1.0  # between repairs, if somebody keeps destroying our rules
 BIG = 1000  # service ports in one batch: worth a thread and a moment without listening
@@ -145,7 +144,7 @@ class Syncer:
             await event.wait()
         self._watch = self.backend.watch()
         stop = self._listen()
-        self._timer = self._clock.call_later(CHECK_SECONDS, self._check_due)
+        self._timer = self._clock.call_later(self.backend.check_seconds, self._check_due)
         self._wake.set()
         try:
             while True:
@@ -182,7 +181,7 @@ class Syncer:
             self.suspect(Suspicion.LOOK, "")
 
     def _check_due(self) -> None:
-        self._timer = self._clock.call_later(CHECK_SECONDS, self._check_due)
+        self._timer = self._clock.call_later(self.backend.check_seconds, self._check_due)
         self.suspect(Suspicion.LOOK, "")
 
     async def _step(self) -> None:

@@ -27,6 +27,7 @@ class IptablesBackend:
 
     name = "iptables"
     quick = False
+    check_seconds = 600.0  # reading 50,000 rules takes a quarter of a second; the watch sees what comes and goes
 
     def __init__(self, door: Iptables, monitor: Callable[[], Monitor] | None = None) -> None:
         self._door = door

@@ -38,13 +38,15 @@ class NftablesBackend:
 
     name = "nftables"
     quick = True
+    check_seconds = 60.0
 
     def __init__(self, door: Door, monitor: Callable[[], Monitor] | None = None) -> None:
         self._door = door
         self._monitor = monitor
         self._families: tuple[int, ...] | None = None
         self._layouts: dict[int, Layout] = {}
-        self.generation = 0  # after our last transaction, if nobody else has made one
+        self.commits = 0  # our transactions so far
+        self._untouched: int | None = None  # the kernel's generation less our transactions, while nobody else makes any
 
     def probe(self) -> str:
         """Why this kernel cannot do it; empty if it can do at least one family."""
@@ -74,7 +76,9 @@ class NftablesBackend:
             messages += layout.fill(one for one in desired if one.family == family)
             messages += self._carried_affinity(layout)
             layouts[family] = layout
+        before = self._door.generation() - self.commits
         self._commit(messages)
+        self._untouched = before if self._door.generation() - self.commits == before else None
         self._layouts = layouts
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -92,8 +96,11 @@ class NftablesBackend:
         self._layouts = layouts
 
     def check(self) -> list[str]:
-        """What is not as we left it, as far as it can be seen cheaply."""
-        found = []
+        """What is not as we left it, as far as it can be seen cheaply; one question if nobody else made a transaction."""
+        found: list[str] = []
+        now = self._door.generation() - self.commits
+        if now == self._untouched:
+            return found
         for family, layout in self._layouts.items():
             where = f"table {'ip' if family == 4 else 'ip6'} {TABLE}"
             seen = self._door.table(TABLE_FAMILIES[family], TABLE)
@@ -110,6 +117,7 @@ class NftablesBackend:
                     count = len(self._door.elements(TABLE_FAMILIES[family], TABLE, name))
                     if count != layout.counts[name]:
                         found.append(f"{where}: map {name} has {count} elements, not {layout.counts[name]}")
+        self._untouched = None if found else now
         return found
 
     def read(self) -> Reading:
@@ -149,7 +157,7 @@ class NftablesBackend:
             self._door.commit(messages)
         except NftError as error:
             raise BackendError(f"cannot program nftables: {error}") from error
-        self.generation += 1
+        self.commits += 1
 
     def _memory(self, family: int) -> Memory:
         try:
@@ -211,10 +219,10 @@ class _NftWatch:
     @contextmanager
     def quiet(self) -> Iterator[None]:
         """Do not listen to a big transaction of our own; if others were busy meanwhile, look afterwards."""
-        before, ours = self._door.generation(), self._backend.generation
+        before, ours = self._door.generation(), self._backend.commits
         with self._monitor.deaf():
             yield
-        self._missed = self._door.generation() - before != self._backend.generation - ours
+        self._missed = self._door.generation() - before != self._backend.commits - ours
 
     def close(self) -> None:
         """Stop listening."""

@@ -18,7 +18,7 @@ from linux.nft import Monitor as NftMonitor
 from proxy.backends.interface import Backend, BackendError, RebuildNeeded, Suspicion
 from proxy.backends.iptables import IptablesBackend
 from proxy.backends.nftables import NftablesBackend
-from proxy.model.addresses import IPV4, TCP
+from proxy.model.addresses import IPV4, PROTOCOL_NAMES, TCP, show
 from proxy.plan.desired import Desired, Frontend, Route
 from proxy.plan.diff import Change
 from proxy.plan.expected import expected_reading
@@ -233,6 +233,21 @@ def test_a_map_that_fills_up_asks_for_a_rebuild_and_gets_room() -> None:
             backend.replace(list(state.values()), FACTS)
     assert rebuilt == 2
     assert expected_reading(state.values()).differences(backend.read()) == []
+
+
+@pytest.mark.root
+def test_the_nft_program_can_list_what_we_make() -> None:
+    with namespace(), nft_bed() as bed:
+        state = churn.Churn(9)
+        for _ in state.steps(8):
+            pass
+        bed.backend.replace(state.state.values(), FACTS)
+        listed = process.run(["nft", "list", "ruleset"]).text
+        assert "typeof ip daddr . meta l4proto . th dport : meta priority" in listed
+        for one in state.state.values():
+            if one.family == IPV4 and one.every:
+                assert f"{show(one.frontends[0].address)} . {PROTOCOL_NAMES[one.protocol].lower()} . 80 : " in listed
+        assert process.run(["nft", "-j", "list", "ruleset"]).text.startswith('{"nftables"')
 
 
 def test_iptables_leaves_the_rules_of_others_alone() -> None:

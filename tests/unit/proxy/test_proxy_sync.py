@@ -32,7 +32,7 @@ from proxy.model.service import extract_service
 from proxy.plan.expected import expected_reading
 from proxy.sync.flows import FlowCleaner
 from proxy.sync.metrics import ProxyMetrics
-from proxy.sync.syncer import CHECK_SECONDS, Syncer
+from proxy.sync.syncer import Syncer
 
 
 @dataclass
@@ -182,7 +182,7 @@ async def test_damage_is_repaired_when_heard_and_when_looked_for() -> None:
         b.syncer.suspect(Suspicion.DAMAGED, "somebody changed our rules")
         await until(b.in_step)
         b.kernel.flush()
-        await b.clock.advance(CHECK_SECONDS)
+        await b.clock.advance(b.syncer.backend.check_seconds)
         await until(b.in_step)
         await until(lambda: b.value('wherry_proxy_repairs_total{reason="damage"}') == 2)
 
