@@ -73,6 +73,11 @@ class Recorder:
         )
         self._events.record(about, type_, reason, message)
 
+    @property
+    def waiting(self) -> int:
+        """How many are still to be written."""
+        return self._events.waiting
+
     async def run(self) -> None:
         """Write what was recorded, until cancelled."""
         await self._events.run()

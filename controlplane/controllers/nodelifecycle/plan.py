@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from api import times
 from controlplane.controllers.seen import SeenNode, SeenPod
+from controlplane.controllers.seen.meta import instant
 from controlplane.controllers.seen.node import NodeCondition, Taint
 from controlplane.controllers.seen.pod import Toleration
 
@@ -112,7 +113,7 @@ def seconds_left(tolerations: tuple[Toleration, ...], taints: list[Taint], now: 
             return 0
         limits = [t.seconds for t in matching if t.seconds is not None]
         if limits:
-            since = times.parse_time(taint.added) if taint.added else now
+            since = instant(taint.added) or now
             rest = max(0.0, since + max(0, min(limits)) - now)
             left = rest if left is None else min(left, rest)
     return left

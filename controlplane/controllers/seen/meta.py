@@ -108,13 +108,17 @@ def meta_fields(meta: MetaShape) -> dict[str, Any]:
 
 
 def instant(written: str | None) -> float:
-    """Seconds since 1970; 0 when the time is not set."""
+    """Seconds since 1970; 0 when the time is not set or cannot be read."""
     return _instant(written) if written else 0.0
 
 
 @lru_cache(maxsize=4096)
 def _instant(written: str) -> float:
-    return times.parse_time(written)
+    # A time that somebody wrote wrongly must not hide the object: its controller would make another, and another.
+    try:
+        return times.parse_time(written)
+    except ValueError:
+        return 0.0
 
 
 @lru_cache(maxsize=4096)

@@ -227,7 +227,7 @@ def _conditions(status: _Status) -> tuple[Condition, ...]:
 
 
 def _template(raw: msgspec.Raw) -> Template:
-    data = bytes(raw)
+    data = bytes(raw) if bytes(raw) != b"null" else b"{}"
     meta = msgspec.json.decode(data, type=_Template).metadata
     return Template(data, template_digest(data), (meta.labels if meta else None) or {})
 
