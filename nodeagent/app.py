@@ -110,6 +110,7 @@ class Agent:
         node_events = NodeEventRecorder(self.recorder, config.node_name)
         self.node = NodeReporter(client, runtime, identity, clock, node_events, self.pods.network)
         self._metrics: Metrics | None = None
+        self._pod_cidr = ""
 
     async def start(self, supervisor: Supervisor) -> None:
         """Start the parts in order."""
@@ -142,17 +143,17 @@ class Agent:
 
     async def _begin(self, supervisor: Supervisor) -> None:
         node = await self.node.register()
-        self._network(node)
+        self._observed(node)
         supervisor.spawn("node-status", self.node.run, restart=True)
         supervisor.spawn("lease", lambda: keep_alive(self.client, node, self.clock), restart=True)
         nodes = Informer(
             self.client,
             kinds.NODE,
-            lambda data: codec.decode(Node, data).spec.pod_cidr or "",
+            lambda data: codec.decode(Node, data),
             fields=f"metadata.name={self.config.node_name}",
             clock=self.clock,
         )
-        nodes.subscribe(lambda _key, _old, cidr: self._write_network(cidr or ""))
+        nodes.subscribe(lambda _key, _old, shown: self._observed(shown))
         supervisor.spawn("node-watch", nodes.run, restart=True)
         await _until_it_answers(self.runtime, self.config.runtime_endpoint, self.clock)
         self.doors.cgroups.prepare()
@@ -186,12 +187,16 @@ class Agent:
                 _log.warning("cannot see what the runtime holds, will try again", error=error)
                 await self.clock.sleep(retries.next())
 
-    def _network(self, node: Node) -> None:
-        self._write_network(node.spec.pod_cidr or "")
+    def _observed(self, node: Node | None) -> None:
+        """The API server's news of our own node."""
+        if node is not None:
+            self.node.observed(node)
+            self._write_network(node.spec.pod_cidr or "")
 
     def _write_network(self, pod_cidr: str) -> None:
         """Tell the runtime of the pod network once the node has its part of it."""
-        if pod_cidr:
+        if pod_cidr and pod_cidr != self._pod_cidr:
+            self._pod_cidr = pod_cidr
             settings = self.config.cni
             cni.write_conflist(settings.conf_dir, pod_cidr, self.config.pod_cidr, settings.bridge, settings.mtu)
             self.node.look()

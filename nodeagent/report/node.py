@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import msgspec
-
 from api import codec, kinds, times
 from api.core_v1 import (
     ContainerImage,
@@ -35,6 +33,7 @@ from nodeagent.cri.port import Runtime, RuntimeStatus, SeenImage
 from nodeagent.report.events import NodeEventRecorder
 from nodeagent.report.facts import VERSION, MachineFacts, runtime_version
 from nodeagent.report.patch import NODE_KEYS, Status, diff_status
+from nodeagent.report.pods import revision_of
 
 LOOK_EVERY = 10.0
 LOOK_SOON = Backoff(base=0.02, cap=1.0)
@@ -149,6 +148,7 @@ class NodeReporter:
         self._base: Status = {}
         self._conditions: list[NodeCondition] = []
         self._reported_at = 0.0
+        self._revision = 0
         self._version = ""
         self._images: list[SeenImage] = []
         self._images_at: float | None = None
@@ -179,6 +179,17 @@ class NodeReporter:
         if missing:
             node = await self._client.patch(kinds.NODE, self._identity.name, {"metadata": {"labels": missing}})
         return node
+
+    def observed(self, node: Node) -> None:
+        """The API server shows the node like this. What others made of its conditions is put right."""
+        if revision_of(node.metadata.resource_version) < self._revision or not self._base:
+            return
+        shown = codec.to_dict(node.status)
+        mine = {c["type"]: c["status"] for c in self._base.get("conditions", [])}
+        theirs = {c["type"]: c["status"] for c in shown.get("conditions", [])}
+        if any(theirs.get(kind) != status for kind, status in mine.items()):
+            self._base, self._conditions = shown, node.status.conditions
+            self._look.set()
 
     def look(self) -> None:
         """Something changed: compute the status now."""
@@ -253,8 +264,8 @@ class NodeReporter:
         mine["conditions"] = [c for c in mine.get("conditions", []) if c["type"] in kinds_of]
         patch = diff_status(mine, wanted, NODE_KEYS)
         if patch:
-            body = msgspec.json.encode({"status": patch})
-            await self._client.patch_raw(kinds.NODE, self._identity.name, body, subresource="status")
+            answer = await self._client.patch(kinds.NODE, self._identity.name, {"status": patch}, subresource="status")
+            self._revision = revision_of(answer.metadata.resource_version)
         self._base, self._conditions, self._reported_at = wanted, status.conditions, now
 
 

@@ -35,6 +35,7 @@ class _Report:
     ref: PodRef
     base: Status
     wanted: Status
+    revision: int = 0  # of the object as of our last patch
     finish: bool = False
     done: bool = False
 
@@ -67,6 +68,18 @@ class PodReporter:
         else:
             self._queue.add(uid)
 
+    def observed(self, pod: Pod) -> None:
+        """The API server shows the pod like this. What others changed in our part of the status is put right."""
+        report = self._reports.get(pod.metadata.uid or "")
+        if report is None or report.done or report.base != report.wanted:
+            return
+        if revision_of(pod.metadata.resource_version) < report.revision:
+            return  # from before our last patch
+        shown = codec.to_dict(pod.status)
+        if diff_status(shown, report.wanted, POD_KEYS):
+            report.base = shown
+            self._queue.add(pod.metadata.uid or "")
+
     def finish(self, pod: Pod, status: PodStatus) -> None:
         """The last status, and then the end of the object."""
         self.publish(pod, status)
@@ -92,7 +105,7 @@ class PodReporter:
         patch = diff_status(report.base, wanted, POD_KEYS)
         try:
             if patch:
-                await self._patch(report.ref, patch)
+                report.revision = await self._patch(report.ref, patch)
             report.base = wanted
             if report.finish:
                 await self._delete(report.ref)
@@ -105,17 +118,34 @@ class PodReporter:
             report.base = wanted  # the same again would fare no better
             _log.warning("the API server refused a status", pod=str(report.ref), error=error)
 
-    async def _patch(self, ref: PodRef, patch: Status) -> None:
+    async def _patch(self, ref: PodRef, patch: Status) -> int:
         body = msgspec.json.encode({"metadata": {"uid": ref.uid}, "status": patch})
-        await self._client.patch_raw(kinds.POD, ref.name, body, ref.namespace, subresource="status")
+        answer = await self._client.patch_raw(kinds.POD, ref.name, body, ref.namespace, subresource="status")
         if self._sent is not None:
             self._sent(ref, patch)
+        return revision_of(_head.decode(answer).metadata.revision)
 
     async def _delete(self, ref: PodRef) -> None:
         try:
             await self._client.delete(kinds.POD, ref.name, ref.namespace, grace=0, uid=ref.uid)
         except NotFound:
             pass
+
+
+class _Meta(msgspec.Struct):
+    revision: str = msgspec.field(name="resourceVersion", default="")
+
+
+class _Head(msgspec.Struct):
+    metadata: _Meta = msgspec.field(default_factory=_Meta)
+
+
+_head = msgspec.json.Decoder(_Head)
+
+
+def revision_of(text: str | None) -> int:
+    """A revision as a number; 0 if it is none."""
+    return int(text) if text and text.isdecimal() else 0
 
 
 def is_minor(status: PodStatus) -> bool:

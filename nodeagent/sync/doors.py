@@ -33,6 +33,9 @@ class Reporter(Protocol):
     def publish(self, pod: Pod, status: PodStatus) -> None:
         """This is the status now; sent soon, and only if it differs from the last."""
 
+    def observed(self, pod: Pod) -> None:
+        """The API server shows the pod like this."""
+
     def finish(self, pod: Pod, status: PodStatus) -> None:
         """Nothing of the pod runs any more and it is to be deleted: send the last status, then delete it."""
 

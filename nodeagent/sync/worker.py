@@ -70,6 +70,7 @@ class PodWorker:
 
     def update(self, pod: Pod) -> None:
         """The API server shows the pod like this now."""
+        self._doors.reporter.observed(pod)
         changed = pod.metadata.annotations != self.state.pod.metadata.annotations
         if changed or pod.metadata.labels != self.state.pod.metadata.labels:
             self.refresh_volumes()

@@ -4,6 +4,9 @@ Whatever happened, once it stops each pod is as its specification wants, and whe
 """
 
 import random
+import shutil
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,15 @@ from tests.simulation.nodeagent.world import World
 
 LIVES = 2400
 PARTS = 6
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """A place in memory: lives write many small files."""
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+    yield folder
+    shutil.rmtree(folder)
 
 
 @dataclass
@@ -167,17 +179,17 @@ async def end(life: Life, rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-async def test_every_life_converges(tmp_path: Path, part: int) -> None:
+async def test_every_life_converges(root: Path, part: int) -> None:
     for number in range(part, LIVES, PARTS):
         try:
-            await live_one(tmp_path, number)
+            await live_one(root, number)
         except AssertionError as error:
             raise AssertionError(f"life {number}: {error}") from error
 
 
-async def test_the_simulation_meets_trouble(tmp_path: Path) -> None:
+async def test_the_simulation_meets_trouble(root: Path) -> None:
     """Guards the simulation itself: faults, crashes and all phases do happen in it."""
-    lives = [await live_one(tmp_path, number) for number in range(120)]
+    lives = [await live_one(root, number) for number in range(120)]
     phases = {phase for life in lives for phase in life.world.api.phases}
     assert phases == {"Pending", "Running", "Succeeded", "Failed"}
     assert sum(life.world.faults.injected for life in lives) > 100

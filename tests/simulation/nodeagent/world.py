@@ -87,6 +87,8 @@ class FakeApi:
         if not self.phases or self.phases[-1] != status.phase:
             self.phases.append(status.phase or "")
 
+    def observed(self, pod: Pod) -> None: ...
+
     def finish(self, pod: Pod, status: PodStatus) -> None:
         self.publish(pod, status)
         self.finished = True

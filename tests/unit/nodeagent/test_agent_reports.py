@@ -227,6 +227,50 @@ async def test_good_news_waits_while_pods_start() -> None:
     assert recorder.waiting == 4, "nobody knows it"
 
 
+async def test_what_others_change_is_put_right() -> None:
+    world = World()
+    wanted = world.create()
+    async with Supervisor(world.clock, signals=False) as supervisor:
+        world.reporter.start(supervisor)
+        world.reporter.publish(wanted, status_of(wanted, sandbox(), container("a")))
+        await world.clock.advance(0)
+        [shown] = world.api.objects(kinds.POD)
+        world.reporter.observed(shown)
+        await world.clock.advance(1)
+        assert len(world.sent) == 1, "as it should be"
+        for condition in shown.status.conditions:
+            if condition.type == "Ready":  # as the node lifecycle controller does when it does not hear of us
+                condition.status = "False"
+        [changed] = [world.api.put(kinds.POD, shown)]
+        world.reporter.observed(changed)
+        await world.clock.advance(1)
+        assert {c.type: c.status for c in world.stored().conditions}["Ready"] == "True" and len(world.sent) == 2
+        world.reporter.observed(wanted)
+        await world.clock.advance(1)
+        assert len(world.sent) == 2, "that was before"
+        supervisor.stop()
+
+
+async def test_a_node_that_was_given_up_comes_back() -> None:
+    clock = FakeClock(NOW)
+    api = FakeTransport(clock)
+    client = Client(api)
+    events = NodeEventRecorder(EventRecorder(client, "kubelet", "n1", clock=clock), "n1")
+    reporter = NodeReporter(client, FakeRuntime(clock), IDENTITY, clock, events, lambda ready: None)
+    await reporter.register()
+    async with Supervisor(clock, signals=False) as supervisor:
+        supervisor.spawn("node", reporter.run)
+        await clock.advance(1)
+        [node] = api.objects(kinds.NODE)
+        for condition in node.status.conditions:
+            condition.status = "Unknown"
+        reporter.observed(api.put(kinds.NODE, node))
+        await clock.advance(0)
+        [node] = api.objects(kinds.NODE)
+        assert {c.type: c.status for c in node.status.conditions}["Ready"] == "True"
+        supervisor.stop()
+
+
 async def test_a_refused_status_is_not_sent_for_ever() -> None:
     world = World()
     wanted = world.create()
