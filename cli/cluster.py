@@ -79,7 +79,9 @@ def network(flag: str, text: str) -> str:
     except ValueError as error:
         raise CliError(f"use {flag}", error, "Give a network such as 10.244.0.0/16") from error
     if found.version != 4 or found.prefixlen > 24:
-        raise CliError(f"use {flag}", f"{text} is not an IPv4 network of at least 256 addresses")
+        raise CliError(
+            f"use {flag}", f"{text} is not an IPv4 network of at least 256 addresses", "Give one such as 10.244.0.0/16"
+        )
     return str(found)
 
 
@@ -107,7 +109,9 @@ def decide(options: "Wishes", hostname: str, found_address: str, *, systemd: boo
     )
     pods, services = ipaddress.IPv4Network(cluster.pod_cidr), cluster.service_network
     if pods.overlaps(services):
-        raise CliError("set up the network", f"--pod-cidr {pods} and --service-cidr {services} overlap")
+        raise CliError(
+            "set up the network", f"--pod-cidr {pods} and --service-cidr {services} overlap", "Choose another one"
+        )
     for inside, flag in ((pods, "--pod-cidr"), (services, "--service-cidr")):
         if ipaddress.IPv4Address(cluster.node_address) in inside:
             reason = f"this machine's address {cluster.node_address} lies in {inside}"

@@ -4,6 +4,6 @@
 class CliError(Exception):
     """Reads "cannot X: reason. Do Y."; printed as one line, exit status 1."""
 
-    def __init__(self, what: str, reason: object, remedy: str = "") -> None:
-        text = f"cannot {what}: {' '.join(str(reason).split())}".rstrip(".")
-        super().__init__(f"{text}. {remedy}".rstrip() if remedy else text)
+    def __init__(self, what: str, reason: object, remedy: str) -> None:
+        text = " ".join(str(reason).split()).removeprefix(f"cannot {what}: ").rstrip(".")
+        super().__init__(f"cannot {what}: {text}. {remedy}")

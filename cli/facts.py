@@ -70,14 +70,14 @@ def node_address() -> tuple[str, str]:
         interface: [entry.address for entry in entries if entry.family == socket.AF_INET]
         for interface, entries in psutil.net_if_addrs().items()
     }
-    route = _default_route_interface()
+    route = default_route_interface()
     if route and addresses.get(route):
         return addresses[route][0], f"address of {route}, which has the default route"
     for interface, found in sorted(addresses.items()):
         usable = [address for address in found if not address.startswith(("127.", "169.254."))]
         if usable and interface != "wherry0":
             return usable[0], f"address of {interface}; there is no default route"
-    return "127.0.0.1", "there is only the loopback interface, so other machines cannot reach this node"
+    return "", "there is only the loopback interface"
 
 
 def local_addresses() -> set[str]:
@@ -92,7 +92,7 @@ def local_addresses() -> set[str]:
     }
 
 
-def _default_route_interface() -> str:
+def default_route_interface() -> str:
     """The interface of the default route with the lowest metric."""
     best: tuple[int, str] | None = None
     for line in _read("/proc/net/route").splitlines()[1:]:

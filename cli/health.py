@@ -97,4 +97,4 @@ def failure(machine: Machine, name: str, said: str, *, ends: bool) -> CliError:
     if tail:
         machine.say(f"--- the end of the log of {name}:\n{tail}\n---")
     reason = "it ends again and again" if ends else f"it does not become healthy: {said}"
-    return CliError(f"start {name}", reason, f"Its log is shown above and kept in {machine.layout.log}")
+    return CliError(f"start {name}", reason, "Its log is shown above")

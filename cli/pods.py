@@ -6,6 +6,7 @@ from cli.errors import CliError
 from cli.machine import Machine
 
 AT_ONCE = 8
+REMEDY = "See 'wherry status'; 'wherry reset' also works without containerd"
 
 
 def stop_all(machine: Machine, *, grace: int, remove: bool) -> int:
@@ -36,10 +37,10 @@ async def _stop_all(machine: Machine, grace: int, remove: bool) -> int:
         results = await asyncio.gather(*map(stop_container, containers), return_exceptions=True)
         results += await asyncio.gather(*map(stop_sandbox, sandboxes), return_exceptions=True)
     except RuntimeFault as error:
-        raise CliError("stop the pods", error) from error
+        raise CliError("stop the pods", error, REMEDY) from error
     finally:
         await runtime.close()
     for result in results:
         if isinstance(result, BaseException):
-            raise CliError("stop all pods", result) from result
+            raise CliError("stop all pods", result, REMEDY) from result
     return len(sandboxes)

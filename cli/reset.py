@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from cli.errors import CliError
 from cli.machine import Machine, Step, alone
 
+AGAIN = "Run 'wherry reset' again; if that does not help, reboot and run it then"
+
 
 def run(options: argparse.Namespace) -> int:
     """Remove everything."""
@@ -36,5 +38,5 @@ def remove_all(machine: Machine, steps: Sequence[Step]) -> list[Exception]:
         except ExceptionGroup as group:
             errors += group.exceptions
         except Exception as error:  # the edge: the other undos must have their turn
-            errors.append(error if isinstance(error, CliError) else CliError(f"remove {step.title}", error))
+            errors.append(error if isinstance(error, CliError) else CliError(f"remove {step.title}", error, AGAIN))
     return errors

@@ -88,7 +88,7 @@ class SupervisedServices:
             return State(True, record.pid, record.restarts, "running")
         if self._supervisor() is None or not self._is_wanted(name):
             return State(False)
-        return State(False, word="restarting")
+        return State(False, restarts=supervise.read_restarts(self.layout.pids / f"{name}.json"), word="restarting")
 
     def log_tail(self, name: str, lines: int) -> str:
         """From /var/log/wherry."""

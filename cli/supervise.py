@@ -186,9 +186,13 @@ class Supervision:
             killed=False,
         )
         self._watch(pid, want.name)
-        record = json.dumps({"pid": pid, "start": start_time(pid), "digest": want.digest, "restarts": one.restarts})
-        path = self.folder / "pids" / f"{want.name}.json"
-        path.with_suffix(".new").write_text(record)
+        self._record(self.seen[want.name], start_time(pid))
+
+    def _record(self, one: Seen, start: int) -> None:
+        """Write a pid file: pid 0 when it does not run."""
+        path = self.folder / "pids" / f"{one.name}.json"
+        record = {"pid": one.pid, "start": start, "digest": one.digest, "restarts": one.restarts}
+        path.with_suffix(".new").write_text(json.dumps(record))
         path.with_suffix(".new").rename(path)
 
     def _watch(self, pid: int, name: str) -> None:
@@ -205,7 +209,7 @@ class Supervision:
         except ChildProcessError:
             pass
         self.seen[name] = after_end(one, self.clock())
-        (self.folder / "pids" / f"{name}.json").unlink(missing_ok=True)
+        self._record(self.seen[name], 0)
         wait = self.seen[name].wait
         say(f"{name} (process {one.pid}) ended: {status}" + (f"; next start in {wait:g} s" if wait else ""))
 
@@ -241,19 +245,29 @@ def read_record(path: Path) -> Record | None:
     """What a pid file says, if that very process still runs."""
     try:
         said = json.loads(path.read_bytes())
-        if start_time(said["pid"]) != said["start"]:
+        state, *_ = fields = _stat(said["pid"])
+        if int(fields[19]) != said["start"] or state == "Z":  # a zombie has ended
             return None
         return Record(said["pid"], said["digest"], said["restarts"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
+def read_restarts(path: Path) -> int:
+    """How often a program was started again, whether it runs or not."""
+    try:
+        return int(json.loads(path.read_bytes())["restarts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 def start_time(pid: int) -> int:
-    """When a process started, in the kernel's ticks: with the pid it names one process for ever. A zombie has ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    if fields[0] == "Z":
-        raise ProcessLookupError(pid)
-    return int(fields[19])
+    """When a process started, in the kernel's ticks: with the pid it names one process for ever."""
+    return int(_stat(pid)[19])
+
+
+def _stat(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def send(pid: int, number: int) -> None:

@@ -89,7 +89,7 @@ def in_words(step: Step, error: Exception) -> CliError:
             f"the disk is full ({error.filename or error})",
             "Free some space, then try again",
         )
-    return CliError(f"do step {step.title!r}", error)
+    return CliError(f"do step {step.title!r}", error, "See 'wherry status', and the logs in /var/log/wherry")
 
 
 def _undo(machine: Machine, begun: Sequence[Step]) -> None:

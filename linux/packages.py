@@ -87,6 +87,10 @@ def _apt(*arguments: str) -> None:
         "Dpkg::Use-Pty=0",
         "-o",
         "APT::Update::Error-Mode=any",
+        "-o",
+        "Acquire::http::Timeout=20",
+        "-o",
+        "Acquire::https::Timeout=20",
     ]
     run(["apt-get", *options, *arguments], timeout=INSTALL_SECONDS, env=environment)
 

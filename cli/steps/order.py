@@ -2,6 +2,7 @@
 
 from cli.machine import Step
 from cli.steps import (
+    address,
     certificates,
     configuration,
     control,
@@ -20,6 +21,7 @@ STEPS: tuple[Step, ...] = (
     packages.STEP,
     kernel.STEP,
     settings.STEP,
+    address.STEP,
     certificates.STEP,
     configuration.STEP,
     images.BUILD,

@@ -4,6 +4,7 @@ from cli import checks, cluster, facts
 from cli.errors import CliError
 from cli.machine import Machine, Step
 from cli.programs import NAMES
+from cli.steps import address
 
 
 def do(machine: Machine) -> str:
@@ -33,6 +34,8 @@ def decide(machine: Machine, seen: facts.Facts) -> cluster.Cluster:
         found, why = wishes.node_address, "as asked for"
     else:
         found, why = facts.node_address()
+        if not found:
+            found, why = address.LONELY, f"{why}, so it gets this one; other machines cannot reach this node"
     machine.notes.append(f"node address {found}: {why}")
     return cluster.decide(wishes, seen.hostname, found, systemd=seen.systemd)
 
@@ -47,7 +50,7 @@ def agree(machine: Machine) -> None:
             name = "--" + flag.replace("_", "-")
             remedy = "Leave the flag out, or run 'wherry reset' first"
             raise CliError(f"use {name} {wanted}", f"this cluster was made with {has}", remedy)
-    if settings.node_address not in facts.local_addresses():
+    if settings.node_address not in {*facts.local_addresses(), address.LONELY}:
         reason = f"its address {settings.node_address} is no longer one of this machine's"
         raise CliError("start this cluster", reason, "Give the address back, or run 'wherry reset', then 'wherry up'")
 

@@ -23,9 +23,7 @@ def do(machine: Machine) -> str:
         tail = machine.services.log_tail("agent", 15)
         machine.say(f"--- the end of the log of agent:\n{tail}\n---")
         name = machine.settings.node_name
-        raise CliError(
-            f"make node {name} ready", said, f"The agent's log is shown above and kept in {machine.layout.log}"
-        )
+        raise CliError(f"make node {name} ready", said, "The agent's log is shown above")
     return "Ready"
 
 

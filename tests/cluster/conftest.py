@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,8 +102,8 @@ class Host:
         ).text
 
     def start(self, *argv: str) -> subprocess.Popen[bytes]:
-        """A program of this host that goes on."""
-        return self.node.popen(argv)
+        """A program of this host that goes on, whatever it prints."""
+        return self.node.popen(argv, log=Path("/dev/null"))
 
 
 @pytest.fixture

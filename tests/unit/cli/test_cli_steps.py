@@ -69,7 +69,7 @@ def test_an_interrupted_up_is_undone_too(tmp_path: Path) -> None:
 def test_a_cluster_that_was_here_before_is_not_undone(tmp_path: Path) -> None:
     story = Story(tmp_path, fresh=False)
     with pytest.raises(CliError):
-        bring_up(story.machine, [story.step("a"), story.step("b", fails=CliError("do b", "no"))])
+        bring_up(story.machine, [story.step("a"), story.step("b", fails=CliError("do b", "no", "Do not"))])
     assert story.happened == ["do a", "do b"]
 
 
@@ -77,7 +77,8 @@ def test_reset_goes_on_after_an_error_and_tells_all(tmp_path: Path) -> None:
     story = Story(tmp_path)
     errors = remove_all(story.machine, [story.step("a"), story.step("b", stuck=True), story.step("c", stuck=True)])
     assert story.happened == ["undo c", "undo b", "undo a"]
-    assert [str(error) for error in errors] == ["cannot remove c: c is stuck", "cannot remove b: b is stuck"]
+    said = [str(error).partition(". ")[0] for error in errors]
+    assert said == ["cannot remove c: c is stuck", "cannot remove b: b is stuck"]
 
 
 def test_titles_are_unique() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.supervise import read_record
+from cli.supervise import read_record, read_restarts
 
 LONG = ["sleep", "1000"]
 
@@ -105,6 +105,12 @@ def test_a_program_that_is_missing_does_not_stop_the_others(bench: Bench) -> Non
     bench.start()
     until(lambda: bench.pid("b"))
     assert bench.pid("a") == 0
+
+
+def test_restarts_are_counted_also_while_it_does_not_run(bench: Bench) -> None:
+    bench.want(a=(["sh", "-c", "exit 1"], "1"))
+    bench.start()
+    until(lambda: read_restarts(bench.folder / "pids/a.json") >= 3)
 
 
 def test_a_broken_file_changes_nothing(bench: Bench) -> None:
