@@ -6,9 +6,9 @@ import random
 import uuid
 from typing import Any
 
-from api import codec, defaults, kinds, names, times
+from api import codec, defaults, kinds, names, times, validation
 from api.kinds import Kind
-from api.meta_v1 import StatusDetails
+from api.meta_v1 import StatusCause, StatusDetails
 from client import errors
 
 Object = dict[str, Any]
@@ -38,15 +38,8 @@ def for_create(kind: Kind[Any], obj: Object, namespace: str, now: float, rng: ra
     meta["namespace"] = at_home(kind, meta.get("namespace", ""), namespace)
     if not kind.namespaced:
         del meta["namespace"]
-    if not meta.get("name"):
-        if not meta.get("generateName"):
-            raise errors.make(
-                422, f'{kind.name} "" is invalid: metadata.name: Required value: name or generateName is required'
-            )
+    if not meta.get("name") and meta.get("generateName"):
         meta["name"] = names.generate(meta["generateName"], rng)
-    if problems := names.dns_subdomain(meta["name"]):
-        text = f'metadata.name: Invalid value: "{meta["name"]}": {problems[0]}'
-        raise errors.make(422, f'{kind.name} "{meta["name"]}" is invalid: {text}')
     meta["uid"] = str(uuid.UUID(int=rng.getrandbits(128), version=4))
     meta["creationTimestamp"] = times.format_time(now)
     if kind in _GENERATION:
@@ -99,6 +92,22 @@ def for_delete(kind: Kind[Any], old: Object, grace: int | None, now: float) -> O
     if "generation" in meta:
         meta["generation"] += 1
     return {**old, "metadata": meta}
+
+
+def check(kind: Kind[Any], new: Object, old: Object | None = None, subresource: str = "") -> None:
+    """Refuse what breaks the rules of its kind. Services have no addresses here, so theirs are not checked."""
+    if kind is kinds.SERVICE:
+        return
+    typed = codec.from_dict(kind, new)
+    if old is None:
+        causes = validation.validate_create(kind, typed)
+    else:
+        causes = validation.validate_update(kind, typed, codec.from_dict(kind, old), subresource)
+    if causes:
+        name = new["metadata"].get("name", "")
+        listed = [StatusCause(reason=c.reason, message=c.message, field=c.field) for c in causes]
+        details = StatusDetails(name=name or None, group=kind.group or None, kind=kind.name, causes=listed)
+        raise errors.make(422, f'{kind.name} "{name}" is invalid: {validation.summary(causes)}', details=details)
 
 
 def finished(obj: Object) -> bool:

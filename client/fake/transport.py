@@ -166,7 +166,8 @@ class FakeTransport:
 
     def _create(self, kind: Kind[Any], namespace: str, body: bytes) -> bytes:
         obj = rules.for_create(kind, rules.read(kind, body), namespace, self._clock.now(), self._rng)
-        key = _key(kind, namespace, obj["metadata"]["name"])
+        key = _key(kind, namespace, obj["metadata"].get("name", ""))
+        rules.check(kind, obj)
         if self._history.get(key) is not None:
             raise rules.already_exists(kind, key[2])
         return msgspec.json.encode(self._history.write(key, obj))
@@ -176,6 +177,7 @@ class FakeTransport:
         result = rules.for_update(kind, old, new, subresource)
         if result == old:
             return msgspec.json.encode(old)  # nothing changed, so nothing is written and nobody is told
+        rules.check(kind, result, old, subresource)
         if rules.finished(result):
             return msgspec.json.encode(self._history.write(key, None))
         return msgspec.json.encode(self._history.write(key, result))
