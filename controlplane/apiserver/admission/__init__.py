@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from controlplane.apiserver.admission import namespaces, pods, services
+from controlplane.apiserver.admission import namespaces, nodes, pods, services
 from controlplane.apiserver.write import Write
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ MUTATING: tuple[Plugin, ...] = (
     pods.set_service_account,
     pods.set_priority,
     pods.add_tolerations,
+    nodes.taint_new_node,
     services.complete,
     services.reserve,
 )

@@ -12,6 +12,7 @@ from client.errors import ApiError, Conflict, NotFound, Unavailable
 from controlplane.controllers.controller import Context, namespace_ends
 from controlplane.controllers.endpointslice.plan import CONTROLLER, Create, Update, labels_for, plan_slices
 from controlplane.controllers.endpointslice.services import ServiceTriggers
+from controlplane.controllers.endpointslice.trigger import ANNOTATION, trigger_time
 from controlplane.controllers.freshness import SOON, Freshness
 from controlplane.controllers.names import child_name, prefix
 from controlplane.controllers.replicaset.bodies import owner_reference
@@ -85,6 +86,7 @@ class EndpointSlices:
             "namespace": service.namespace,
             "labels": labels_for(service),
             "ownerReferences": [owner_reference("v1", "Service", service)],
+            "annotations": {ANNOTATION: trigger_time(service, (), create.endpoints)},
         }
         head = {"kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1", "metadata": metadata}
         body = head | {"addressType": create.family} | _content(service.namespace, create.endpoints, create.ports)
@@ -102,7 +104,8 @@ class EndpointSlices:
         old = update.slice
         wanted = labels_for(service)
         labels = {label: None for label in old.labels if label not in wanted} | wanted
-        metadata = {"resourceVersion": str(old.version), "labels": labels}
+        annotations = {ANNOTATION: trigger_time(service, old.endpoints, update.endpoints)}
+        metadata = {"resourceVersion": str(old.version), "labels": labels, "annotations": annotations}
         body = {"metadata": metadata} | _content(service.namespace, update.endpoints, update.ports)
         try:
             data = msgspec.json.encode(body)

@@ -85,6 +85,7 @@ def _wanted(
                 node=pod.node,
                 zone=zones.get(pod.node, ""),
                 hostname=hostname(service, pod),
+                since=pod.ready_since,
             )
     return wanted
 

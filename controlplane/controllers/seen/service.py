@@ -83,6 +83,8 @@ class Endpoint:
     node: str = ""
     zone: str = ""
     hostname: str = ""
+    since: float = field(default=0.0, compare=False)
+    """When the pod's readiness last changed; slices do not carry it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

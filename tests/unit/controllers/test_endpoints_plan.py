@@ -9,6 +9,7 @@ import msgspec
 from api.selectors import from_map
 from controlplane.controllers.endpoints.plan import is_current, plan_endpoints
 from controlplane.controllers.endpointslice.plan import MOST, Create, Plan, labels_for, plan_slices
+from controlplane.controllers.endpointslice.trigger import trigger_time
 from controlplane.controllers.seen import SeenPod, SeenService, SeenSlice, service
 from controlplane.controllers.seen.service import ServicePort, SlicePort
 
@@ -189,3 +190,18 @@ def test_endpoints_are_cut_at_a_thousand_ready_ones_first() -> None:
 def test_a_headless_service_without_ports_lists_addresses() -> None:
     (subset,) = msgspec.json.decode(plan_endpoints(svc(headless=True, ports=()), [pod(1)]).subsets)
     assert list(subset) == ["addresses"]
+
+
+def test_a_change_is_dated_by_the_pod_that_began_it() -> None:
+    young = svc(created=1000.0)
+    (first,) = plan_slices(young, [pod(1, ready_since=400.0)], [], {}).create
+    assert trigger_time(young, (), first.endpoints) == "1970-01-01T00:16:40Z"  # older pods: the Service itself began it
+    assert trigger_time(young, (), ()) == "1970-01-01T00:16:40Z"
+    pods = [pod(1, ready_since=400.0), pod(2, ready_since=2000.0), pod(3, ready_since=1800.0)]
+    (grown,) = plan_slices(young, pods, made(pods[:1], young), {}).update
+    assert trigger_time(young, first.endpoints, grown.endpoints) == "1970-01-01T00:30:00Z"
+    leaving = [pod(1, ready_since=400.0, deleting=True), *pods[1:]]
+    (shrunk,) = plan_slices(young, leaving, made(pods, young), {}).update
+    assert trigger_time(young, grown.endpoints, shrunk.endpoints) is None
+    (lost,) = plan_slices(young, [pod(1, ready=False, ready_since=3000.0)], made(pods[:1], young), {}).update
+    assert trigger_time(young, first.endpoints, lost.endpoints) == "1970-01-01T00:50:00Z"
