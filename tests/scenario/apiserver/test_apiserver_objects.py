@@ -435,3 +435,11 @@ async def test_a_node_keeps_the_status_it_registers_with(client: Client):
     assert made.status.capacity == {"cpu": "2"}
     made.status.capacity = {"cpu": "4"}
     assert (await client.update(kinds.NODE, made)).status.capacity == {"cpu": "2"}
+
+
+async def test_a_new_node_takes_no_pods_until_somebody_saw_it_ready(client: Client):
+    await client.create(kinds.NODE, Node(metadata=ObjectMeta(name="fresh")))
+    fresh = await client.get(kinds.NODE, "fresh")
+    assert [(t.key, t.effect) for t in fresh.spec.taints] == [("node.kubernetes.io/not-ready", "NoSchedule")]
+    fresh.spec.taints = []
+    assert (await client.update(kinds.NODE, fresh)).spec.taints == []
