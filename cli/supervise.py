@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from linux.process import NotInstalled, start
+from linux.process import Child, NotInstalled, describe_code, start
 
 FIRST_WAIT, LONGEST_WAIT, STABLE = 0.1, 10.0, 10.0
 LOG_BYTES = 16 << 20
@@ -111,6 +111,7 @@ class Supervision:
     wanted: list[Wanted] = field(default_factory=list)
     seen: dict[str, Seen] = field(default_factory=dict)
     watched: dict[int, str] = field(default_factory=dict)  # pidfd -> name
+    children: dict[str, Child] = field(default_factory=dict)  # those that this process has started itself
     ending: bool = False
 
     def run(self, wake_reader: int) -> None:
@@ -170,11 +171,13 @@ class Supervision:
     def _start(self, want: Wanted, one: Seen) -> None:
         now = self.clock()
         try:
-            pid = start(want.argv, log=self.logs / f"{want.name}.log").pid
+            child = start(want.argv, log=self.logs / f"{want.name}.log")
         except (NotInstalled, OSError) as error:
             say(f"cannot start {want.name}: {error}")
             self.seen[want.name] = replace(after_end(replace(one, started=now), now), restarts=one.restarts)
             return
+        pid = child.pid
+        self.children[want.name] = child  # a forgotten one would be reaped before it can be watched
         say(f"started {want.name} (process {pid})")
         self.seen[want.name] = replace(
             one,
@@ -202,12 +205,8 @@ class Supervision:
         name = self.watched.pop(descriptor)
         os.close(descriptor)
         one = self.seen[name]
-        status = "it was not a child of this process"
-        try:
-            code = os.waitstatus_to_exitcode(os.waitpid(one.pid, 0)[1])
-            status = f"exit status {code}" if code >= 0 else f"signal {-code}"
-        except ChildProcessError:
-            pass
+        child = self.children.pop(name, None)
+        status = describe_code(child.wait(1)) if child is not None else "it was not a child of this process"
         self.seen[name] = after_end(one, self.clock())
         self._record(self.seen[name], 0)
         wait = self.seen[name].wait
