@@ -84,6 +84,7 @@ async def measure(backend: str, size: Size, rounds: int) -> dict[str, float]:
         memory.freeze()
         gc.collect()
         memory.trim()
+        await asyncio.sleep(0.5)  # the kernel still works on what the start left behind
         found = {
             "cold_s": _cold_seconds(syncer),
             "cpu_s": cpu,

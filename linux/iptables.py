@@ -91,12 +91,20 @@ class Programs:
         """Remove a table of the nft variant that holds nothing but empty built-in chains with policy ACCEPT."""
         if self.variant != NFT:
             return False  # the kernel keeps legacy tables until the network namespace ends
-        if not all(line.startswith(":") and line.split()[1] == "ACCEPT" for line in self.save(family, table)):
+        lines = self.save(family, table)
+        if not lines or not all(line.startswith(":") and line.split()[1] == "ACCEPT" for line in lines):
             return False
         door = nft.Kernel()
         try:
             netlink = nft.FAMILIES[family]
-            if table not in door.tables(netlink):
+            seen = door.table(netlink, table)
+            # Somebody may keep sets or chains of nft's own in a table of that name: iptables-save does not show them.
+            if (
+                seen is None
+                or seen.sets
+                or not seen.chains.keys() <= set(_BUILT_IN[table])
+                or any(seen.chains.values())
+            ):
                 return False
             door.commit([nft.destroy_table(netlink, table)])
         except nft.NftError as error:

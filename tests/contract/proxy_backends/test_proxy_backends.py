@@ -250,6 +250,18 @@ def test_the_nft_program_can_list_what_we_make() -> None:
         assert process.run(["nft", "-j", "list", "ruleset"]).text.startswith('{"nftables"')
 
 
+@pytest.mark.root
+def test_cleanup_takes_the_empty_tables_that_iptables_nft_made_but_no_table_with_anything_in_it() -> None:
+    with namespace():
+        process.run(["nft", "add", "table", "ip", "filter"])
+        process.run(["nft", "add", "set", "ip", "filter", "theirs", "{ type ipv4_addr ; }"])
+        backend = IptablesBackend(Programs(NFT))
+        backend.replace([], FACTS)
+        backend.cleanup()
+        left = process.run(["nft", "list", "ruleset"]).text
+        assert left.count("table ") == 1 and "set theirs" in left and "WHERRY" not in left
+
+
 def test_iptables_leaves_the_rules_of_others_alone() -> None:
     door: Iptables = FakeIptables()
     door.restore(4, "*nat\n:THEIRS - [0:0]\n-A THEIRS -j ACCEPT\n-A PREROUTING -j THEIRS\nCOMMIT\n")
