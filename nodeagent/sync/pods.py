@@ -20,6 +20,7 @@ from nodeagent.model.memory import Health
 from nodeagent.model.seen import ContainerState, PodRef
 from nodeagent.model.spec import is_terminal
 from nodeagent.sync.doors import Doors
+from nodeagent.sync.stopping import logged
 from nodeagent.sync.worker import PodWorker
 
 RELIST = 60.0
@@ -209,8 +210,10 @@ class Pods:
     def _sweep(self) -> None:
         """Pods that left only files or groups, as after a crash of the agent."""
         assert self._doors is not None
-        for uid in {*self._doors.volumes.known(), *self._doors.cgroups.known()} - self.workers.keys():
-            self._begin(_orphan(PodRef(uid, "", "")), orphan=True)
+        left = {uid: PodRef(uid, "", "") for uid in (*self._doors.volumes.known(), *self._doors.cgroups.known())}
+        left |= {ref.uid: ref for ref in logged(self._doors.settings.pod_logs)}
+        for uid in left.keys() - self.workers.keys():
+            self._begin(_orphan(left[uid]), orphan=True)
 
     def _begin(self, pod: Pod, orphan: bool = False) -> None:
         assert self._doors is not None

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 
 from nodeagent.cri.errors import NotFound
-from nodeagent.model.seen import SeenContainer
+from nodeagent.model.seen import PodRef, SeenContainer
 from nodeagent.model.spec import container_named
 from nodeagent.plan.actions import RemoveContainer, RemoveSandbox, StopContainer, StopSandbox
 from nodeagent.probes.checks import Target
@@ -97,6 +97,16 @@ def forget(doors: Doors, state: PodState) -> None:
     doors.puller.forget(state.uid)
     doors.probing.forget(state.uid)
     doors.reporter.forget(state.uid)
+
+
+def logged(root: str) -> list[PodRef]:
+    """The pods that have left logs."""
+    try:
+        names = os.listdir(root)
+    except FileNotFoundError:
+        return []
+    parts = [name.split("_") for name in names]
+    return [PodRef(uid, namespace, pod) for namespace, pod, uid in (p for p in parts if len(p) == 3)]
 
 
 def _known(state: PodState, ident: str) -> SeenContainer | None:

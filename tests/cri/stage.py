@@ -160,6 +160,14 @@ class Stage:
         self.agent_supervisor.stop()
         await self.agent_task
 
+    async def kill_agent(self) -> None:
+        """End the agent in the middle of whatever it does: its connections break, nothing is tidied up."""
+        for task in list(self.agent.pods._tasks.values()):
+            task.cancel()
+        await self.runtime.close()
+        self.agent_supervisor.stop()
+        await self.agent_task
+
     def node_ready(self) -> bool:
         """Whether the node says so."""
         conditions = {c.type: c.status for n in self.api.objects(kinds.NODE) for c in n.status.conditions}
@@ -269,7 +277,9 @@ async def play(scene: Scene) -> None:
 
 
 async def check_empty(stage: Stage) -> None:
-    """Nothing of any pod is left."""
+    """Nothing of any pod is left; what a killed agent left, the next sweep finds."""
+    await stage.agent.pods.relist()
+    await stage.until(lambda: not stage.agent.pods.workers, "nothing is left to sweep")
     assert await stage.runtime.sandboxes() == []
     assert await stage.runtime.containers() == []
     assert stage.agent.doors.cgroups.known() == set()

@@ -38,3 +38,7 @@ def test_containerd_dies_and_comes_back(host: Host) -> None:
     host.start_containerd()
     host.node.sh("touch /run/wherry/killed")
     host.finish(player)
+
+
+def test_agent_is_killed_again_and_again(host: Host) -> None:
+    host.play("trouble.agent_killed_again_and_again", timeout=120)

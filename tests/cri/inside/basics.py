@@ -56,7 +56,8 @@ async def runs_and_goes(stage: Stage) -> None:
     assert status.container_id.startswith("containerd://") and status.restart_count == 0 and status.image_id
     await asyncio.sleep(0.1)
     assert await stage.log(pod, "a") == "hello"
-    assert {e.reason for e in stage.api.objects(kinds.EVENT)} >= {"Pulled", "Created", "Started"}
+    told = {"Pulled", "Created", "Started"}
+    await stage.until(lambda: {e.reason for e in stage.api.objects(kinds.EVENT)} >= told, "users are told")
     await stage.delete("web")
 
 

@@ -19,7 +19,7 @@ from nodeagent.model.seen import ContainerState
 from nodeagent.model.spec import is_sidecar, should_restart
 from tests.simulation.nodeagent.world import World
 
-LIVES = 2400
+LIVES = 2100
 PARTS = 6
 
 
