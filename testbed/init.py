@@ -133,6 +133,8 @@ def prepare_systemd(root: Path) -> None:
     import shutil
 
     units = root / "etc/systemd/system"
+    if (units / "testbed.target").exists():
+        return  # not the first boot: what was enabled since then stays
     shutil.rmtree(units, ignore_errors=True)
     (units / "testbed.target.wants").mkdir(parents=True)
     (root / "etc/machine-id").write_text("")
