@@ -50,11 +50,12 @@ def service_json(number: int, revision: int) -> bytes:
 
 
 def slice_json(size: Size, number: int, members: list[int], revision: int) -> bytes:
-    """The EndpointSlice of one Service, with these of its pods."""
+    """The EndpointSlice of one Service, with these of its pods; a node has about a hundred."""
+    nodes, first = max(50, size.services * size.endpoints // 100), number * size.endpoints
     endpoints = ",".join(
         f'{{"addresses":["{pod(size, number, index)}"],"conditions":{{"ready":true,"serving":true,"terminating":false}},'
         f'"targetRef":{{"kind":"Pod","namespace":"{NAMESPACE}","name":"svc-{number}-5d4f8c7b9-{index:05d}",'
-        f'"uid":"11111111-0000-0000-{index:04d}-{number:012d}"}},"nodeName":"node-{index % 50}","zone":"zone-a"}}'
+        f'"uid":"11111111-0000-0000-{index:04d}-{number:012d}"}},"nodeName":"node-{(first + index) % nodes}","zone":"zone-a"}}'
         for index in members
     )
     return (

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from proxy.backends.iptables.render import HAIRPIN, PREFIX, REFUSE
+from proxy.backends.iptables.render import PREFIX, REFUSE
 from proxy.model import addresses
 from proxy.model.addresses import PROTOCOLS
 from proxy.plan.desired import NODE, Route
@@ -15,6 +15,7 @@ _FRONTEND = re.compile(
 _DNAT = re.compile(r"--to-destination (\S+)$")
 _JUMP = re.compile(r"-j (\S+)")
 _SECONDS = re.compile(r"--seconds (\d+)")
+_HAIRPIN = re.compile(r"^-A \S+ -s (\S+)/\d+ -d ")
 _WHOLE = re.compile(r"^-A \S+ -d (\S+)/\d+ -j (\S+)$")
 
 
@@ -31,11 +32,11 @@ def read_tables(family: int, saved: Mapping[str, Iterable[str]]) -> Reading:
             if found:
                 slot = _slot(family, found)
                 frontends[slot] = _frontend(family, nat, found[6], verdicts.get(slot, ""))
-    here = {_WHOLE_SOURCE.match(line)[1] for line in nat.get(HAIRPIN, ())}  # type: ignore[index]
-    return Reading(frontends, _cluster_ips(saved.get("filter", ())), frozenset(addresses.pack(ip) for ip in here))
-
-
-_WHOLE_SOURCE = re.compile(r"^-A \S+ -s (\S+)/\d+ -d ")
+    hairpins = (
+        _HAIRPIN.match(line) for chain, lines in nat.items() if chain.startswith(f"{PREFIX}J-") for line in lines
+    )
+    here = frozenset(addresses.pack(found[1]) for found in hairpins if found)
+    return Reading(frontends, _cluster_ips(saved.get("filter", ())), here)
 
 
 def _by_chain(lines: Iterable[str]) -> dict[str, list[str]]:

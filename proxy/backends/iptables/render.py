@@ -5,7 +5,7 @@
             S: one line per endpoint, drawn with the right probability; first, masquerade what comes from outside
             L: the same for local endpoints; I: masquerade, then L; X: external traffic, to S or L by its policy
             A: with affinity, one chain per endpoint, which remembers the client
-            POSTROUTING -> HAIRPIN: one line per endpoint on this node
+                    POSTROUTING -> HAIRPIN -> H-<address/16> -> J-<address/20> -> one line per endpoint on this node
     filter  FILTER -> F-<address/16> -> G-<address/20> -> refuse what reached no endpoint
 
 The tree over addresses keeps the way short: 5,000 Services are some hundred comparisons, not 5,000. A line that several
@@ -179,9 +179,11 @@ def _port_branch(protocol: str, port: int) -> Iterator[tuple[Place, tuple[str, .
 def _hairpins(one: Desired) -> Iterator[tuple[Place, tuple[str, ...]]]:
     size = 4 if one.family == IPV4 else 16
     for start in range(0, len(one.here), size):
-        text = f"{addresses.show(one.here[start : start + size])}/{size * 8}"
+        address = one.here[start : start + size]
+        text = f"{addresses.show(address)}/{size * 8}"
+        yield from _address_branch("nat", "HJ", HAIRPIN, address)
         line = f"-s {text} -d {text} -j MASQUERADE --random-fully"
-        yield ("nat", HAIRPIN, (one.here[start : start + size],)), (line,)
+        yield ("nat", tree_chain("J", address, 12), (address,)), (line,)
 
 
 def tree_chain(letter: str, address: bytes, free_bits: int) -> str:
