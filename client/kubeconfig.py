@@ -89,7 +89,8 @@ def load(path: str | Path, context: str = "") -> Access:
     """Read the current (or the given) context of a kubeconfig file."""
     path = Path(path)
     try:
-        file = msgspec.convert(documents.read(path.read_bytes()) or {}, _File)
+        document = documents.read(path.read_bytes())
+        file = msgspec.convert({} if document is None else document, _File)
         return _access(file, context, path.parent)
     except OSError as error:
         raise KubeconfigError(f"cannot read kubeconfig {path}: {error.filename}: {error.strerror}") from error
