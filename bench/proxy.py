@@ -3,6 +3,10 @@
 Each run is a process in a network namespace of its own. Without `--services` every backend is measured at the size of
 its goal; the peer then has a size that it can do in seconds, and ours is measured at that size too (`--full`: the whole
 size for both, which takes the peer minutes). With `--backend` the metrics carry no prefix.
+
+`nft_listeners` is how many programs on this machine listen to nf_tables, in any network namespace: a running proxy is
+one. While there is any, the kernel writes a message for every element of every transaction, and a cold start takes
+about six times as long; so it is said, and a cold start should be judged where it is 0.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from bench import proxy_state
@@ -68,6 +73,7 @@ def run(options: argparse.Namespace) -> Iterator[Metric]:
         cases = [_resized(case, options) for case in {case.backend: case for case in reversed(cases)}.values()]
     elif wanted:
         cases = cases[:1]
+    yield measured("proxy.nft_listeners", "", nft_listeners())
     for case in cases:
         prefix = "proxy." if wanted else f"proxy.{case.backend}_{case.size}."
         yield from _ours(prefix, case, full=options.full)
@@ -77,6 +83,23 @@ def run(options: argparse.Namespace) -> Iterator[Metric]:
         yield measured("proxy.connect_one_us", "us", found["connect_one_us"])
         yield measured("proxy.connect_10k_us", "us", found["connect_10k_us"])
         yield measured("proxy.connect_ratio_10k", "", found["connect_ratio_10k"], goal=("<=", 1.05))
+
+
+def nft_listeners() -> int:
+    """Netlink sockets that are in the group of nf_tables' notices, in all network namespaces."""
+    found, seen = 0, set()
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            namespace = os.stat(directory / "ns/net").st_ino
+            if namespace in seen:
+                continue
+            lines = (directory / "net/netlink").read_text().splitlines()[1:]
+        except OSError:
+            continue  # it has ended
+        seen.add(namespace)
+        columns = (line.split() for line in lines)
+        found += sum(1 for column in columns if column[1] == "12" and int(column[3], 16) & 1 << 6)
+    return found
 
 
 def _resized(case: Case, options: argparse.Namespace) -> Case:
