@@ -56,7 +56,9 @@ async def _run(run: Callable[[C, Supervisor], Awaitable[None]], config: C, name:
             trimming = Trimming(supervisor.clock)
             supervisor.defer("trimming", trimming.stop)
     except Exception as error:  # the loop's edge
-        _log.exception("cannot start", program=name, error=error)
+        # What a door refuses reads "cannot X: reason" and is enough for the user; anything else is ours to find.
+        say = _log.error if isinstance(error, OSError) or str(error).startswith("cannot ") else _log.exception
+        say("cannot start", program=name, error=error)
         supervisor.exit_status = 1
     return supervisor
 

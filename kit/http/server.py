@@ -8,7 +8,7 @@ import socket
 import ssl
 import stat
 from dataclasses import dataclass
-from email.utils import formatdate
+from time import gmtime
 from types import TracebackType
 
 from kit.clock import Clock, SystemClock, Timer
@@ -16,6 +16,9 @@ from kit.http.h1 import Connection
 from kit.http.model import Handler, HttpError
 from kit.http.raw import RawStream
 from kit.http.tls import ServerTls
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class ListenError(HttpError):
@@ -148,7 +151,7 @@ class Server:
         now = int(self.clock.now())
         if now != self._date_at:
             self._date_at = now
-            self._date = f"Date: {formatdate(now, usegmt=True)}\r\n".encode()
+            self._date = b"Date: " + http_date(now) + b"\r\n"
         return self._date
 
     def attached(self, connection: Connection) -> None:
@@ -184,6 +187,13 @@ class Server:
         for connection in list(self._connections):
             connection.sweep(self.tick)
         self._sweeper = self.clock.call_later(self.TICK, self._sweep) if self._connections else None
+
+
+def http_date(seconds: int) -> bytes:
+    """The form that HTTP wants, whatever the locale."""
+    at = gmtime(seconds)
+    day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
+    return f"{day}, {at.tm_mday:02} {month} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT".encode()
 
 
 def parse_address(address: str) -> tuple[str, int]:

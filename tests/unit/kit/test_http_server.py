@@ -1,12 +1,13 @@
 """The HTTP server from its client's side: requests in order, limits, streams, upgrades, shutdown. On both event loops."""
 
 import asyncio
+from email.utils import formatdate
 
 import pytest
 
 from kit.clock import FakeClock, settle
 from kit.http.model import Request, Response, StreamClosed
-from kit.http.server import Limits, ListenError, Server, parse_address
+from kit.http.server import Limits, ListenError, Server, http_date, parse_address
 from tests.unit.kit.wire import Site, Wire, ask, connected, serving
 
 GET = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -565,3 +566,8 @@ def test_parse_address(text: str, address: tuple[str, int]) -> None:
 def test_parse_address_refuses(text: str) -> None:
     with pytest.raises(ListenError):
         parse_address(text)
+
+
+@pytest.mark.parametrize("seconds", [0, 784111777, 1_700_000_000, 951_782_400, 4_102_444_799])
+def test_http_date(seconds: int) -> None:
+    assert http_date(seconds).decode() == formatdate(seconds, usegmt=True)

@@ -23,6 +23,7 @@ async def stubborn():
 
 async def run(config, supervisor):
     if config == "bad start": raise OSError("port in use")
+    if config == "bug": raise ValueError("bug")
     supervisor.defer("file", lambda: print("closed", flush=True))
     supervisor.spawn("part", {"good": forever, "crash": crash, "stubborn": stubborn}[config])
     import uvloop
@@ -58,7 +59,9 @@ def test_crash() -> None:
     assert process.returncode == 1 and out == "wired\nclosed\n" and "ValueError: boom" in err
 
 
-def test_bad_start() -> None:
-    with start("bad start") as process:
+@pytest.mark.parametrize(("config", "lines"), [("bad start", 2), ("bug", 2)])
+def test_bad_start(config: str, lines: int) -> None:
+    with start(config) as process:
         out, err = process.communicate(timeout=20)
-    assert process.returncode == 1 and out == "" and "cannot start" in err and "port in use" in err
+    assert process.returncode == 1 and out == "" and err.count("\n") == lines
+    assert ("cannot start" in err) and ("Traceback" in err) is (config == "bug")
