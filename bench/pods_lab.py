@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from api import kinds
-from api.core_v1 import Container, ExecAction, Pod, PodSpec, Probe
+from api.core_v1 import Container, HTTPGetAction, Pod, PodSpec, Probe
 from api.meta_v1 import ObjectMeta
 from client import kubeconfig
 from client.client import Client
@@ -19,7 +19,7 @@ from nodeagent.render.container import ContainerInputs, build_container
 from nodeagent.render.sandbox import build_sandbox
 from nodeagent.render.settings import NodeSettings
 
-IMAGE = "wherry.local/demo:1"
+IMAGE, PORT = "wherry.local/demo:1", 8080
 SOCKET = "unix:///run/wherry/containerd/containerd.sock"
 BURST, SIDE_BY_SIDE = 30, 4
 COMMAND = ["sleep", "1000000"]
@@ -32,7 +32,8 @@ SETTINGS = NodeSettings("n", (), "/var/lib/wherry/agent", "/var/log/pods", 8 << 
 
 def make_pod(name: str, probe: Probe | None = None) -> Pod:
     """The pod that is measured."""
-    container = Container(name="a", image=IMAGE, command=COMMAND, readiness_probe=probe, liveness_probe=probe)
+    command = [] if probe else COMMAND  # with probes: the image's own web server
+    container = Container(name="a", image=IMAGE, command=command, readiness_probe=probe, liveness_probe=probe)
     spec = PodSpec(containers=[container], termination_grace_period_seconds=0)
     return Pod(metadata=ObjectMeta(name=name, namespace="default"), spec=spec)
 
@@ -157,7 +158,7 @@ async def burst(lab: Lab, rounds: int) -> Numbers:
 
 async def full(lab: Lab, count: int) -> Numbers:
     """A full node with probes every ten seconds: what the agent needs."""
-    probe = Probe(exec=ExecAction(command=["true"]), period_seconds=10)
+    probe = Probe(http_get=HTTPGetAction(path="/", port=PORT), period_seconds=10)
     names = await asyncio.gather(*(lab.post(probe) for _ in range(count)))
     await asyncio.sleep(10)
     pid = agent_pid()
