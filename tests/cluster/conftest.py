@@ -23,14 +23,15 @@ DEMO = "wherry.local/demo:1"
 class Host:
     """A test host with the words that these tests need."""
 
-    def __init__(self, node: Node, switch: Switch) -> None:
+    def __init__(self, node: Node, switch: Switch, wherry: str = WHERRY) -> None:
         self.node = node
         self.switch = switch
+        self.program = wherry
         self.node.environment["KUBECONFIG"] = KUBECONFIG
 
     def wherry(self, *arguments: str, check: bool = True, timeout: float = 180) -> Finished:
         """Run ./wherry; a failure shows all that it printed."""
-        done = self.node.run([WHERRY, *arguments], check=False, timeout=timeout)
+        done = self.node.run([self.program, *arguments], check=False, timeout=timeout)
         if check and done.code != 0:
             pytest.fail(
                 f"wherry {' '.join(arguments)}: status {done.code}\n{done.text}\n{done.err.decode()}\n{self.logs()}"
