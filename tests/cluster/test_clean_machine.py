@@ -52,8 +52,9 @@ def test_up(machine: Host) -> None:
         assert machine.node.run(["sh", "-c", f"command -v {program}"], check=False).code != 0, (
             "the machine is not fresh"
         )
-    said = machine.wherry("up", timeout=900)
+    said = machine.wherry("reset", timeout=600)
     assert "making .venv" in said.err.decode()
+    said = machine.wherry("up", timeout=900)
     assert "installed containerd" in said.text
     assert machine.node.run(["pgrep", "-c", "-x", "containerd"], check=False).text.strip() in ("1", "")
     machine.kubectl(f"create deployment web --image={DEMO}")
