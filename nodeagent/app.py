@@ -8,6 +8,7 @@ containers. What the runtime holds beyond the pods of a complete list is nobody'
 import gc
 import os
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from api import codec, kinds
@@ -26,8 +27,8 @@ from kit.http.server import Server, parse_address
 from kit.http.tls import ServerTls
 from kit.metrics import Metrics
 from kit.supervisor import Supervisor
-from linux.cgroup import open_cgroups
-from linux.mounts import KernelMounts
+from linux.cgroup import Cgroups, open_cgroups
+from linux.mounts import KernelMounts, Mounts
 from nodeagent.config import Config
 from nodeagent.cri.client import GrpcRuntime
 from nodeagent.cri.errors import RuntimeFault, Unsupported
@@ -64,16 +65,34 @@ async def run(config: Config, supervisor: Supervisor) -> None:
     supervisor.defer("client", client.close)
     runtime = GrpcRuntime(config.runtime_endpoint)
     supervisor.defer("runtime", runtime.close)
+    agent = Agent(config, clock, client, runtime, machine)
+    await agent.serve(supervisor)  # what can be wrong shows before anything is changed
     cni.install(config.cni.bin_dir, sys.executable, config.cni.socket, data_dir=config.cni.data_dir)
     supervisor.spawn("cni", lambda: cni.serve(config.cni.socket, config.cni.data_dir, clock=clock), restart=True)
-    agent = Agent(config, clock, client, runtime, machine)
-    await agent.start(supervisor)
+    agent.begin(supervisor)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The doors to the kernel."""
+
+    mounts: Mounts = field(default_factory=KernelMounts)
+    cgroups: Cgroups = field(default_factory=open_cgroups)
 
 
 class Agent:
     """The parts of a running agent."""
 
-    def __init__(self, config: Config, clock: Clock, client: Client, runtime: Runtime, machine: MachineFacts) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        client: Client,
+        runtime: Runtime,
+        machine: MachineFacts,
+        kernel: Kernel | None = None,
+    ) -> None:
+        kernel = kernel or Kernel()
         self.config = config
         self.clock = clock
         self.client = client
@@ -91,8 +110,8 @@ class Agent:
         self.doors = Doors(
             runtime=runtime,
             puller=Puller(runtime, clock, parallel=config.parallel_pulls),
-            volumes=PodVolumes(KernelMounts(), self.settings),
-            cgroups=PodCgroups(open_cgroups(), config.cgroup_root, systemd),
+            volumes=PodVolumes(kernel.mounts, self.settings),
+            cgroups=PodCgroups(kernel.cgroups, config.cgroup_root, systemd),
             objects=self.objects,
             events=events,
             reporter=self.reporter,
@@ -114,11 +133,16 @@ class Agent:
 
     async def start(self, supervisor: Supervisor) -> None:
         """Start the parts in order."""
+        await self.serve(supervisor)
+        self.begin(supervisor)
+
+    def begin(self, supervisor: Supervisor) -> None:
+        """Start to work."""
         supervisor.spawn("events", self.recorder.run, restart=True)
-        await self._serve(supervisor)
         supervisor.spawn("agent", lambda: self._begin(supervisor))
 
-    async def _serve(self, supervisor: Supervisor) -> None:
+    async def serve(self, supervisor: Supervisor) -> None:
+        """Listen on both ports."""
         pki = self.config.pki
         tls = ServerTls(pki.cert, pki.key, pki.client_ca)
         api = AgentApi(self.pods, self.runtime, self.settings, self.clock, self.metrics, self._problem)

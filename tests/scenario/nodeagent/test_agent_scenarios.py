@@ -1,0 +1,255 @@
+"""A whole agent with a fake runtime, a fake API server and a clock that moves when told."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api import kinds
+from api.core_v1 import (
+    ConfigMap,
+    ConfigMapKeySelector,
+    Container,
+    EnvVar,
+    EnvVarSource,
+    Pod,
+    PodSpec,
+    Service,
+    ServicePort,
+    ServiceSpec,
+)
+from api.meta_v1 import ObjectMeta
+from client.client import Client
+from client.fake.transport import FakeTransport
+from cni.conflist import FILE
+from kit.clock import FakeClock, settle
+from kit.supervisor import Supervisor
+from linux.cgroup import FakeCgroups
+from linux.mounts import FakeMounts
+from nodeagent.app import Agent, Kernel
+from nodeagent.config import Cni, Config, Pki, load
+from nodeagent.cri.errors import RuntimeAway
+from nodeagent.cri.fake import FakeRuntime, Program
+from nodeagent.cri.port import POD_NAME, POD_NAMESPACE, POD_UID, SeenImage
+from nodeagent.report.facts import MachineFacts
+from proto import cri_v1_pb2 as pb
+
+MACHINE = MachineFacts(2, 8 << 30, 100 << 30, {}, "m", "s", "b", "6.1", "Debian", "amd64", "host")
+
+
+class Scene:
+    """See the module."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = FakeClock()
+        self.api = FakeTransport(self.clock)
+        self.client = Client(self.api)
+        self.runtime = FakeRuntime(self.clock)
+        self.runtime.present = {"i:1": SeenImage("sha256:i", ("i:1",))}
+        self.cgroups = FakeCgroups()
+        self.supervisor: Supervisor | None = None
+        self.away = False
+        self.runtime.faults = self._fault
+        self.config = Config(
+            node_name="n1",
+            node_address="192.0.2.1",
+            kubeconfig="",
+            runtime_endpoint="unix:///none",
+            pki=Pki(cert="", key="", client_ca=""),
+            root_dir=str(folder / "agent"),
+            pod_logs=str(folder / "logs"),
+            cni=Cni(conf_dir=str(folder / "net.d")),
+            resolv_conf=str(folder / "none"),
+        )
+
+    def _fault(self, call: str, subject: str, done: bool) -> None:
+        if self.away:
+            raise RuntimeAway(call, subject, "away")
+
+    async def start(self) -> None:
+        self.supervisor = Supervisor(self.clock, signals=False)
+        kernel = Kernel(FakeMounts(), self.cgroups)
+        self.agent = Agent(self.config, self.clock, self.client, self.runtime, MACHINE, kernel)
+        self.agent.begin(self.supervisor)
+        await self.clock.advance(1)
+
+    async def stop(self) -> None:
+        if self.supervisor is not None:
+            self.supervisor.stop()
+            await self.supervisor.__aexit__(None, None, None)
+            self.supervisor = None
+
+    async def create(self, name: str, **spec: Any) -> Pod:
+        spec.setdefault("containers", [Container(name="a", image="i:1")])
+        made = Pod(metadata=ObjectMeta(name=name, namespace="default"), spec=PodSpec(node_name="n1", **spec))
+        return await self.client.create(kinds.POD, made)
+
+    def pod(self, name: str) -> Pod | None:
+        return next((p for p in self.api.objects(kinds.POD) if p.metadata.name == name), None)
+
+    def phase(self, name: str) -> str | None:
+        found = self.pod(name)
+        return found.status.phase if found else None
+
+    def running(self) -> list[str]:
+        return sorted(c.pod.name for c in self.runtime.live_containers.values() if c.seen.running)
+
+    async def until(self, holds: Callable[[], Any], seconds: float = 60) -> None:
+        for _ in range(int(seconds * 4)):
+            await settle()
+            if holds():
+                return
+            await self.clock.advance(0.25)
+        raise AssertionError(
+            f"it does not happen: {[(p.metadata.name, p.status) for p in self.api.objects(kinds.POD)]}"
+        )
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    made = Scene(tmp_path)
+    yield made
+    await made.stop()
+
+
+async def test_a_pod_from_creation_to_removal(scene: Scene) -> None:
+    await scene.start()
+    await scene.create("web")
+    await scene.until(lambda: scene.phase("web") == "Running")
+    assert scene.running() == ["web"]
+    await scene.client.delete(kinds.POD, "web", "default", grace=1)
+    await scene.until(lambda: scene.pod("web") is None)
+    await scene.until(lambda: not scene.agent.pods.workers)
+    assert not scene.runtime.live_sandboxes and not [g for g in scene.cgroups.groups if "/pod" in g]
+    told = {"Pulled", "Created", "Started", "Killing"}
+    await scene.until(lambda: {e.reason for e in scene.api.objects(kinds.EVENT)} >= told)
+
+
+async def test_exits_are_heard_at_once(scene: Scene) -> None:
+    scene.runtime.programs["a"] = Program(runs=5, code=3)
+    await scene.start()
+    await scene.create("job", restart_policy="Never")
+    await scene.until(lambda: scene.phase("job") == "Failed", 10)
+
+
+async def test_without_events_the_list_tells(scene: Scene) -> None:
+    scene.runtime.programs["a"] = Program(runs=5, code=3)
+    scene.runtime.tell = lambda event: None  # type: ignore[method-assign]
+    await scene.start()
+    await scene.create("job", restart_policy="Never")
+    await scene.until(lambda: scene.phase("job") == "Failed", 90)
+
+
+async def test_the_runtime_is_waited_for(scene: Scene) -> None:
+    scene.away = True
+    await scene.start()
+    await scene.create("web")
+    await scene.clock.advance(10)
+    [node] = scene.api.objects(kinds.NODE)
+    ready = next(c for c in node.status.conditions if c.type == "Ready")
+    assert ready.status == "False" and "container runtime is down" in (ready.message or "")
+    scene.away = False
+    await scene.until(lambda: scene.phase("web") == "Running")
+
+
+async def test_pods_wait_for_the_network_but_not_those_of_the_host(scene: Scene) -> None:
+    scene.runtime.network_ready = False
+    await scene.start()
+    await scene.create("web")
+    await scene.create("host", host_network=True)
+    await scene.until(lambda: scene.phase("host") == "Running")
+    assert scene.running() == ["host"]
+    scene.runtime.network_ready = True
+    await scene.until(lambda: scene.phase("web") == "Running", 15)
+
+
+async def test_the_pod_network_is_written_once_its_range_is_known(scene: Scene) -> None:
+    await scene.start()
+    file = scene.folder / "net.d" / FILE
+    assert not file.exists()
+    await scene.client.patch(kinds.NODE, "n1", {"spec": {"podCIDR": "10.244.3.0/24"}})
+    await scene.until(file.exists)
+    assert "10.244.3.0/24" in file.read_text()
+
+
+async def test_a_restarted_agent_takes_over(scene: Scene) -> None:
+    await scene.start()
+    await scene.create("web")
+    await scene.until(lambda: scene.phase("web") == "Running")
+    before = set(scene.runtime.live_containers)
+    await scene.stop()
+    assert scene.running() == ["web"]
+    await scene.start()
+    await scene.clock.advance(100)
+    assert set(scene.runtime.live_containers) == before and scene.phase("web") == "Running"
+
+
+async def test_what_is_nobodys_goes_but_not_what_was_made_by_hand(scene: Scene) -> None:
+    labels = {POD_NAME: "old", POD_NAMESPACE: "default", POD_UID: "dead"}
+    meta = pb.PodSandboxMetadata(name="old", uid="dead", namespace="default")
+    await scene.runtime.run_sandbox(pb.PodSandboxConfig(metadata=meta, labels=labels))
+    by_hand = await scene.runtime.run_sandbox(pb.PodSandboxConfig(metadata=pb.PodSandboxMetadata(name="x", uid="y")))
+    left = scene.folder / "logs/default_gone_uid-gone/a"
+    left.mkdir(parents=True)
+    await scene.start()
+    await scene.until(lambda: set(scene.runtime.live_sandboxes) == {by_hand})
+    await scene.until(lambda: not left.exists())
+
+
+async def test_a_missing_config_map_is_waited_for(scene: Scene) -> None:
+    await scene.start()
+    source = EnvVarSource(config_map_key_ref=ConfigMapKeySelector(name="cm", key="k"))
+    await scene.create("web", containers=[Container(name="a", image="i:1", env=[EnvVar(name="X", value_from=source)])])
+
+    def told() -> str:
+        found = scene.pod("web")
+        states = [s.state for s in found.status.container_statuses] if found else []
+        return (states[0].waiting.reason or "") if states and states[0] and states[0].waiting else ""
+
+    await scene.until(lambda: told() == "CreateContainerConfigError")
+    await scene.client.create(
+        kinds.CONFIG_MAP, ConfigMap(metadata=ObjectMeta(name="cm", namespace="default"), data={"k": "value"})
+    )
+    await scene.until(lambda: scene.phase("web") == "Running")
+    [made] = scene.runtime.live_containers.values()
+    assert {e.key: e.value for e in made.config.envs}["X"] == b"value"
+
+
+async def test_containers_know_the_services(scene: Scene) -> None:
+    service = ServiceSpec(cluster_ip="10.96.0.7", ports=[ServicePort(port=80)])
+    await scene.client.create(kinds.SERVICE, Service(metadata=ObjectMeta(name="db", namespace="default"), spec=service))
+    await scene.start()
+    await scene.create("web")
+    await scene.until(lambda: scene.phase("web") == "Running")
+    [made] = scene.runtime.live_containers.values()
+    assert {e.key: e.value for e in made.config.envs}["DB_SERVICE_HOST"] == b"10.96.0.7"
+
+
+async def test_one_stuck_pod_holds_up_nobody(scene: Scene) -> None:
+    run_sandbox = scene.runtime.run_sandbox
+
+    async def stuck(config: pb.PodSandboxConfig, handler: str = "") -> str:
+        if config.metadata.name.startswith("stuck"):
+            await scene.clock.sleep(10_000)
+        return await run_sandbox(config, handler)
+
+    scene.runtime.run_sandbox = stuck  # type: ignore[method-assign]
+    await scene.start()
+    for i in range(10):
+        await scene.create(f"stuck{i}")
+    await scene.create("web")
+    await scene.until(lambda: scene.phase("web") == "Running", 30)
+    [node] = scene.api.objects(kinds.NODE)
+    assert next(c for c in node.status.conditions if c.type == "Ready").status == "True"
+
+
+def test_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "agent.yaml"
+    file.write_text(
+        "nodeName: n1\nnodeAddress: 192.0.2.1\nkubeconfig: /k\nruntimeEndpoint: unix:///c\n"
+        "pki: {cert: /c, key: /k, clientCa: /ca}\ncrashLoop: {most: 60}\nclusterDns: [10.96.0.10]\n"
+    )
+    config = load(file)
+    assert config.listen == "0.0.0.0:10250" and config.crash_loop.most == 60 and config.cni.bridge == "wherry0"
