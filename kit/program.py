@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -15,6 +16,7 @@ from kit.supervisor import Supervisor
 
 C = TypeVar("C")
 TRIM_SECONDS = 300.0
+FILES = 65536
 
 _log = log.get("program")
 
@@ -33,6 +35,7 @@ def main(
     log.configure(level, style)
     _adopt_logging()
     memory.configure()
+    _allow_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         supervisor = runner.run(_run(run, config, name))
         if (
@@ -93,6 +96,15 @@ class _Adopted(logging.Handler):
             target.error(record.getMessage())
         else:
             target.warning(record.getMessage())
+
+
+def _allow_files() -> None:
+    """Each connection is a file; the soft limit of 1024 is for programs that use select."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (min(hard, FILES) if hard != resource.RLIM_INFINITY else FILES, hard)
+        )
 
 
 def _adopt_logging() -> None:

@@ -79,13 +79,14 @@ class Connection(asyncio.Protocol):
         self._server.attached(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let everybody know and drop the parser, which points back at us."""
+        """Let everybody know, and drop what points back at us."""
         self._lost = True
         self._paused_writing = False
         self._parser = None
         self._waiting.clear()
-        if self._stream is not None:
-            self._stream.lost()
+        stream, self._stream, self._current = self._stream, None, None  # no cycles: the collector need not come
+        if stream is not None:
+            stream.lost()
         self._server.detached(self)
 
     def eof_received(self) -> bool:
@@ -254,7 +255,7 @@ class Connection(asyncio.Protocol):
     def _respond(self, response: Response) -> None:
         request = self._current
         if request is None or self._stream is not None or self._lost:
-            if isinstance(self._stream, ChunkedStream) or request is None:
+            if not self._lost:
                 _log.error("a second answer was dropped", status=response.status)
             return
         body = response.body
@@ -396,15 +397,17 @@ class Connection(asyncio.Protocol):
 
     def start_stream(self, request: Request, status: int, headers: Headers) -> ChunkedStream:
         """Send a head and hand out the stream behind it."""
+        stream = ChunkedStream(self, self._transport, self._limits.stream_backlog)
+        if self.disconnected:
+            stream.lost()
+            self._current = None
+            self._transport.close()
+            return stream
         if request is not self._current or self._stream is not None:
             raise RuntimeError(f"cannot start a stream for {request}: it is already answered")
-        self._stream = ChunkedStream(self, self._transport, self._limits.stream_backlog)
-        if self.disconnected:
-            self._stream.lost()
-            return self._stream
+        self._stream = stream
         # get_http_version is the last parsed request's; streams are not pipelined behind HTTP/1.0 requests.
-        chunked = self._parser is None or self._parser.get_http_version() == "1.1"
-        self._stream.chunked = chunked
+        stream.chunked = chunked = self._parser is None or self._parser.get_http_version() == "1.1"
         if not chunked or self._server.closing:
             self._keep_alive = False
         lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n".encode(), self._server.date]
@@ -413,10 +416,10 @@ class Connection(asyncio.Protocol):
         lines.append(b"\r\n" if self._keep_alive else b"Connection: close\r\n\r\n")
         self._transport.write(b"".join(lines))
         if request.method == "HEAD":
-            self._stream.chunked = self._stream.body = False
+            stream.chunked = stream.body = False
         if self._server.closing:
-            self._stream.close()
-        return self._stream
+            stream.close()
+        return stream
 
     def stream_ended(self) -> None:
         """The stream has written its end: go on with the next request."""

@@ -36,6 +36,7 @@ class Limits:
     write_timeout: float = 60.0
     idle_timeout: float = 180.0
     handshake_timeout: float = 10.0
+    shutdown_timeout: float = 3.0
     linger: float = 1.0
 
 
@@ -86,6 +87,7 @@ class Server:
                     self.port,
                     ssl=self._context,
                     ssl_handshake_timeout=self.limits.handshake_timeout if self._context else None,
+                    ssl_shutdown_timeout=self.limits.shutdown_timeout if self._context else None,
                     backlog=4096,
                     reuse_address=True,
                 )

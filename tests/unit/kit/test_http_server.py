@@ -350,6 +350,44 @@ async def test_drain_waits_for_the_reader(site: Site) -> None:
         await asyncio.wait_for(draining, 5)
 
 
+async def test_a_stream_that_comes_too_late_is_closed_from_the_start(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serving(site) as server:
+        async with connected(server) as wire:
+            wire.send(GET % b"stream-later")
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)
+        site.gate.set()
+        await settle()
+        assert site.streams[0].closed and not server.tasks
+    assert "crashed" not in capsys.readouterr().err
+
+
+async def test_a_stream_that_starts_while_the_server_closes_ends_at_once(site: Site) -> None:
+    server = Server(site)
+    await server.start()
+    async with connected(server) as wire:
+        wire.send(GET % b"stream-later")
+        await asyncio.sleep(0.02)
+        closing = asyncio.create_task(server.close(grace=5))
+        await settle()
+        site.gate.set()
+        status, headers, body = await wire.response()
+        assert (status, headers["connection"], body) == (200, "close", b"") and site.streams[0].closed
+        await asyncio.wait_for(closing, 5)
+
+
+async def test_a_second_answer_is_an_error(site: Site) -> None:
+    async with serving(site) as server, connected(server) as wire:
+        wire.send(GET % b"stream")
+        await wire.reader.readuntil(b"\r\n\r\n")
+        with pytest.raises(RuntimeError, match="already answered"):
+            site.requests[0].start_stream()
+        with pytest.raises(StreamClosed):
+            site.requests[0].hijack()
+
+
 # upgrades
 
 

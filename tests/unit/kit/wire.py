@@ -34,6 +34,8 @@ class Site:
             case "/stream":
                 self.streams.append(request.start_stream(200, [("Content-Type", "text/plain")]))
                 return None
+            case "/stream-later":
+                return self._stream(request)
             case "/large":
                 return Response(200, [b"x" * 100_000] * 10, "text/plain")
             case "/empty":
@@ -50,6 +52,10 @@ class Site:
     async def _wait(self) -> Response:
         await self.gate.wait()
         return Response(200, b"waited", "text/plain")
+
+    async def _stream(self, request: Request) -> None:
+        await self.gate.wait()
+        self.streams.append(request.start_stream(200))
 
     async def _crash(self) -> Response:
         await asyncio.sleep(0)
