@@ -77,7 +77,7 @@ NOTHING = msgspec.UNSET
 Nothing = msgspec.UnsetType
 
 _UPPER = frozenset(
-    ("api", "cidr", "cidrs", "fqdn", "id", "io", "ip", "ipc", "ips", "pid", "uri", "url", "uuid", "wwns"),
+    ("api", "cidr", "cidrs", "fqdn", "id", "io", "ip", "ipc", "ips", "pid", "uri", "url", "urls", "uuid", "wwns"),
 )
 
 

@@ -1,11 +1,26 @@
-"""The table of kinds: for each its group, version, names, scope, type, verbs, subresources and REST path."""
+"""The table of kinds: for each its group, version, names, scope, type, verbs, subresources and REST path.
 
+A type is imported when it is first asked for: who handles only Pods does not carry the declarations of all other groups.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from api import apps_v1, autoscaling_v1, coordination_v1, core_v1, discovery_v1
 from api.fields import Type
+
+if TYPE_CHECKING:
+    from api import (
+        apps_v1,
+        coordination_v1,
+        core_v1,
+        discovery_v1,
+    )
 
 T = TypeVar("T", bound=Type)
 
@@ -15,17 +30,16 @@ _READ_WRITE = ("get", "patch", "update")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Subresource:
-    """One subresource: what it is called, what may be done with it, and the type of its bodies (None: not an object)."""
+    """One subresource: what it is called, what may be done with it, and what its bodies say they are."""
 
     name: str
     verbs: tuple[str, ...]
-    type: type[Type] | None
     group: str
     version: str
     kind: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Kind(Generic[T]):
     """One kind of object as the API serves it."""
 
@@ -33,13 +47,23 @@ class Kind(Generic[T]):
     version: str
     name: str
     plural: str
-    singular: str
-    type: type[T]
+    module: str  # of api, where its type is declared; its rules have modules of the same name
     namespaced: bool = True
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: Mapping[str, Subresource] = field(default_factory=dict)
+
+    @cached_property
+    def type(self) -> builtins.type[T]:
+        """The declaration of its objects."""
+        declared: builtins.type[T] = getattr(importlib.import_module(f"api.{self.module}"), self.name)
+        return declared
+
+    @property
+    def singular(self) -> str:
+        """`pod`, as people may type it."""
+        return self.name.lower()
 
     @property
     def api_version(self) -> str:
@@ -63,99 +87,95 @@ class Kind(Generic[T]):
         return f"Kind({self.api_version} {self.name})"
 
 
-def _own(name: str, type_: type[Type], verbs: tuple[str, ...] = _READ_WRITE, group: str = "") -> Subresource:
-    """A subresource whose bodies are the object itself."""
-    return Subresource(name, verbs, type_, group, "v1", type_.__name__)
-
-
 def _table(*subresources: Subresource) -> dict[str, Subresource]:
     return {subresource.name: subresource for subresource in subresources}
 
 
-_SCALE = Subresource("scale", _READ_WRITE, autoscaling_v1.Scale, "autoscaling", "v1", "Scale")
+def _own(
+    kind: str, group: str = "", name: str = "status", verbs: tuple[str, ...] = _READ_WRITE, version: str = "v1"
+) -> Subresource:
+    """A subresource whose bodies are the object itself."""
+    return Subresource(name, verbs, group, version, kind)
 
-NAMESPACE = Kind(
+
+_SCALE = Subresource("scale", _READ_WRITE, "autoscaling", "v1", "Scale")
+
+# core
+CONFIG_MAP: Kind[core_v1.ConfigMap] = Kind("", "v1", "ConfigMap", "configmaps", "core_v1", short_names=("cm",))
+ENDPOINTS: Kind[core_v1.Endpoints] = Kind("", "v1", "Endpoints", "endpoints", "core_v1", short_names=("ep",))
+EVENT: Kind[core_v1.Event] = Kind("", "v1", "Event", "events", "core_v1", short_names=("ev",))
+NAMESPACE: Kind[core_v1.Namespace] = Kind(
     "",
     "v1",
     "Namespace",
     "namespaces",
-    "namespace",
-    core_v1.Namespace,
+    "core_v1",
     namespaced=False,
     short_names=("ns",),
     verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
-    subresources=_table(_own("finalize", core_v1.Namespace, ("update",)), _own("status", core_v1.Namespace)),
+    subresources=_table(_own("Namespace", name="finalize", verbs=("update",)), _own("Namespace")),
 )
-NODE = Kind(
-    "",
-    "v1",
-    "Node",
-    "nodes",
-    "node",
-    core_v1.Node,
-    namespaced=False,
-    short_names=("no",),
-    subresources=_table(_own("status", core_v1.Node)),
+NODE: Kind[core_v1.Node] = Kind(
+    "", "v1", "Node", "nodes", "core_v1", namespaced=False, short_names=("no",), subresources=_table(_own("Node"))
 )
-POD = Kind(
+POD: Kind[core_v1.Pod] = Kind(
     "",
     "v1",
     "Pod",
     "pods",
-    "pod",
-    core_v1.Pod,
+    "core_v1",
     short_names=("po",),
     categories=("all",),
     subresources=_table(
-        Subresource("binding", ("create",), core_v1.Binding, "", "v1", "Binding"),
-        Subresource("log", ("get",), None, "", "v1", "Pod"),
-        _own("status", core_v1.Pod),
+        Subresource("binding", ("create",), "", "v1", "Binding"),
+        Subresource("log", ("get",), "", "v1", "Pod"),
+        _own("Pod"),
     ),
 )
-SERVICE = Kind(
+SECRET: Kind[core_v1.Secret] = Kind("", "v1", "Secret", "secrets", "core_v1")
+SERVICE_ACCOUNT: Kind[core_v1.ServiceAccount] = Kind(
+    "", "v1", "ServiceAccount", "serviceaccounts", "core_v1", short_names=("sa",)
+)
+SERVICE: Kind[core_v1.Service] = Kind(
     "",
     "v1",
     "Service",
     "services",
-    "service",
-    core_v1.Service,
+    "core_v1",
     short_names=("svc",),
     categories=("all",),
-    subresources=_table(_own("status", core_v1.Service)),
+    subresources=_table(_own("Service")),
 )
-ENDPOINTS = Kind("", "v1", "Endpoints", "endpoints", "endpoints", core_v1.Endpoints, short_names=("ep",))
-SERVICE_ACCOUNT = Kind(
-    "", "v1", "ServiceAccount", "serviceaccounts", "serviceaccount", core_v1.ServiceAccount, short_names=("sa",)
-)
-SECRET = Kind("", "v1", "Secret", "secrets", "secret", core_v1.Secret)
-CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps", "configmap", core_v1.ConfigMap, short_names=("cm",))
-EVENT = Kind("", "v1", "Event", "events", "event", core_v1.Event, short_names=("ev",))
-DEPLOYMENT = Kind(
+
+# apps
+DEPLOYMENT: Kind[apps_v1.Deployment] = Kind(
     "apps",
     "v1",
     "Deployment",
     "deployments",
-    "deployment",
-    apps_v1.Deployment,
+    "apps_v1",
     short_names=("deploy",),
     categories=("all",),
-    subresources=_table(_SCALE, _own("status", apps_v1.Deployment, group="apps")),
+    subresources=_table(_SCALE, _own("Deployment", "apps")),
 )
-REPLICA_SET = Kind(
+REPLICA_SET: Kind[apps_v1.ReplicaSet] = Kind(
     "apps",
     "v1",
     "ReplicaSet",
     "replicasets",
-    "replicaset",
-    apps_v1.ReplicaSet,
+    "apps_v1",
     short_names=("rs",),
     categories=("all",),
-    subresources=_table(_SCALE, _own("status", apps_v1.ReplicaSet, group="apps")),
+    subresources=_table(_SCALE, _own("ReplicaSet", "apps")),
 )
-ENDPOINT_SLICE = Kind(
-    "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", "endpointslice", discovery_v1.EndpointSlice
+
+# coordination.k8s.io
+LEASE: Kind[coordination_v1.Lease] = Kind("coordination.k8s.io", "v1", "Lease", "leases", "coordination_v1")
+
+# discovery.k8s.io
+ENDPOINT_SLICE: Kind[discovery_v1.EndpointSlice] = Kind(
+    "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", "discovery_v1"
 )
-LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases", "lease", coordination_v1.Lease)
 
 ALL: tuple[Kind[Any], ...] = (
     CONFIG_MAP,

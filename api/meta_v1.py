@@ -16,6 +16,12 @@ class LabelSelector(Type):
     match_expressions: Annotated[list[LabelSelectorRequirement], F(2, atomic=True)] = []
 
 
+class FieldSelectorRequirement(Type):
+    key: Annotated[str, F(1)] = required(str)
+    operator: Annotated[str, F(2)] = required(str)
+    values: Annotated[list[str], F(3, atomic=True)] = []
+
+
 class Condition(Type):
     type: Annotated[str, F(1)] = required(str)
     status: Annotated[str, F(2)] = required(str)

@@ -1,0 +1,212 @@
+"""admissionregistration.k8s.io/v1: webhooks and policies that admit objects."""
+
+from typing import Annotated
+
+from api.fields import F, Int32, Type, constant, required
+from api.meta_v1 import Condition, LabelSelector, ObjectMeta
+
+
+class ServiceReference(Type):
+    namespace: Annotated[str, F(1)] = required(str)
+    name: Annotated[str, F(2)] = required(str)
+    path: Annotated[str | None, F(3, explicit=True)] = None
+    port: Annotated[Int32 | None, F(4, explicit=True)] = None
+
+
+class WebhookClientConfig(Type):
+    url: Annotated[str | None, F(3, explicit=True)] = None
+    service: Annotated[ServiceReference | None, F(1)] = None
+    ca_bundle: Annotated[bytes | None, F(2)] = None
+
+
+class RuleWithOperations(Type):
+    operations: Annotated[list[str], F(1, atomic=True)] = []
+    api_groups: Annotated[list[str], F(2, 1, atomic=True)] = []
+    api_versions: Annotated[list[str], F(2, 2, atomic=True)] = []
+    resources: Annotated[list[str], F(2, 3, atomic=True)] = []
+    scope: Annotated[str | None, F(2, 4, explicit=True)] = None
+
+
+class MatchCondition(Type):
+    name: Annotated[str, F(1)] = required(str)
+    expression: Annotated[str, F(2)] = required(str)
+
+
+class ValidatingWebhook(Type):
+    name: Annotated[str, F(1)] = required(str)
+    client_config: Annotated[WebhookClientConfig, F(2)] = required(WebhookClientConfig)
+    rules: Annotated[list[RuleWithOperations], F(3, atomic=True)] = []
+    failure_policy: Annotated[str | None, F(4, explicit=True)] = None
+    match_policy: Annotated[str | None, F(9, explicit=True)] = None
+    namespace_selector: Annotated[LabelSelector | None, F(5)] = None
+    object_selector: Annotated[LabelSelector | None, F(10)] = None
+    side_effects: Annotated[str | None, F(6, explicit=True)] = None
+    timeout_seconds: Annotated[Int32 | None, F(7, explicit=True)] = None
+    admission_review_versions: Annotated[list[str], F(8, atomic=True)] = required(list)
+    match_conditions: Annotated[list[MatchCondition], F(11, merge="name")] = []
+
+
+class ValidatingWebhookConfiguration(Type):
+    kind: str = constant("ValidatingWebhookConfiguration")
+    api_version: str = constant("admissionregistration.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    webhooks: Annotated[list[ValidatingWebhook], F(2, merge="name")] = []
+
+
+class MutatingWebhook(Type):
+    name: Annotated[str, F(1)] = required(str)
+    client_config: Annotated[WebhookClientConfig, F(2)] = required(WebhookClientConfig)
+    rules: Annotated[list[RuleWithOperations], F(3, atomic=True)] = []
+    failure_policy: Annotated[str | None, F(4, explicit=True)] = None
+    match_policy: Annotated[str | None, F(9, explicit=True)] = None
+    namespace_selector: Annotated[LabelSelector | None, F(5)] = None
+    object_selector: Annotated[LabelSelector | None, F(11)] = None
+    side_effects: Annotated[str | None, F(6, explicit=True)] = None
+    timeout_seconds: Annotated[Int32 | None, F(7, explicit=True)] = None
+    admission_review_versions: Annotated[list[str], F(8, atomic=True)] = required(list)
+    reinvocation_policy: Annotated[str | None, F(10, explicit=True)] = None
+    match_conditions: Annotated[list[MatchCondition], F(12, merge="name")] = []
+
+
+class MutatingWebhookConfiguration(Type):
+    kind: str = constant("MutatingWebhookConfiguration")
+    api_version: str = constant("admissionregistration.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    webhooks: Annotated[list[MutatingWebhook], F(2, merge="name")] = []
+
+
+class ParamKind(Type):
+    api_version: Annotated[str | None, F(1)] = None
+    kind: Annotated[str | None, F(2)] = None
+
+
+class NamedRuleWithOperations(Type):
+    resource_names: Annotated[list[str], F(1, atomic=True)] = []
+    operations: Annotated[list[str], F(2, 1, atomic=True)] = []
+    api_groups: Annotated[list[str], F(2, 2, 1, atomic=True)] = []
+    api_versions: Annotated[list[str], F(2, 2, 2, atomic=True)] = []
+    resources: Annotated[list[str], F(2, 2, 3, atomic=True)] = []
+    scope: Annotated[str | None, F(2, 2, 4, explicit=True)] = None
+
+
+class MatchResources(Type):
+    namespace_selector: Annotated[LabelSelector | None, F(1)] = None
+    object_selector: Annotated[LabelSelector | None, F(2)] = None
+    resource_rules: Annotated[list[NamedRuleWithOperations], F(3, atomic=True)] = []
+    exclude_resource_rules: Annotated[list[NamedRuleWithOperations], F(4, atomic=True)] = []
+    match_policy: Annotated[str | None, F(7, explicit=True)] = None
+
+
+class Validation(Type):
+    expression: Annotated[str, F(1)] = required(str)
+    message: Annotated[str | None, F(2)] = None
+    reason: Annotated[str | None, F(3, explicit=True)] = None
+    message_expression: Annotated[str | None, F(4)] = None
+
+
+class AuditAnnotation(Type):
+    key: Annotated[str, F(1)] = required(str)
+    value_expression: Annotated[str, F(2)] = required(str)
+
+
+class Variable(Type):
+    name: Annotated[str, F(1)] = required(str)
+    expression: Annotated[str, F(2)] = required(str)
+
+
+class ValidatingAdmissionPolicySpec(Type):
+    param_kind: Annotated[ParamKind | None, F(1)] = None
+    match_constraints: Annotated[MatchResources | None, F(2)] = None
+    validations: Annotated[list[Validation], F(3, atomic=True)] = []
+    failure_policy: Annotated[str | None, F(4, explicit=True)] = None
+    audit_annotations: Annotated[list[AuditAnnotation], F(5, atomic=True)] = []
+    match_conditions: Annotated[list[MatchCondition], F(6, merge="name")] = []
+    variables: Annotated[list[Variable], F(7, merge="name")] = []
+
+
+class ExpressionWarning(Type):
+    field_ref: Annotated[str, F(2)] = required(str)
+    warning: Annotated[str, F(3)] = required(str)
+
+
+class TypeChecking(Type):
+    expression_warnings: Annotated[list[ExpressionWarning], F(1, atomic=True)] = []
+
+
+class ValidatingAdmissionPolicyStatus(Type):
+    observed_generation: Annotated[int | None, F(1)] = None
+    type_checking: Annotated[TypeChecking | None, F(2)] = None
+    conditions: Annotated[list[Condition], F(3, keys=("type",))] = []
+
+
+class ValidatingAdmissionPolicy(Type):
+    kind: str = constant("ValidatingAdmissionPolicy")
+    api_version: str = constant("admissionregistration.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[ValidatingAdmissionPolicySpec, F(2)] = required(ValidatingAdmissionPolicySpec)
+    status: Annotated[ValidatingAdmissionPolicyStatus, F(3)] = required(ValidatingAdmissionPolicyStatus)
+
+
+class ParamRef(Type):
+    name: Annotated[str | None, F(1)] = None
+    namespace: Annotated[str | None, F(2)] = None
+    selector: Annotated[LabelSelector | None, F(3)] = None
+    parameter_not_found_action: Annotated[str | None, F(4, explicit=True)] = None
+
+
+class ValidatingAdmissionPolicyBindingSpec(Type):
+    policy_name: Annotated[str | None, F(1)] = None
+    param_ref: Annotated[ParamRef | None, F(2)] = None
+    match_resources: Annotated[MatchResources | None, F(3)] = None
+    validation_actions: Annotated[list[str], F(4, unique=True)] = []
+
+
+class ValidatingAdmissionPolicyBinding(Type):
+    kind: str = constant("ValidatingAdmissionPolicyBinding")
+    api_version: str = constant("admissionregistration.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[ValidatingAdmissionPolicyBindingSpec, F(2)] = required(ValidatingAdmissionPolicyBindingSpec)
+
+
+class ApplyConfiguration(Type):
+    expression: Annotated[str | None, F(1)] = None
+
+
+class JSONPatch(Type):
+    expression: Annotated[str | None, F(1)] = None
+
+
+class Mutation(Type):
+    patch_type: Annotated[str, F(2)] = required(str)
+    apply_configuration: Annotated[ApplyConfiguration | None, F(3)] = None
+    json_patch: Annotated[JSONPatch | None, F(4)] = None
+
+
+class MutatingAdmissionPolicySpec(Type):
+    param_kind: Annotated[ParamKind | None, F(1)] = None
+    match_constraints: Annotated[MatchResources | None, F(2)] = None
+    variables: Annotated[list[Variable], F(3, atomic=True)] = []
+    mutations: Annotated[list[Mutation], F(4, atomic=True)] = []
+    failure_policy: Annotated[str | None, F(5, explicit=True)] = None
+    match_conditions: Annotated[list[MatchCondition], F(6, merge="name")] = []
+    reinvocation_policy: Annotated[str | None, F(7)] = None
+
+
+class MutatingAdmissionPolicy(Type):
+    kind: str = constant("MutatingAdmissionPolicy")
+    api_version: str = constant("admissionregistration.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[MutatingAdmissionPolicySpec, F(2)] = required(MutatingAdmissionPolicySpec)
+
+
+class MutatingAdmissionPolicyBindingSpec(Type):
+    policy_name: Annotated[str | None, F(1)] = None
+    param_ref: Annotated[ParamRef | None, F(2)] = None
+    match_resources: Annotated[MatchResources | None, F(3)] = None
+
+
+class MutatingAdmissionPolicyBinding(Type):
+    kind: str = constant("MutatingAdmissionPolicyBinding")
+    api_version: str = constant("admissionregistration.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[MutatingAdmissionPolicyBindingSpec, F(2)] = required(MutatingAdmissionPolicyBindingSpec)

@@ -1,0 +1,127 @@
+"""apps/v1: DaemonSets, StatefulSets and the ControllerRevisions that they keep."""
+
+from typing import Annotated
+
+from api.core_v1 import PodTemplateSpec
+from api.core_volumes_v1 import PersistentVolumeClaim
+from api.fields import NOTHING, F, Int32, IntOrString, Json, Nothing, Time, Type, constant, required
+from api.meta_v1 import LabelSelector, ObjectMeta
+
+
+class RollingUpdateDaemonSet(Type):
+    max_unavailable: Annotated[IntOrString | None, F(1, explicit=True)] = None
+    max_surge: Annotated[IntOrString | None, F(2, explicit=True)] = None
+
+
+class DaemonSetUpdateStrategy(Type):
+    type: Annotated[str | None, F(1)] = None
+    rolling_update: Annotated[RollingUpdateDaemonSet | None, F(2)] = None
+
+
+class DaemonSetSpec(Type):
+    selector: Annotated[LabelSelector | None, F(1)] = None
+    template: Annotated[PodTemplateSpec, F(2)] = required(PodTemplateSpec)
+    update_strategy: Annotated[DaemonSetUpdateStrategy | None, F(3)] = None
+    min_ready_seconds: Annotated[Int32 | None, F(4)] = None
+    revision_history_limit: Annotated[Int32 | None, F(6, explicit=True)] = None
+
+
+class DaemonSetCondition(Type):
+    type: Annotated[str, F(1)] = required(str)
+    status: Annotated[str, F(2)] = required(str)
+    last_transition_time: Annotated[Time | None, F(3)] = None
+    reason: Annotated[str | None, F(4)] = None
+    message: Annotated[str | None, F(5)] = None
+
+
+class DaemonSetStatus(Type):
+    current_number_scheduled: Annotated[Int32, F(1)] = required(int)
+    number_misscheduled: Annotated[Int32, F(2)] = required(int)
+    desired_number_scheduled: Annotated[Int32, F(3)] = required(int)
+    number_ready: Annotated[Int32, F(4)] = required(int)
+    observed_generation: Annotated[int | None, F(5)] = None
+    updated_number_scheduled: Annotated[Int32 | None, F(6)] = None
+    number_available: Annotated[Int32 | None, F(7)] = None
+    number_unavailable: Annotated[Int32 | None, F(8)] = None
+    collision_count: Annotated[Int32 | None, F(9, explicit=True)] = None
+    conditions: Annotated[list[DaemonSetCondition], F(10, merge="type")] = []
+
+
+class DaemonSet(Type):
+    kind: str = constant("DaemonSet")
+    api_version: str = constant("apps/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[DaemonSetSpec, F(2)] = required(DaemonSetSpec)
+    status: Annotated[DaemonSetStatus, F(3)] = required(DaemonSetStatus)
+
+
+class RollingUpdateStatefulSetStrategy(Type):
+    partition: Annotated[Int32 | None, F(1, explicit=True)] = None
+    max_unavailable: Annotated[IntOrString | None, F(2, explicit=True)] = None
+
+
+class StatefulSetUpdateStrategy(Type):
+    type: Annotated[str | None, F(1)] = None
+    rolling_update: Annotated[RollingUpdateStatefulSetStrategy | None, F(2)] = None
+
+
+class StatefulSetPersistentVolumeClaimRetentionPolicy(Type):
+    when_deleted: Annotated[str | None, F(1)] = None
+    when_scaled: Annotated[str | None, F(2)] = None
+
+
+class StatefulSetOrdinals(Type):
+    start: Annotated[Int32, F(1)] = required(int)
+
+
+class StatefulSetSpec(Type):
+    replicas: Annotated[Int32 | None, F(1, explicit=True)] = None
+    selector: Annotated[LabelSelector | None, F(2)] = None
+    template: Annotated[PodTemplateSpec, F(3)] = required(PodTemplateSpec)
+    volume_claim_templates: Annotated[list[PersistentVolumeClaim], F(4, atomic=True)] = []
+    service_name: Annotated[str, F(5)] = required(str)
+    pod_management_policy: Annotated[str | None, F(6)] = None
+    update_strategy: Annotated[StatefulSetUpdateStrategy | None, F(7)] = None
+    revision_history_limit: Annotated[Int32 | None, F(8, explicit=True)] = None
+    min_ready_seconds: Annotated[Int32 | None, F(9)] = None
+    persistent_volume_claim_retention_policy: Annotated[
+        StatefulSetPersistentVolumeClaimRetentionPolicy | None, F(10)
+    ] = None
+    ordinals: Annotated[StatefulSetOrdinals | None, F(11)] = None
+
+
+class StatefulSetCondition(Type):
+    type: Annotated[str, F(1)] = required(str)
+    status: Annotated[str, F(2)] = required(str)
+    last_transition_time: Annotated[Time | None, F(3)] = None
+    reason: Annotated[str | None, F(4)] = None
+    message: Annotated[str | None, F(5)] = None
+
+
+class StatefulSetStatus(Type):
+    observed_generation: Annotated[int | None, F(1)] = None
+    replicas: Annotated[Int32, F(2)] = required(int)
+    ready_replicas: Annotated[Int32 | None, F(3)] = None
+    current_replicas: Annotated[Int32 | None, F(4)] = None
+    updated_replicas: Annotated[Int32 | None, F(5)] = None
+    current_revision: Annotated[str | None, F(6)] = None
+    update_revision: Annotated[str | None, F(7)] = None
+    collision_count: Annotated[Int32 | None, F(9, explicit=True)] = None
+    conditions: Annotated[list[StatefulSetCondition], F(10, merge="type")] = []
+    available_replicas: Annotated[Int32, F(11)] = required(int)
+
+
+class StatefulSet(Type):
+    kind: str = constant("StatefulSet")
+    api_version: str = constant("apps/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[StatefulSetSpec, F(2)] = required(StatefulSetSpec)
+    status: Annotated[StatefulSetStatus, F(3)] = required(StatefulSetStatus)
+
+
+class ControllerRevision(Type):
+    kind: str = constant("ControllerRevision")
+    api_version: str = constant("apps/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    data: Annotated[Json | Nothing, F(2)] = NOTHING
+    revision: Annotated[int, F(3)] = required(int)

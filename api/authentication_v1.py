@@ -1,0 +1,70 @@
+"""authentication.k8s.io/v1: tokens and who one is."""
+
+from typing import Annotated
+
+from api.fields import F, Time, Type, constant, required
+from api.meta_v1 import ObjectMeta
+
+
+class TokenReviewSpec(Type):
+    token: Annotated[str | None, F(1)] = None
+    audiences: Annotated[list[str], F(2, atomic=True)] = []
+
+
+class UserInfo(Type):
+    username: Annotated[str | None, F(1)] = None
+    uid: Annotated[str | None, F(2)] = None
+    groups: Annotated[list[str], F(3, atomic=True)] = []
+    extra: Annotated[dict[str, list[str]], F(4)] = {}
+
+
+class TokenReviewStatus(Type):
+    authenticated: Annotated[bool | None, F(1)] = None
+    user: Annotated[UserInfo | None, F(2)] = None
+    audiences: Annotated[list[str], F(4, atomic=True)] = []
+    error: Annotated[str | None, F(3)] = None
+
+
+class TokenReview(Type):
+    kind: str = constant("TokenReview")
+    api_version: str = constant("authentication.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[TokenReviewSpec, F(2)] = required(TokenReviewSpec)
+    status: Annotated[TokenReviewStatus, F(3)] = required(TokenReviewStatus)
+
+
+class BoundObjectReference(Type):
+    kind: Annotated[str | None, F(1)] = None
+    api_version: Annotated[str | None, F(2)] = None
+    name: Annotated[str | None, F(3)] = None
+    uid: Annotated[str | None, F(4)] = None
+
+
+class TokenRequestSpec(Type):
+    audiences: Annotated[list[str], F(1, atomic=True)] = required(list)
+    expiration_seconds: Annotated[int | None, F(4, explicit=True)] = None
+    bound_object_ref: Annotated[BoundObjectReference | None, F(3)] = None
+
+
+class TokenRequestStatus(Type):
+    token: Annotated[str, F(1)] = required(str)
+    expiration_timestamp: Annotated[Time | None, F(2)] = None
+
+
+class TokenRequest(Type):
+    kind: str = constant("TokenRequest")
+    api_version: str = constant("authentication.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[TokenRequestSpec, F(2)] = required(TokenRequestSpec)
+    status: Annotated[TokenRequestStatus, F(3)] = required(TokenRequestStatus)
+
+
+class SelfSubjectReviewStatus(Type):
+    user_info: Annotated[UserInfo | None, F(1)] = None
+
+
+class SelfSubjectReview(Type):
+    kind: str = constant("SelfSubjectReview")
+    api_version: str = constant("authentication.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    status: Annotated[SelfSubjectReviewStatus, F(2)] = required(SelfSubjectReviewStatus)

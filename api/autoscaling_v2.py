@@ -1,0 +1,153 @@
+"""autoscaling/v2: HorizontalPodAutoscalers."""
+
+from typing import Annotated
+
+from api.fields import F, Int32, Quantity, Time, Type, constant, required
+from api.meta_v1 import LabelSelector, ObjectMeta
+
+
+class CrossVersionObjectReference(Type):
+    kind: Annotated[str, F(1)] = required(str)
+    name: Annotated[str, F(2)] = required(str)
+    api_version: Annotated[str | None, F(3)] = None
+
+
+class MetricTarget(Type):
+    type: Annotated[str, F(1)] = required(str)
+    value: Annotated[Quantity | None, F(2)] = None
+    average_value: Annotated[Quantity | None, F(3)] = None
+    average_utilization: Annotated[Int32 | None, F(4, explicit=True)] = None
+
+
+class MetricIdentifier(Type):
+    name: Annotated[str, F(1)] = required(str)
+    selector: Annotated[LabelSelector | None, F(2)] = None
+
+
+class ObjectMetricSource(Type):
+    described_object: Annotated[CrossVersionObjectReference, F(1)] = required(CrossVersionObjectReference)
+    target: Annotated[MetricTarget, F(2)] = required(MetricTarget)
+    metric: Annotated[MetricIdentifier, F(3)] = required(MetricIdentifier)
+
+
+class PodsMetricSource(Type):
+    metric: Annotated[MetricIdentifier, F(1)] = required(MetricIdentifier)
+    target: Annotated[MetricTarget, F(2)] = required(MetricTarget)
+
+
+class ResourceMetricSource(Type):
+    name: Annotated[str, F(1)] = required(str)
+    target: Annotated[MetricTarget, F(2)] = required(MetricTarget)
+
+
+class ContainerResourceMetricSource(Type):
+    name: Annotated[str, F(1)] = required(str)
+    target: Annotated[MetricTarget, F(2)] = required(MetricTarget)
+    container: Annotated[str, F(3)] = required(str)
+
+
+class ExternalMetricSource(Type):
+    metric: Annotated[MetricIdentifier, F(1)] = required(MetricIdentifier)
+    target: Annotated[MetricTarget, F(2)] = required(MetricTarget)
+
+
+class MetricSpec(Type):
+    type: Annotated[str, F(1)] = required(str)
+    object: Annotated[ObjectMetricSource | None, F(2)] = None
+    pods: Annotated[PodsMetricSource | None, F(3)] = None
+    resource: Annotated[ResourceMetricSource | None, F(4)] = None
+    container_resource: Annotated[ContainerResourceMetricSource | None, F(7)] = None
+    external: Annotated[ExternalMetricSource | None, F(5)] = None
+
+
+class HPAScalingPolicy(Type):
+    type: Annotated[str, F(1)] = required(str)
+    value: Annotated[Int32, F(2)] = required(int)
+    period_seconds: Annotated[Int32, F(3)] = required(int)
+
+
+class HPAScalingRules(Type):
+    stabilization_window_seconds: Annotated[Int32 | None, F(3, explicit=True)] = None
+    select_policy: Annotated[str | None, F(1, explicit=True)] = None
+    policies: Annotated[list[HPAScalingPolicy], F(2, atomic=True)] = []
+    tolerance: Annotated[Quantity | None, F(4)] = None
+
+
+class HorizontalPodAutoscalerBehavior(Type):
+    scale_up: Annotated[HPAScalingRules | None, F(1)] = None
+    scale_down: Annotated[HPAScalingRules | None, F(2)] = None
+
+
+class HorizontalPodAutoscalerSpec(Type):
+    scale_target_ref: Annotated[CrossVersionObjectReference, F(1)] = required(CrossVersionObjectReference)
+    min_replicas: Annotated[Int32 | None, F(2, explicit=True)] = None
+    max_replicas: Annotated[Int32, F(3)] = required(int)
+    metrics: Annotated[list[MetricSpec], F(4, atomic=True)] = []
+    behavior: Annotated[HorizontalPodAutoscalerBehavior | None, F(5)] = None
+
+
+class MetricValueStatus(Type):
+    value: Annotated[Quantity | None, F(1)] = None
+    average_value: Annotated[Quantity | None, F(2)] = None
+    average_utilization: Annotated[Int32 | None, F(3, explicit=True)] = None
+
+
+class ObjectMetricStatus(Type):
+    metric: Annotated[MetricIdentifier, F(1)] = required(MetricIdentifier)
+    current: Annotated[MetricValueStatus, F(2)] = required(MetricValueStatus)
+    described_object: Annotated[CrossVersionObjectReference, F(3)] = required(CrossVersionObjectReference)
+
+
+class PodsMetricStatus(Type):
+    metric: Annotated[MetricIdentifier, F(1)] = required(MetricIdentifier)
+    current: Annotated[MetricValueStatus, F(2)] = required(MetricValueStatus)
+
+
+class ResourceMetricStatus(Type):
+    name: Annotated[str, F(1)] = required(str)
+    current: Annotated[MetricValueStatus, F(2)] = required(MetricValueStatus)
+
+
+class ContainerResourceMetricStatus(Type):
+    name: Annotated[str, F(1)] = required(str)
+    current: Annotated[MetricValueStatus, F(2)] = required(MetricValueStatus)
+    container: Annotated[str, F(3)] = required(str)
+
+
+class ExternalMetricStatus(Type):
+    metric: Annotated[MetricIdentifier, F(1)] = required(MetricIdentifier)
+    current: Annotated[MetricValueStatus, F(2)] = required(MetricValueStatus)
+
+
+class MetricStatus(Type):
+    type: Annotated[str, F(1)] = required(str)
+    object: Annotated[ObjectMetricStatus | None, F(2)] = None
+    pods: Annotated[PodsMetricStatus | None, F(3)] = None
+    resource: Annotated[ResourceMetricStatus | None, F(4)] = None
+    container_resource: Annotated[ContainerResourceMetricStatus | None, F(7)] = None
+    external: Annotated[ExternalMetricStatus | None, F(5)] = None
+
+
+class HorizontalPodAutoscalerCondition(Type):
+    type: Annotated[str, F(1)] = required(str)
+    status: Annotated[str, F(2)] = required(str)
+    last_transition_time: Annotated[Time | None, F(3)] = None
+    reason: Annotated[str | None, F(4)] = None
+    message: Annotated[str | None, F(5)] = None
+
+
+class HorizontalPodAutoscalerStatus(Type):
+    observed_generation: Annotated[int | None, F(1, explicit=True)] = None
+    last_scale_time: Annotated[Time | None, F(2)] = None
+    current_replicas: Annotated[Int32 | None, F(3)] = None
+    desired_replicas: Annotated[Int32, F(4)] = required(int)
+    current_metrics: Annotated[list[MetricStatus], F(5, atomic=True)] = required(list)
+    conditions: Annotated[list[HorizontalPodAutoscalerCondition], F(6, merge="type")] = []
+
+
+class HorizontalPodAutoscaler(Type):
+    kind: str = constant("HorizontalPodAutoscaler")
+    api_version: str = constant("autoscaling/v2")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[HorizontalPodAutoscalerSpec, F(2)] = required(HorizontalPodAutoscalerSpec)
+    status: Annotated[HorizontalPodAutoscalerStatus, F(3)] = required(HorizontalPodAutoscalerStatus)

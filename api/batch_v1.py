@@ -1,0 +1,122 @@
+"""batch/v1: Jobs and CronJobs."""
+
+from typing import Annotated
+
+from api.core_v1 import ObjectReference, PodTemplateSpec
+from api.fields import F, Int32, Time, Type, constant, required
+from api.meta_v1 import LabelSelector, ObjectMeta
+
+
+class PodFailurePolicyOnExitCodesRequirement(Type):
+    container_name: Annotated[str | None, F(1, explicit=True)] = None
+    operator: Annotated[str, F(2)] = required(str)
+    values: Annotated[list[Int32], F(3, unique=True)] = required(list)
+
+
+class PodFailurePolicyOnPodConditionsPattern(Type):
+    type: Annotated[str, F(1)] = required(str)
+    status: Annotated[str, F(2)] = required(str)
+
+
+class PodFailurePolicyRule(Type):
+    action: Annotated[str, F(1)] = required(str)
+    on_exit_codes: Annotated[PodFailurePolicyOnExitCodesRequirement | None, F(2)] = None
+    on_pod_conditions: Annotated[list[PodFailurePolicyOnPodConditionsPattern], F(3, atomic=True)] = []
+
+
+class PodFailurePolicy(Type):
+    rules: Annotated[list[PodFailurePolicyRule], F(1, atomic=True)] = required(list)
+
+
+class SuccessPolicyRule(Type):
+    succeeded_indexes: Annotated[str | None, F(1, explicit=True)] = None
+    succeeded_count: Annotated[Int32 | None, F(2, explicit=True)] = None
+
+
+class SuccessPolicy(Type):
+    rules: Annotated[list[SuccessPolicyRule], F(1, atomic=True)] = required(list)
+
+
+class JobSpec(Type):
+    parallelism: Annotated[Int32 | None, F(1, explicit=True)] = None
+    completions: Annotated[Int32 | None, F(2, explicit=True)] = None
+    active_deadline_seconds: Annotated[int | None, F(3, explicit=True)] = None
+    pod_failure_policy: Annotated[PodFailurePolicy | None, F(11)] = None
+    success_policy: Annotated[SuccessPolicy | None, F(16)] = None
+    backoff_limit: Annotated[Int32 | None, F(7, explicit=True)] = None
+    backoff_limit_per_index: Annotated[Int32 | None, F(12, explicit=True)] = None
+    max_failed_indexes: Annotated[Int32 | None, F(13, explicit=True)] = None
+    selector: Annotated[LabelSelector | None, F(4)] = None
+    manual_selector: Annotated[bool | None, F(5, explicit=True)] = None
+    template: Annotated[PodTemplateSpec, F(6)] = required(PodTemplateSpec)
+    ttl_seconds_after_finished: Annotated[Int32 | None, F(8, explicit=True)] = None
+    completion_mode: Annotated[str | None, F(9, explicit=True)] = None
+    suspend: Annotated[bool | None, F(10, explicit=True)] = None
+    pod_replacement_policy: Annotated[str | None, F(14, explicit=True)] = None
+    managed_by: Annotated[str | None, F(15, explicit=True)] = None
+
+
+class JobCondition(Type):
+    type: Annotated[str, F(1)] = required(str)
+    status: Annotated[str, F(2)] = required(str)
+    last_probe_time: Annotated[Time | None, F(3)] = None
+    last_transition_time: Annotated[Time | None, F(4)] = None
+    reason: Annotated[str | None, F(5)] = None
+    message: Annotated[str | None, F(6)] = None
+
+
+class UncountedTerminatedPods(Type):
+    succeeded: Annotated[list[str], F(1, unique=True)] = []
+    failed: Annotated[list[str], F(2, unique=True)] = []
+
+
+class JobStatus(Type):
+    conditions: Annotated[list[JobCondition], F(1, merge="type", atomic=True)] = []
+    start_time: Annotated[Time | None, F(2)] = None
+    completion_time: Annotated[Time | None, F(3)] = None
+    active: Annotated[Int32 | None, F(4)] = None
+    succeeded: Annotated[Int32 | None, F(5)] = None
+    failed: Annotated[Int32 | None, F(6)] = None
+    terminating: Annotated[Int32 | None, F(11, explicit=True)] = None
+    completed_indexes: Annotated[str | None, F(7)] = None
+    failed_indexes: Annotated[str | None, F(10, explicit=True)] = None
+    uncounted_terminated_pods: Annotated[UncountedTerminatedPods | None, F(8)] = None
+    ready: Annotated[Int32 | None, F(9, explicit=True)] = None
+
+
+class Job(Type):
+    kind: str = constant("Job")
+    api_version: str = constant("batch/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[JobSpec, F(2)] = required(JobSpec)
+    status: Annotated[JobStatus, F(3)] = required(JobStatus)
+
+
+class JobTemplateSpec(Type):
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[JobSpec | None, F(2)] = None
+
+
+class CronJobSpec(Type):
+    schedule: Annotated[str, F(1)] = required(str)
+    time_zone: Annotated[str | None, F(8, explicit=True)] = None
+    starting_deadline_seconds: Annotated[int | None, F(2, explicit=True)] = None
+    concurrency_policy: Annotated[str | None, F(3)] = None
+    suspend: Annotated[bool | None, F(4, explicit=True)] = None
+    job_template: Annotated[JobTemplateSpec, F(5)] = required(JobTemplateSpec)
+    successful_jobs_history_limit: Annotated[Int32 | None, F(6, explicit=True)] = None
+    failed_jobs_history_limit: Annotated[Int32 | None, F(7, explicit=True)] = None
+
+
+class CronJobStatus(Type):
+    active: Annotated[list[ObjectReference], F(1, atomic=True)] = []
+    last_schedule_time: Annotated[Time | None, F(4)] = None
+    last_successful_time: Annotated[Time | None, F(5)] = None
+
+
+class CronJob(Type):
+    kind: str = constant("CronJob")
+    api_version: str = constant("batch/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[CronJobSpec, F(2)] = required(CronJobSpec)
+    status: Annotated[CronJobStatus, F(3)] = required(CronJobStatus)

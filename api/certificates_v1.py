@@ -1,0 +1,39 @@
+"""certificates.k8s.io/v1: CertificateSigningRequests."""
+
+from typing import Annotated
+
+from api.fields import F, Int32, Time, Type, constant, required
+from api.meta_v1 import ObjectMeta
+
+
+class CertificateSigningRequestSpec(Type):
+    request: Annotated[bytes, F(1)] = required(bytes)
+    signer_name: Annotated[str, F(7)] = required(str)
+    expiration_seconds: Annotated[Int32 | None, F(8, explicit=True)] = None
+    usages: Annotated[list[str], F(5, atomic=True)] = []
+    username: Annotated[str | None, F(2)] = None
+    uid: Annotated[str | None, F(3)] = None
+    groups: Annotated[list[str], F(4, atomic=True)] = []
+    extra: Annotated[dict[str, list[str]], F(6)] = {}
+
+
+class CertificateSigningRequestCondition(Type):
+    type: Annotated[str, F(1)] = required(str)
+    status: Annotated[str, F(6)] = required(str)
+    reason: Annotated[str | None, F(2)] = None
+    message: Annotated[str | None, F(3)] = None
+    last_update_time: Annotated[Time | None, F(4)] = None
+    last_transition_time: Annotated[Time | None, F(5)] = None
+
+
+class CertificateSigningRequestStatus(Type):
+    conditions: Annotated[list[CertificateSigningRequestCondition], F(1, keys=("type",))] = []
+    certificate: Annotated[bytes | None, F(2)] = None
+
+
+class CertificateSigningRequest(Type):
+    kind: str = constant("CertificateSigningRequest")
+    api_version: str = constant("certificates.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[CertificateSigningRequestSpec, F(2)] = required(CertificateSigningRequestSpec)
+    status: Annotated[CertificateSigningRequestStatus, F(3)] = required(CertificateSigningRequestStatus)

@@ -1,0 +1,55 @@
+"""core/v1: what namespaces and the objects in them may use."""
+
+from typing import Annotated
+
+from api.fields import F, Quantity, Type, constant, required
+from api.meta_v1 import ObjectMeta
+
+
+class ScopedResourceSelectorRequirement(Type):
+    scope_name: Annotated[str, F(1)] = required(str)
+    operator: Annotated[str, F(2)] = required(str)
+    values: Annotated[list[str], F(3, atomic=True)] = []
+
+
+class ScopeSelector(Type):
+    match_expressions: Annotated[list[ScopedResourceSelectorRequirement], F(1, atomic=True)] = []
+
+
+class ResourceQuotaSpec(Type):
+    hard: Annotated[dict[str, Quantity], F(1)] = {}
+    scopes: Annotated[list[str], F(2, atomic=True)] = []
+    scope_selector: Annotated[ScopeSelector | None, F(3)] = None
+
+
+class ResourceQuotaStatus(Type):
+    hard: Annotated[dict[str, Quantity], F(1)] = {}
+    used: Annotated[dict[str, Quantity], F(2)] = {}
+
+
+class ResourceQuota(Type):
+    kind: str = constant("ResourceQuota")
+    api_version: str = constant("v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[ResourceQuotaSpec, F(2)] = required(ResourceQuotaSpec)
+    status: Annotated[ResourceQuotaStatus, F(3)] = required(ResourceQuotaStatus)
+
+
+class LimitRangeItem(Type):
+    type: Annotated[str, F(1)] = required(str)
+    max: Annotated[dict[str, Quantity], F(2)] = {}
+    min: Annotated[dict[str, Quantity], F(3)] = {}
+    default: Annotated[dict[str, Quantity], F(4)] = {}
+    default_request: Annotated[dict[str, Quantity], F(5)] = {}
+    max_limit_request_ratio: Annotated[dict[str, Quantity], F(6)] = {}
+
+
+class LimitRangeSpec(Type):
+    limits: Annotated[list[LimitRangeItem], F(1, atomic=True)] = required(list)
+
+
+class LimitRange(Type):
+    kind: str = constant("LimitRange")
+    api_version: str = constant("v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[LimitRangeSpec, F(2)] = required(LimitRangeSpec)

@@ -1,0 +1,60 @@
+"""core/v1: PodTemplates, ReplicationControllers and the old ComponentStatus."""
+
+from typing import Annotated
+
+from api.core_v1 import PodTemplateSpec
+from api.fields import F, Int32, Time, Type, constant, required
+from api.meta_v1 import ObjectMeta
+
+
+class PodTemplate(Type):
+    kind: str = constant("PodTemplate")
+    api_version: str = constant("v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    template: Annotated[PodTemplateSpec | None, F(2)] = None
+
+
+class ReplicationControllerSpec(Type):
+    replicas: Annotated[Int32 | None, F(1, explicit=True)] = None
+    min_ready_seconds: Annotated[Int32 | None, F(4)] = None
+    selector: Annotated[dict[str, str], F(2)] = {}
+    template: Annotated[PodTemplateSpec | None, F(3)] = None
+
+
+class ReplicationControllerCondition(Type):
+    type: Annotated[str, F(1)] = required(str)
+    status: Annotated[str, F(2)] = required(str)
+    last_transition_time: Annotated[Time | None, F(3)] = None
+    reason: Annotated[str | None, F(4)] = None
+    message: Annotated[str | None, F(5)] = None
+
+
+class ReplicationControllerStatus(Type):
+    replicas: Annotated[Int32, F(1)] = required(int)
+    fully_labeled_replicas: Annotated[Int32 | None, F(2)] = None
+    ready_replicas: Annotated[Int32 | None, F(4)] = None
+    available_replicas: Annotated[Int32 | None, F(5)] = None
+    observed_generation: Annotated[int | None, F(3)] = None
+    conditions: Annotated[list[ReplicationControllerCondition], F(6, merge="type")] = []
+
+
+class ReplicationController(Type):
+    kind: str = constant("ReplicationController")
+    api_version: str = constant("v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[ReplicationControllerSpec, F(2)] = required(ReplicationControllerSpec)
+    status: Annotated[ReplicationControllerStatus, F(3)] = required(ReplicationControllerStatus)
+
+
+class ComponentCondition(Type):
+    type: Annotated[str, F(1)] = required(str)
+    status: Annotated[str, F(2)] = required(str)
+    message: Annotated[str | None, F(3)] = None
+    error: Annotated[str | None, F(4)] = None
+
+
+class ComponentStatus(Type):
+    kind: str = constant("ComponentStatus")
+    api_version: str = constant("v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    conditions: Annotated[list[ComponentCondition], F(2, merge="type")] = []

@@ -1,0 +1,172 @@
+"""networking.k8s.io/v1: Ingresses, NetworkPolicies and the addresses of Services."""
+
+from typing import Annotated
+
+from api.core_v1 import TypedLocalObjectReference
+from api.fields import F, Int32, IntOrString, Type, constant, required
+from api.meta_v1 import Condition, LabelSelector, ObjectMeta
+
+
+class ServiceBackendPort(Type):
+    name: Annotated[str | None, F(1)] = None
+    number: Annotated[Int32 | None, F(2)] = None
+
+
+class IngressServiceBackend(Type):
+    name: Annotated[str, F(1)] = required(str)
+    port: Annotated[ServiceBackendPort | None, F(2)] = None
+
+
+class IngressBackend(Type):
+    service: Annotated[IngressServiceBackend | None, F(4)] = None
+    resource: Annotated[TypedLocalObjectReference | None, F(3)] = None
+
+
+class IngressTLS(Type):
+    hosts: Annotated[list[str], F(1, atomic=True)] = []
+    secret_name: Annotated[str | None, F(2)] = None
+
+
+class HTTPIngressPath(Type):
+    path: Annotated[str | None, F(1)] = None
+    path_type: Annotated[str | None, F(3, explicit=True)] = None
+    backend: Annotated[IngressBackend, F(2)] = required(IngressBackend)
+
+
+class HTTPIngressRuleValue(Type):
+    paths: Annotated[list[HTTPIngressPath], F(1, atomic=True)] = required(list)
+
+
+class IngressRule(Type):
+    host: Annotated[str | None, F(1)] = None
+    http: Annotated[HTTPIngressRuleValue | None, F(2, 1)] = None
+
+
+class IngressSpec(Type):
+    ingress_class_name: Annotated[str | None, F(4, explicit=True)] = None
+    default_backend: Annotated[IngressBackend | None, F(1)] = None
+    tls: Annotated[list[IngressTLS], F(2, atomic=True)] = []
+    rules: Annotated[list[IngressRule], F(3, atomic=True)] = []
+
+
+class IngressPortStatus(Type):
+    port: Annotated[Int32, F(1)] = required(int)
+    protocol: Annotated[str, F(2)] = required(str)
+    error: Annotated[str | None, F(3, explicit=True)] = None
+
+
+class IngressLoadBalancerIngress(Type):
+    ip: Annotated[str | None, F(1)] = None
+    hostname: Annotated[str | None, F(2)] = None
+    ports: Annotated[list[IngressPortStatus], F(4, atomic=True)] = []
+
+
+class IngressLoadBalancerStatus(Type):
+    ingress: Annotated[list[IngressLoadBalancerIngress], F(1, atomic=True)] = []
+
+
+class IngressStatus(Type):
+    load_balancer: Annotated[IngressLoadBalancerStatus | None, F(1)] = None
+
+
+class Ingress(Type):
+    kind: str = constant("Ingress")
+    api_version: str = constant("networking.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[IngressSpec, F(2)] = required(IngressSpec)
+    status: Annotated[IngressStatus, F(3)] = required(IngressStatus)
+
+
+class IngressClassParametersReference(Type):
+    api_group: Annotated[str | None, F(1, explicit=True)] = None
+    kind: Annotated[str, F(2)] = required(str)
+    name: Annotated[str, F(3)] = required(str)
+    scope: Annotated[str | None, F(4, explicit=True)] = None
+    namespace: Annotated[str | None, F(5, explicit=True)] = None
+
+
+class IngressClassSpec(Type):
+    controller: Annotated[str | None, F(1)] = None
+    parameters: Annotated[IngressClassParametersReference | None, F(2)] = None
+
+
+class IngressClass(Type):
+    kind: str = constant("IngressClass")
+    api_version: str = constant("networking.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[IngressClassSpec, F(2)] = required(IngressClassSpec)
+
+
+class NetworkPolicyPort(Type):
+    protocol: Annotated[str | None, F(1, explicit=True)] = None
+    port: Annotated[IntOrString | None, F(2, explicit=True)] = None
+    end_port: Annotated[Int32 | None, F(3, explicit=True)] = None
+
+
+class IPBlock(Type):
+    cidr: Annotated[str, F(1)] = required(str)
+    except_: Annotated[list[str], F(2, atomic=True)] = []
+
+
+class NetworkPolicyPeer(Type):
+    pod_selector: Annotated[LabelSelector | None, F(1)] = None
+    namespace_selector: Annotated[LabelSelector | None, F(2)] = None
+    ip_block: Annotated[IPBlock | None, F(3)] = None
+
+
+class NetworkPolicyIngressRule(Type):
+    ports: Annotated[list[NetworkPolicyPort], F(1, atomic=True)] = []
+    from_: Annotated[list[NetworkPolicyPeer], F(2, atomic=True)] = []
+
+
+class NetworkPolicyEgressRule(Type):
+    ports: Annotated[list[NetworkPolicyPort], F(1, atomic=True)] = []
+    to: Annotated[list[NetworkPolicyPeer], F(2, atomic=True)] = []
+
+
+class NetworkPolicySpec(Type):
+    pod_selector: Annotated[LabelSelector, F(1)] = required(LabelSelector)
+    ingress: Annotated[list[NetworkPolicyIngressRule], F(2, atomic=True)] = []
+    egress: Annotated[list[NetworkPolicyEgressRule], F(3, atomic=True)] = []
+    policy_types: Annotated[list[str], F(4, atomic=True)] = []
+
+
+class NetworkPolicy(Type):
+    kind: str = constant("NetworkPolicy")
+    api_version: str = constant("networking.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[NetworkPolicySpec, F(2)] = required(NetworkPolicySpec)
+
+
+class ParentReference(Type):
+    group: Annotated[str | None, F(1)] = None
+    resource: Annotated[str | None, F(2)] = None
+    namespace: Annotated[str | None, F(3)] = None
+    name: Annotated[str | None, F(4)] = None
+
+
+class IPAddressSpec(Type):
+    parent_ref: Annotated[ParentReference | None, F(1)] = None
+
+
+class IPAddress(Type):
+    kind: str = constant("IPAddress")
+    api_version: str = constant("networking.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[IPAddressSpec, F(2)] = required(IPAddressSpec)
+
+
+class ServiceCIDRSpec(Type):
+    cidrs: Annotated[list[str], F(1, atomic=True)] = []
+
+
+class ServiceCIDRStatus(Type):
+    conditions: Annotated[list[Condition], F(1, merge="type")] = []
+
+
+class ServiceCIDR(Type):
+    kind: str = constant("ServiceCIDR")
+    api_version: str = constant("networking.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[ServiceCIDRSpec, F(2)] = required(ServiceCIDRSpec)
+    status: Annotated[ServiceCIDRStatus, F(3)] = required(ServiceCIDRStatus)

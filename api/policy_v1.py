@@ -1,0 +1,38 @@
+"""policy/v1: PodDisruptionBudgets and evictions."""
+
+from typing import Annotated
+
+from api.fields import F, Int32, IntOrString, Time, Type, constant, required
+from api.meta_v1 import Condition, DeleteOptions, LabelSelector, ObjectMeta
+
+
+class PodDisruptionBudgetSpec(Type):
+    min_available: Annotated[IntOrString | None, F(1, explicit=True)] = None
+    selector: Annotated[LabelSelector | None, F(2)] = None
+    max_unavailable: Annotated[IntOrString | None, F(3, explicit=True)] = None
+    unhealthy_pod_eviction_policy: Annotated[str | None, F(4, explicit=True)] = None
+
+
+class PodDisruptionBudgetStatus(Type):
+    observed_generation: Annotated[int | None, F(1)] = None
+    disrupted_pods: Annotated[dict[str, Time], F(2)] = {}
+    disruptions_allowed: Annotated[Int32, F(3)] = required(int)
+    current_healthy: Annotated[Int32, F(4)] = required(int)
+    desired_healthy: Annotated[Int32, F(5)] = required(int)
+    expected_pods: Annotated[Int32, F(6)] = required(int)
+    conditions: Annotated[list[Condition], F(7, merge="type")] = []
+
+
+class PodDisruptionBudget(Type):
+    kind: str = constant("PodDisruptionBudget")
+    api_version: str = constant("policy/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[PodDisruptionBudgetSpec, F(2)] = required(PodDisruptionBudgetSpec)
+    status: Annotated[PodDisruptionBudgetStatus, F(3)] = required(PodDisruptionBudgetStatus)
+
+
+class Eviction(Type):
+    kind: str = constant("Eviction")
+    api_version: str = constant("policy/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    delete_options: Annotated[DeleteOptions | None, F(2)] = None

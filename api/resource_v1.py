@@ -1,0 +1,269 @@
+"""resource.k8s.io/v1: devices, claims to them and their classes."""
+
+from typing import Annotated
+
+from api.core_v1 import NodeSelector
+from api.fields import NOTHING, F, Json, Nothing, Quantity, Time, Type, constant, required
+from api.meta_v1 import Condition, ObjectMeta
+
+
+class CELDeviceSelector(Type):
+    expression: Annotated[str, F(1)] = required(str)
+
+
+class DeviceSelector(Type):
+    cel: Annotated[CELDeviceSelector | None, F(1)] = None
+
+
+class OpaqueDeviceConfiguration(Type):
+    driver: Annotated[str, F(1)] = required(str)
+    parameters: Annotated[Json | Nothing, F(2)] = NOTHING
+
+
+class DeviceClassConfiguration(Type):
+    opaque: Annotated[OpaqueDeviceConfiguration | None, F(1, 1)] = None
+
+
+class DeviceClassSpec(Type):
+    selectors: Annotated[list[DeviceSelector], F(1, atomic=True)] = []
+    config: Annotated[list[DeviceClassConfiguration], F(2, atomic=True)] = []
+    extended_resource_name: Annotated[str | None, F(4, explicit=True)] = None
+
+
+class DeviceClass(Type):
+    kind: str = constant("DeviceClass")
+    api_version: str = constant("resource.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[DeviceClassSpec, F(2)] = required(DeviceClassSpec)
+
+
+class DeviceToleration(Type):
+    key: Annotated[str | None, F(1)] = None
+    operator: Annotated[str | None, F(2)] = None
+    value: Annotated[str | None, F(3)] = None
+    effect: Annotated[str | None, F(4)] = None
+    toleration_seconds: Annotated[int | None, F(5, explicit=True)] = None
+
+
+class CapacityRequirements(Type):
+    requests: Annotated[dict[str, Quantity], F(1)] = {}
+
+
+class ExactDeviceRequest(Type):
+    device_class_name: Annotated[str, F(1)] = required(str)
+    selectors: Annotated[list[DeviceSelector], F(2, atomic=True)] = []
+    allocation_mode: Annotated[str | None, F(3)] = None
+    count: Annotated[int | None, F(4)] = None
+    admin_access: Annotated[bool | None, F(5, explicit=True)] = None
+    tolerations: Annotated[list[DeviceToleration], F(6, atomic=True)] = []
+    capacity: Annotated[CapacityRequirements | None, F(7)] = None
+
+
+class DeviceSubRequest(Type):
+    name: Annotated[str, F(1)] = required(str)
+    device_class_name: Annotated[str, F(2)] = required(str)
+    selectors: Annotated[list[DeviceSelector], F(3, atomic=True)] = []
+    allocation_mode: Annotated[str | None, F(4)] = None
+    count: Annotated[int | None, F(5)] = None
+    tolerations: Annotated[list[DeviceToleration], F(6, atomic=True)] = []
+    capacity: Annotated[CapacityRequirements | None, F(7)] = None
+
+
+class DeviceRequest(Type):
+    name: Annotated[str, F(1)] = required(str)
+    exactly: Annotated[ExactDeviceRequest | None, F(2)] = None
+    first_available: Annotated[list[DeviceSubRequest], F(3, atomic=True)] = []
+
+
+class DeviceConstraint(Type):
+    requests: Annotated[list[str], F(1, atomic=True)] = []
+    match_attribute: Annotated[str | None, F(2, explicit=True)] = None
+    distinct_attribute: Annotated[str | None, F(3, explicit=True)] = None
+
+
+class DeviceClaimConfiguration(Type):
+    requests: Annotated[list[str], F(1, atomic=True)] = []
+    opaque: Annotated[OpaqueDeviceConfiguration | None, F(2, 1)] = None
+
+
+class DeviceClaim(Type):
+    requests: Annotated[list[DeviceRequest], F(1, atomic=True)] = required(list)
+    constraints: Annotated[list[DeviceConstraint], F(2, atomic=True)] = []
+    config: Annotated[list[DeviceClaimConfiguration], F(3, atomic=True)] = []
+
+
+class ResourceClaimSpec(Type):
+    devices: Annotated[DeviceClaim, F(1)] = required(DeviceClaim)
+
+
+class DeviceRequestAllocationResult(Type):
+    request: Annotated[str, F(1)] = required(str)
+    driver: Annotated[str, F(2)] = required(str)
+    pool: Annotated[str, F(3)] = required(str)
+    device: Annotated[str, F(4)] = required(str)
+    admin_access: Annotated[bool | None, F(5, explicit=True)] = None
+    tolerations: Annotated[list[DeviceToleration], F(6, atomic=True)] = []
+    binding_conditions: Annotated[list[str], F(7, atomic=True)] = []
+    binding_failure_conditions: Annotated[list[str], F(8, atomic=True)] = []
+    share_id: Annotated[str | None, F(9, explicit=True)] = None
+    consumed_capacity: Annotated[dict[str, Quantity], F(10)] = {}
+
+
+class DeviceAllocationConfiguration(Type):
+    source: Annotated[str, F(1)] = required(str)
+    requests: Annotated[list[str], F(2, atomic=True)] = []
+    opaque: Annotated[OpaqueDeviceConfiguration | None, F(3, 1)] = None
+
+
+class DeviceAllocationResult(Type):
+    results: Annotated[list[DeviceRequestAllocationResult], F(1, atomic=True)] = []
+    config: Annotated[list[DeviceAllocationConfiguration], F(2, atomic=True)] = []
+
+
+class AllocationResult(Type):
+    devices: Annotated[DeviceAllocationResult | None, F(1)] = None
+    node_selector: Annotated[NodeSelector | None, F(3)] = None
+    allocation_timestamp: Annotated[Time | None, F(5)] = None
+
+
+class ResourceClaimConsumerReference(Type):
+    api_group: Annotated[str | None, F(1)] = None
+    resource: Annotated[str, F(3)] = required(str)
+    name: Annotated[str, F(4)] = required(str)
+    uid: Annotated[str, F(5)] = required(str)
+
+
+class NetworkDeviceData(Type):
+    interface_name: Annotated[str | None, F(1)] = None
+    ips: Annotated[list[str], F(2, atomic=True)] = []
+    hardware_address: Annotated[str | None, F(3)] = None
+
+
+class AllocatedDeviceStatus(Type):
+    driver: Annotated[str, F(1)] = required(str)
+    pool: Annotated[str, F(2)] = required(str)
+    device: Annotated[str, F(3)] = required(str)
+    share_id: Annotated[str | None, F(7, explicit=True)] = None
+    conditions: Annotated[list[Condition], F(4, keys=("type",))] = required(list)
+    data: Annotated[Json | Nothing, F(5)] = NOTHING
+    network_data: Annotated[NetworkDeviceData | None, F(6)] = None
+
+
+class ResourceClaimStatus(Type):
+    allocation: Annotated[AllocationResult | None, F(1)] = None
+    reserved_for: Annotated[list[ResourceClaimConsumerReference], F(2, merge="uid")] = []
+    devices: Annotated[list[AllocatedDeviceStatus], F(4, keys=("driver", "device", "pool", "shareID"))] = []
+
+
+class ResourceClaim(Type):
+    kind: str = constant("ResourceClaim")
+    api_version: str = constant("resource.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[ResourceClaimSpec, F(2)] = required(ResourceClaimSpec)
+    status: Annotated[ResourceClaimStatus, F(3)] = required(ResourceClaimStatus)
+
+
+class ResourceClaimTemplateSpec(Type):
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[ResourceClaimSpec, F(2)] = required(ResourceClaimSpec)
+
+
+class ResourceClaimTemplate(Type):
+    kind: str = constant("ResourceClaimTemplate")
+    api_version: str = constant("resource.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[ResourceClaimTemplateSpec, F(2)] = required(ResourceClaimTemplateSpec)
+
+
+class ResourcePool(Type):
+    name: Annotated[str, F(1)] = required(str)
+    generation: Annotated[int, F(2)] = required(int)
+    resource_slice_count: Annotated[int, F(3)] = required(int)
+
+
+class DeviceAttribute(Type):
+    int_: Annotated[int | None, F(2, explicit=True)] = None
+    bool_: Annotated[bool | None, F(3, explicit=True)] = None
+    string: Annotated[str | None, F(4, explicit=True)] = None
+    version: Annotated[str | None, F(5, explicit=True)] = None
+    ints: Annotated[list[int], F(6, atomic=True)] = []
+    bools: Annotated[list[bool], F(7, atomic=True)] = []
+    strings: Annotated[list[str], F(8, atomic=True)] = []
+    versions: Annotated[list[str], F(9, atomic=True)] = []
+
+
+class CapacityRequestPolicyRange(Type):
+    min: Annotated[Quantity | None, F(1)] = None
+    max: Annotated[Quantity | None, F(2)] = None
+    step: Annotated[Quantity | None, F(3)] = None
+
+
+class CapacityRequestPolicy(Type):
+    default: Annotated[Quantity | None, F(1)] = None
+    valid_values: Annotated[list[Quantity], F(3, atomic=True)] = []
+    valid_range: Annotated[CapacityRequestPolicyRange | None, F(4)] = None
+
+
+class DeviceCapacity(Type):
+    value: Annotated[Quantity | None, F(1)] = None
+    request_policy: Annotated[CapacityRequestPolicy | None, F(2)] = None
+
+
+class Counter(Type):
+    value: Annotated[Quantity | None, F(1)] = None
+
+
+class DeviceCounterConsumption(Type):
+    counter_set: Annotated[str, F(1)] = required(str)
+    counters: Annotated[dict[str, Counter], F(2)] = {}
+
+
+class DeviceTaint(Type):
+    key: Annotated[str, F(1)] = required(str)
+    value: Annotated[str | None, F(2)] = None
+    effect: Annotated[str, F(3)] = required(str)
+    time_added: Annotated[Time | None, F(4)] = None
+
+
+class NodeAllocatableResourceMapping(Type):
+    capacity_key: Annotated[str | None, F(1, explicit=True)] = None
+    allocation_multiplier: Annotated[Quantity | None, F(2)] = None
+
+
+class Device(Type):
+    name: Annotated[str, F(1)] = required(str)
+    attributes: Annotated[dict[str, DeviceAttribute], F(2)] = {}
+    capacity: Annotated[dict[str, DeviceCapacity], F(3)] = {}
+    consumes_counters: Annotated[list[DeviceCounterConsumption], F(4, atomic=True)] = []
+    node_name: Annotated[str | None, F(5, explicit=True)] = None
+    node_selector: Annotated[NodeSelector | None, F(6)] = None
+    all_nodes: Annotated[bool | None, F(7, explicit=True)] = None
+    taints: Annotated[list[DeviceTaint], F(8, atomic=True)] = []
+    binds_to_node: Annotated[bool | None, F(9, explicit=True)] = None
+    binding_conditions: Annotated[list[str], F(10, atomic=True)] = []
+    binding_failure_conditions: Annotated[list[str], F(11, atomic=True)] = []
+    allow_multiple_allocations: Annotated[bool | None, F(12, explicit=True)] = None
+    node_allocatable_resource_mappings: Annotated[dict[str, NodeAllocatableResourceMapping], F(13)] = {}
+
+
+class CounterSet(Type):
+    name: Annotated[str, F(1)] = required(str)
+    counters: Annotated[dict[str, Counter], F(2)] = {}
+
+
+class ResourceSliceSpec(Type):
+    driver: Annotated[str, F(1)] = required(str)
+    pool: Annotated[ResourcePool, F(2)] = required(ResourcePool)
+    node_name: Annotated[str | None, F(3, explicit=True)] = None
+    node_selector: Annotated[NodeSelector | None, F(4)] = None
+    all_nodes: Annotated[bool | None, F(5, explicit=True)] = None
+    devices: Annotated[list[Device], F(6, atomic=True)] = []
+    per_device_node_selection: Annotated[bool | None, F(7, explicit=True)] = None
+    shared_counters: Annotated[list[CounterSet], F(8, atomic=True)] = []
+
+
+class ResourceSlice(Type):
+    kind: str = constant("ResourceSlice")
+    api_version: str = constant("resource.k8s.io/v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    spec: Annotated[ResourceSliceSpec, F(2)] = required(ResourceSliceSpec)
