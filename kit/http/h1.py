@@ -18,13 +18,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
-from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
 import httptools
 
 from kit import log
-from kit.http.model import Ending, Headers, Peer, Request, Response, StreamClosed
+from kit.http.chunked import ChunkedStream
+from kit.http.heads import header_lines, peer_of, start_line
+from kit.http.model import Headers, Peer, Request, Response, StreamClosed
 from kit.http.raw import RawStream
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 _log = log.get("http")
 _METHODS: dict[bytes, str] = {}
-_REASONS = {status.value: status.phrase for status in HTTPStatus}
-_HEADS: dict[tuple[int, str], bytes] = {}
 _BODILESS = frozenset({204, 304})
 JOIN_BELOW = 64 * 1024  # larger bodies are written apart from their head instead of being copied
 PIPELINED = 16
@@ -63,7 +62,7 @@ class Connection(asyncio.Protocol):
         self._lingering = False
         self._serving_waiting = False
         self._paused_reading = False
-        self._paused_writing = False
+        self.paused_writing = False
         self._peer: Peer | None = None
         self._peer_known = False
         self._lost = False
@@ -81,7 +80,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let everybody know, and drop what points back at us."""
         self._lost = True
-        self._paused_writing = False
+        self.paused_writing = False
         self._parser = None
         self._waiting.clear()
         stream, self._stream, self._current = self._stream, None, None  # no cycles: the collector need not come
@@ -129,13 +128,13 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The peer does not read: it gets no further request served."""
-        self._paused_writing = True
+        self.paused_writing = True
         self.since = self._server.tick
         self._pause()
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
-        self._paused_writing = False
+        self.paused_writing = False
         if self._stream is not None:
             self._stream.wake()
         self._next()
@@ -201,8 +200,8 @@ class Connection(asyncio.Protocol):
         method = _METHODS.get(raw) or _METHODS.setdefault(raw, raw.decode())
         body = b"".join(self._body) if isinstance(self._body, list) else self._body
         self._body = b""
-        request = Request(method, _text(self._target), self._headers, body, self)
-        if self._current is None and not self._paused_writing:
+        request = Request(method, self._target.decode("latin-1"), self._headers, body, self)
+        if self._current is None and not self.paused_writing:
             self._serve(request, parser.should_keep_alive())
         else:
             self._waiting.append((request, parser.should_keep_alive()))
@@ -261,9 +260,9 @@ class Connection(asyncio.Protocol):
         body = response.body
         if self._server.closing:
             self._keep_alive = False
-        head = [_head(response.status, response.content_type), self._server.date]
-        for name, value in response.headers:
-            head.append(f"{_clean(name)}: {_clean(value)}\r\n".encode("latin-1"))
+        head = [start_line(response.status, response.content_type), self._server.date]
+        if response.headers:
+            head.append(header_lines(response.headers))
         size = len(body) if isinstance(body, bytes) else sum(map(len, body))
         if response.status not in _BODILESS:
             head.append(
@@ -298,10 +297,7 @@ class Connection(asyncio.Protocol):
         self._serving_waiting = True
         try:
             while (
-                self._waiting
-                and self._current is None
-                and not self._paused_writing
-                and not self._transport.is_closing()
+                self._waiting and self._current is None and not self.paused_writing and not self._transport.is_closing()
             ):
                 self._serve(*self._waiting.popleft())
         finally:
@@ -339,7 +335,7 @@ class Connection(asyncio.Protocol):
             return
         text = f"{reason}\n".encode("latin-1", "replace")
         head = (
-            _head(status, "text/plain")
+            start_line(status, "text/plain")
             + self._server.date
             + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(text)
         )
@@ -351,7 +347,7 @@ class Connection(asyncio.Protocol):
     def sweep(self, tick: int) -> None:
         """Called now and then by the server: end what has been in its state for too long."""
         age = (tick - self.since) * self._server.TICK
-        if self._paused_writing:
+        if self.paused_writing:
             if age > self._limits.write_timeout:
                 self._transport.abort()
         elif self._current is None and not self._lingering:
@@ -410,8 +406,7 @@ class Connection(asyncio.Protocol):
         stream.chunked = chunked = self._parser is None or self._parser.get_http_version() == "1.1"
         if not chunked or self._server.closing:
             self._keep_alive = False
-        lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n".encode(), self._server.date]
-        lines += [f"{_clean(name)}: {_clean(value)}\r\n".encode("latin-1") for name, value in headers]
+        lines = [start_line(status), self._server.date, header_lines(headers)]
         lines.append(b"Transfer-Encoding: chunked\r\n" if chunked else b"")
         lines.append(b"\r\n" if self._keep_alive else b"Connection: close\r\n\r\n")
         self._transport.write(b"".join(lines))
@@ -431,9 +426,7 @@ class Connection(asyncio.Protocol):
         if request is not self._current or self._stream is not None or self._lost:
             raise StreamClosed(f"cannot take over the connection of {request}")
         if status:
-            lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n".encode()]
-            lines += [f"{_clean(name)}: {_clean(value)}\r\n".encode("latin-1") for name, value in headers]
-            self._transport.write(b"".join([*lines, b"\r\n"]))
+            self._transport.write(start_line(status) + header_lines(headers) + b"\r\n")
         rest, self._held = self._held or b"", None
         self._current = self._parser = None
         self._lost = True  # for HTTP
@@ -458,116 +451,12 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _resume(self) -> None:
-        if self._paused_reading and not self._paused_writing and len(self._waiting) <= PIPELINED and not self._lost:
+        if self._paused_reading and not self.paused_writing and len(self._waiting) <= PIPELINED and not self._lost:
             self._paused_reading = False
             self._transport.resume_reading()
-
-
-class ChunkedStream:
-    """model.Stream in chunked encoding, or up to the connection's end for HTTP/1.0."""
-
-    __slots__ = ("_backlog", "_connection", "_ending", "_transport", "_waiters", "body", "chunked")
-
-    def __init__(self, connection: Connection, transport: asyncio.Transport, backlog: int) -> None:
-        self._connection = connection
-        self._transport = transport
-        self._backlog = backlog
-        self._ending = Ending()
-        self._waiters: list[asyncio.Future[None]] = []
-        self.chunked = True
-        self.body = True
-
-    @property
-    def closed(self) -> bool:
-        """Whether nothing more can be written."""
-        return self._ending.ended
-
-    def write(self, data: bytes) -> None:
-        """Send one piece, or cut a reader that lags too far."""
-        if self._ending.ended or not data or not self.body:
-            return
-        transport = self._transport
-        transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data)
-        if transport.get_write_buffer_size() > self._backlog:
-            _log.info("cut a reader that is too slow", remote=self._connection.remote, backlog=self._backlog)
-            self.abort()
-
-    async def drain(self) -> None:
-        """Wait until the reader has caught up. Raises StreamClosed."""
-        while self._connection._paused_writing and not self._ending.ended:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            await waiter
-        if self._ending.ended:
-            raise StreamClosed("cannot write: the reader has gone")
-
-    def close(self) -> None:
-        """End the answer properly."""
-        if not self._ending.ended:
-            if self.chunked:
-                self._transport.write(b"0\r\n\r\n")
-            self._end()
-            self._connection.stream_ended()
-
-    def abort(self) -> None:
-        """End the connection without ending the answer."""
-        if not self._ending.ended:
-            self._transport.abort()
-            self._end()
-
-    def lost(self) -> None:
-        """The connection has ended."""
-        self._end()
-
-    def on_close(self, callback: object) -> None:
-        """Call back once when the stream has ended."""
-        self._ending.on_end(callback)  # type: ignore[arg-type]
-
-    async def wait_closed(self) -> None:
-        """Return when the stream has ended."""
-        await self._ending.wait()
-
-    def wake(self) -> None:
-        """Those in `drain` look again."""
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    def _end(self) -> None:
-        self._ending.end()
-        self.wake()
 
 
 class _Refused(Exception):
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
-
-
-def peer_of(certificate: object) -> Peer | None:
-    """Common name and organizations of what `ssl` tells about a verified certificate."""
-    if not isinstance(certificate, dict) or not certificate:
-        return None
-    pairs = [pair for group in certificate.get("subject", ()) for pair in group]
-    names = [value for name, value in pairs if name == "commonName"]
-    return Peer(names[0] if names else "", tuple(value for name, value in pairs if name == "organizationName"))
-
-
-def _head(status: int, content_type: str) -> bytes:
-    found = _HEADS.get((status, content_type))
-    if found is None:
-        kind = f"Content-Type: {_clean(content_type)}\r\n" if content_type else ""
-        found = f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n{kind}".encode("latin-1")
-        if len(_HEADS) < 256:
-            _HEADS[status, content_type] = found
-    return found
-
-
-def _clean(text: str) -> str:
-    """Header text cannot end its line."""
-    return text.replace("\r", " ").replace("\n", " ") if "\n" in text or "\r" in text else text
-
-
-def _text(target: bytes) -> str:
-    return target.decode("latin-1")

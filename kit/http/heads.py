@@ -1,0 +1,40 @@
+"""The heads of HTTP/1 responses as bytes, and what a certificate says about its owner."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from kit.http.model import Headers, Peer
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_STARTS: dict[tuple[int, str], bytes] = {}
+
+
+def header_lines(headers: Headers) -> bytes:
+    """Headers as they are sent."""
+    return "".join([f"{clean(name)}: {clean(value)}\r\n" for name, value in headers]).encode("latin-1", "replace")
+
+
+def peer_of(certificate: object) -> Peer | None:
+    """Common name and organizations of what `ssl` tells about a verified certificate."""
+    if not isinstance(certificate, dict) or not certificate:
+        return None
+    pairs = [pair for group in certificate.get("subject", ()) for pair in group]
+    names = [value for name, value in pairs if name == "commonName"]
+    return Peer(names[0] if names else "", tuple(value for name, value in pairs if name == "organizationName"))
+
+
+def start_line(status: int, content_type: str = "") -> bytes:
+    """The status line and, if there is one, the Content-Type; kept for the next time."""
+    found = _STARTS.get((status, content_type))
+    if found is None:
+        kind = f"Content-Type: {clean(content_type)}\r\n" if content_type else ""
+        found = f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n{kind}".encode("latin-1")
+        if len(_STARTS) < 256:
+            _STARTS[status, content_type] = found
+    return found
+
+
+def clean(text: str) -> str:
+    """Header text cannot end its line."""
+    return text.replace("\r", " ").replace("\n", " ") if "\n" in text or "\r" in text else text
