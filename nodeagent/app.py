@@ -27,6 +27,7 @@ from kit.http.server import Server, parse_address
 from kit.http.tls import ServerTls
 from kit.metrics import Metrics
 from kit.supervisor import Supervisor
+from linux import systemd
 from linux.cgroup import Cgroups, open_cgroups
 from linux.mounts import KernelMounts, Mounts
 from nodeagent.config import Config
@@ -106,12 +107,12 @@ class Agent:
         events = PodEventRecorder(self.recorder, clock, slots.busy)
         self.prober = Prober(runtime, clock, events, self.pods.tell_health)
         policy = BackoffPolicy(config.crash_loop.first, config.crash_loop.most)
-        systemd = config.cgroup_driver == "systemd"
+        slices = config.cgroup_driver == "systemd"
         self.doors = Doors(
             runtime=runtime,
             puller=Puller(runtime, clock, parallel=config.parallel_pulls),
             volumes=PodVolumes(kernel.mounts, self.settings),
-            cgroups=PodCgroups(kernel.cgroups, config.cgroup_root, systemd),
+            cgroups=PodCgroups(kernel.cgroups, config.cgroup_root, slices, systemd.stop if slices else None),
             objects=self.objects,
             events=events,
             reporter=self.reporter,

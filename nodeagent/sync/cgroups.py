@@ -1,6 +1,6 @@
 """Where pods stand among control groups: kubepods, a group a class of service, a group a pod."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from api.core_v1 import Pod
@@ -12,11 +12,12 @@ CLASSES = {qos.GUARANTEED: "", qos.BURSTABLE: "burstable", qos.BEST_EFFORT: "bes
 
 @dataclass(slots=True)
 class PodCgroups:
-    """Names, makes and removes the groups of pods. With the systemd driver the runtime makes the slices itself."""
+    """Names, makes and removes the groups of pods. With systemd they are slices: it makes them, `stop` ends them."""
 
     cgroups: Cgroups
     root: str = ""
     systemd: bool = False
+    stop: Callable[[Sequence[str]], None] | None = None
     _burstable: int = field(default=0, init=False)
 
     def parent(self, pod: Pod) -> str:
@@ -37,10 +38,13 @@ class PodCgroups:
             self.cgroups.ensure(self.parent(pod), Limits(limits.shares, limits.quota, limits.memory))
 
     def remove(self, uid: str) -> None:
-        """Remove the group of a pod, wherever it is."""
-        if not self.systemd:
-            for name in CLASSES.values():
-                self.cgroups.remove(self._name(name, f"pod{uid}"))
+        """Remove the group of a pod, wherever it is. May take a while with systemd."""
+        names = [self._name(name, f"pod{uid}") for name in CLASSES.values()]
+        if self.systemd and self.stop is not None:
+            self.stop(names)
+        elif not self.systemd:
+            for name in names:
+                self.cgroups.remove(name)
 
     def weigh(self, pods: Iterable[Pod]) -> None:
         """Give the Burstable pods together the CPU they asked for."""

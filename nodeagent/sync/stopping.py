@@ -79,7 +79,7 @@ async def clean_up(doors: Doors, state: PodState) -> None:
         doors.volumes.remove(uid)
         doors.cgroups.remove(uid)
 
-    if state.pod.spec.volumes:
+    if state.pod.spec.volumes or doors.cgroups.systemd:
         await doors.blocking(remove)
     else:
         remove()

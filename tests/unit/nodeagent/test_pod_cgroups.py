@@ -44,7 +44,10 @@ def test_groups_are_made_weighed_and_removed() -> None:
     groups.remove("u")
     groups.remove("u")
     assert groups.known() == set()
-    systemd = PodCgroups(fake, "", systemd=True)
+    stopped: list[str] = []
+    systemd = PodCgroups(fake, "", systemd=True, stop=stopped.extend)
     systemd.prepare()
     systemd.ensure(wanted)
     assert systemd.known() == set(), "systemd makes slices when the runtime asks for them"
+    systemd.remove("a-b")
+    assert "kubepods-besteffort-poda_b.slice" in stopped and "kubepods-poda_b.slice" in stopped
