@@ -14,6 +14,7 @@ from kit.files import write_atomic
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 BACKDATED = timedelta(minutes=5)  # for peers whose clock is a little behind
 
@@ -158,17 +159,19 @@ def _key_pem(key: EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _private_key(pem: bytes) -> EllipticCurvePrivateKey:
+def _private_key(pem: bytes) -> EllipticCurvePrivateKey | RSAPrivateKey:
+    """Ours are elliptic; a CA made by others may be RSA."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
         key = load_pem_private_key(pem, None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise PkiError(f"cannot read a private key: {error}") from error
-    if not isinstance(key, EllipticCurvePrivateKey):
-        raise PkiError("cannot use a private key: it is not an elliptic curve key")
+    if not isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey):
+        raise PkiError("cannot use a private key: it is neither an elliptic curve key nor RSA")
     return key
 
 
@@ -222,7 +225,9 @@ def _builder(
     )
 
 
-def _sign(builder: x509.CertificateBuilder, key: EllipticCurvePrivateKey, signer: EllipticCurvePrivateKey) -> Pair:
+def _sign(
+    builder: x509.CertificateBuilder, key: EllipticCurvePrivateKey, signer: EllipticCurvePrivateKey | RSAPrivateKey
+) -> Pair:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import Encoding
 

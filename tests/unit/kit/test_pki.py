@@ -63,3 +63,20 @@ def test_public_key() -> None:
     key = pki.make_key()
     assert pki.public_key(key).startswith(b"-----BEGIN PUBLIC KEY-----")
     assert pki.public_key(key) != pki.public_key(pki.make_key())
+
+
+def test_a_ca_with_an_rsa_key_signs(ca: pki.Pair) -> None:
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    def pem(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+        return key.private_bytes(
+            Encoding.PEM,
+            PrivateFormat.TraditionalOpenSSL if isinstance(key, rsa.RSAPrivateKey) else PrivateFormat.PKCS8,
+            NoEncryption(),
+        )
+
+    mixed = pki.Pair(ca.cert, pem(rsa.generate_private_key(65537, 2048)))
+    assert pki.subject(pki.issue(mixed, "x", client=True).cert).common_name == "x"
+    with pytest.raises(pki.PkiError, match="neither"):
+        pki.issue(pki.Pair(ca.cert, pem(ed25519.Ed25519PrivateKey.generate())), "x", client=True)
