@@ -27,6 +27,7 @@ FOR_TESTS = (
     Requirement("/lib/systemd/systemd", "systemd"),
     Requirement("dbus-daemon", "dbus"),
     Requirement("mmdebstrap", "mmdebstrap"),
+    Requirement("etcd", "etcd-server"),
 )
 SECONDS = 3600
 

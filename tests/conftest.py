@@ -13,6 +13,7 @@ def lacking(item: pytest.Item) -> str:
     for marker, programs in (
         ("containerd", ("containerd", "runc")),
         ("cluster", ("containerd", "runc", "kubectl", "nft")),
+        ("etcd", ("etcd",)),
     ):
         missing = [program for program in programs if shutil.which(program) is None]
         if item.get_closest_marker(marker) and missing:

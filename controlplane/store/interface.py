@@ -3,6 +3,10 @@
 Every write gets the next revision of one global counter. A record remembers the revision that created it and the revision of its last
 write (`mod_revision`), on which writers compare and swap. Changes can be watched in order from any revision that is still retained;
 older ones are gone after `compact`. A write is durable when its call returns.
+
+Several programs may share one store (`shared`): then others write too, and `revision` is only the newest that this program has seen. Who
+must see what others wrote before asks `fresh`, and waits until its watch has come that far. An engine may tell a watch so by a change
+with the key `PROGRESS`.
 """
 
 from __future__ import annotations
@@ -10,6 +14,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
+
+PROGRESS = ""  # the key of a change that changes nothing: everything up to its revision has been told
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +73,27 @@ class FutureRevision(StoreError):
     """The asked revision has not been written yet."""
 
 
+class TooLarge(StoreError):
+    """The value is larger than the engine takes."""
+
+
 class Unavailable(StoreError):
-    """The engine cannot answer now (disk full, closed, connection away); the write may be tried again."""
+    """The engine cannot answer now (disk full, closed, connection away). A write whose connection broke may have been kept."""
 
 
 class Store(Protocol):
-    """One suite (tests/contract/store) holds for every engine."""
+    """One suite (tests/contract/store) holds for every engine. Keys begin with a slash."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other programs may write at the same time."""
 
     @property
     def revision(self) -> int:
-        """The newest revision that is durable."""
+        """The newest durable revision that this program knows of."""
+
+    async def fresh(self) -> int:
+        """The newest revision of all that was written before the call; every watch of this program comes to it."""
 
     async def get(self, key: str) -> Record | None: ...
 
@@ -94,5 +111,11 @@ class Store(Protocol):
 
     async def compact(self, revision: int) -> None:
         """Forget what was overwritten or deleted at or before `revision`."""
+
+    async def expiring(self, prefix: str) -> dict[str, float]:
+        """The keys under `prefix` that have a time to live, and the seconds that are left of it."""
+
+    async def start_after(self, revision: int) -> None:
+        """Make an empty store hand out revisions above `revision` only, as if all up to there had been compacted."""
 
     async def close(self) -> None: ...

@@ -19,7 +19,7 @@ import apsw
 
 from controlplane.store.interface import Change, Compacted, FutureRevision, Range, Record, StoreError, Unavailable
 from controlplane.store.sqlite import schema
-from controlplane.store.sqlite.writer import Compact, Expire, Outcome, Task, Write, Writer
+from controlplane.store.sqlite.writer import Compact, Expire, Outcome, StartAfter, Task, Write, Writer
 from kit.clock import Clock, SystemClock, Timer
 
 T = TypeVar("T")
@@ -36,6 +36,8 @@ class _Watcher:
 
 class SqliteStore:
     """One file on local disk; see `controlplane.store.interface.Store`."""
+
+    shared = False
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._lock = schema.lock(path)
@@ -77,6 +79,10 @@ class SqliteStore:
         """Revisions up to this one can no longer be read."""
         return self._compacted
 
+    async def fresh(self) -> int:
+        """The newest revision: nobody else writes."""
+        return self._revision
+
     async def get(self, key: str) -> Record | None:
         """The key's present record."""
         row = await self._read(lambda: schema.first(self._reader, schema.NEWEST, key))
@@ -105,6 +111,16 @@ class SqliteStore:
         if revision > self._revision:
             raise FutureRevision(f"cannot compact at {revision}: the newest revision is {self._revision}")
         await self._ask(partial(Compact, revision))
+
+    async def expiring(self, prefix: str) -> dict[str, float]:
+        """Keys with a time to live, and the seconds left of it."""
+        now, bounds = self._clock.now(), (prefix, schema.end_of(prefix))
+        rows = await self._read(partial(schema.rows, self._reader, schema.EXPIRING, *bounds))
+        return {key: max(expires - now, 1.0) for key, expires in rows}
+
+    async def start_after(self, revision: int) -> None:
+        """Count everything up to `revision` as compacted; only for an empty store."""
+        await self._ask(partial(StartAfter, revision))
 
     async def watch(self, prefix: str, after: int) -> AsyncIterator[list[Change]]:
         """Changes above `after`, first from the log, then live."""

@@ -47,6 +47,10 @@ WHERE l.revision > ? AND l.revision <= ? AND l.key >= ? AND l.key < ? ORDER BY l
 NEWEST_REVISION = "SELECT max(ifnull((SELECT max(revision) FROM log), 0), (SELECT revision FROM compaction))"
 COMPACTED = "SELECT revision FROM compaction"
 NEXT_EXPIRY = "SELECT min(expires) FROM log WHERE expires IS NOT NULL"
+EXPIRING = """
+SELECT key, expires FROM log l WHERE expires IS NOT NULL AND key >= ? AND key < ?
+AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = l.key AND n.revision > l.revision)
+"""
 EXPIRED = "SELECT revision, key FROM log WHERE expires <= ? ORDER BY expires LIMIT ?"
 
 

@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,14 @@ class Compact:
 
 
 @dataclass(slots=True)
+class StartAfter:
+    """Go on from `revision`, as if all up to there had been compacted."""
+
+    revision: int
+    token: Any
+
+
+@dataclass(slots=True)
 class Expire:
     """Delete what is due at `now`."""
 
@@ -65,7 +74,7 @@ class Outcome:
     log_pages: int = 0
 
 
-Task = Write | Compact | Expire
+Task = Write | Compact | StartAfter | Expire
 
 
 class Writer:
@@ -138,15 +147,16 @@ class Writer:
 
     def _do(self, task: Task, done: Outcome) -> Task | None:
         """Do one task inside the transaction; what is left of it, if any, is asked again."""
-        if isinstance(task, Write):
-            try:
-                done.answers.append((task.token, self._write(task, done)))
-            except CompareFailed as failed:
-                done.answers.append((task.token, failed))
-            return None
         if isinstance(task, Compact):
             return self._compact(task, done)
-        return self._expire(task, done)
+        if isinstance(task, Expire):
+            return self._expire(task, done)
+        do = partial(self._write, task) if isinstance(task, Write) else partial(self._start_after, task)
+        try:
+            done.answers.append((task.token, do(done)))
+        except StoreError as failed:
+            done.answers.append((task.token, failed))
+        return None
 
     def _write(self, task: Write, done: Outcome) -> int:
         newest, created, held = schema.first(self._connection, schema.NEWEST, task.key) or (0, 0, None)
@@ -160,6 +170,14 @@ class Writer:
         row = (done.revision, task.key, created, newest, task.value, task.expires)
         self._connection.execute(schema.APPEND, row)
         done.changes.append(Change(done.revision, task.key, task.value, held, created))
+        return done.revision
+
+    def _start_after(self, task: StartAfter, done: Outcome) -> int:
+        if self._one("SELECT count(*) FROM log"):
+            raise StoreError(f"cannot start after revision {task.revision}: there are keys already")
+        if task.revision > done.revision:
+            self._connection.execute("UPDATE compaction SET revision = ?", (task.revision,))
+            done.revision = done.compacted = task.revision
         return done.revision
 
     def _compact(self, task: Compact, done: Outcome) -> Task | None:
