@@ -1,5 +1,7 @@
 """What the steps of `up` and `reset` work on: this machine, its cluster's settings, and where to report progress."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +14,14 @@ from cli.layout import Layout
 
 
 def _print(text: str) -> None:
-    print(text, flush=True)
+    """A line; on a terminal a text that ends in "..." is overwritten by the next."""
+    passing = text.endswith("...") and sys.stdout.isatty()
+    if text.endswith("...") and not passing:
+        return
+    try:
+        print(("\r\033[K" if sys.stdout.isatty() else "") + text, end="" if passing else "\n", flush=True)
+    except BrokenPipeError:  # nobody reads any more; the work goes on
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the rest of the run
 
 
 @dataclass

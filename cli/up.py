@@ -53,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
             service_cidr=options.service_cidr,
         )
     )
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     with alone():
         bring_up(machine, STEPS)
     for note in machine.notes:
@@ -72,6 +73,7 @@ def bring_up(machine: Machine, steps: Sequence[Step]) -> None:
                 machine.say(f"  {step.title:20} ok")
                 continue
             begun.append(step)
+            machine.say(f"  {step.title:20} ...")
             what = step.do(machine)
         except BaseException as error:
             _undo(machine, begun)

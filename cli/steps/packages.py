@@ -40,6 +40,7 @@ def done(machine: Machine) -> bool:
 def do(machine: Machine) -> str:
     """Install them; Debian's own containerd service stays off, ours has its own folders."""
     wanted = missing()
+    machine.say(f"  packages             installing {' '.join(wanted)}; this may take a minute")
     try:
         packages.install(wanted)
     except packages.PackagesError as error:
