@@ -14,13 +14,11 @@ from controlplane.config import Config, load
 from controlplane.controllers import app as controllers
 from controlplane.controllers.settings import Settings as ControllerSettings
 from controlplane.scheduler import app as scheduler
-from controlplane.store.sqlite import SqliteStore
+from controlplane.store.choice import open_store
 from kit.http.server import parse_address
 from kit.http.tls import ServerTls, client_context
 from kit.pki import load_pair
 from kit.supervisor import Supervisor
-
-STORE_FILE = "store.db"
 
 __all__ = ["Config", "load", "run"]
 
@@ -32,7 +30,7 @@ async def run(config: Config, supervisor: Supervisor) -> None:
     tls = ServerTls(pki.serving_cert, pki.serving_key, pki.ca_cert)
     own = load_pair(pki.kubelet_client_cert, pki.kubelet_client_key)
     agents = client_context(cert=own.cert, key=own.key, verify=False)  # agents' own certificates may be self-signed
-    store = await SqliteStore.open(Path(config.data_dir) / STORE_FILE, clock)
+    store = await open_store(config.store_place, clock)
     supervisor.defer("store", store.close)
     settings = ApiSettings(
         address=config.advertise_address,

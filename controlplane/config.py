@@ -6,9 +6,12 @@ import ipaddress
 import re
 from pathlib import Path
 
+from controlplane.store.choice import Etcd
 from kit import config
 from kit.config import ConfigError, Section
 from kit.http.server import ListenError, parse_address
+
+STORE_FILE = "store.db"
 
 
 class Pki(Section, frozen=True, kw_only=True):
@@ -23,6 +26,13 @@ class Pki(Section, frozen=True, kw_only=True):
     service_account_key: str
 
 
+class Store(Section, frozen=True, kw_only=True):
+    """Where objects are kept: `sqlite`, a file (default: store.db in dataDir), or `etcd`, which several control planes may share."""
+
+    sqlite: str = ""
+    etcd: Etcd | None = None
+
+
 class Config(Section, frozen=True, kw_only=True):
     """One control plane: API server, scheduler, controllers and store in one process."""
 
@@ -34,6 +44,12 @@ class Config(Section, frozen=True, kw_only=True):
     node_cidr_size: int = 24
     service_cidr: str = "10.96.0.0/12"
     node_port_range: str = "30000-32767"
+    store: Store = Store()
+
+    @property
+    def store_place(self) -> Path | Etcd:
+        """What `controlplane.store.choice.open_store` opens."""
+        return self.store.etcd or Path(self.store.sqlite or Path(self.data_dir, STORE_FILE))
 
     @property
     def service_cidrs(self) -> tuple[str, ...]:
@@ -64,7 +80,16 @@ def _problems(found: Config) -> dict[str, str]:
         "podCidr": _ranges_problem(found.pod_cidr),
         "serviceCidr": _ranges_problem(found.service_cidr),
         "nodePortRange": _ports_problem(found.node_port_range),
+        "store": _store_problem(found.store),
     }
+
+
+def _store_problem(store: Store) -> str:
+    if store.etcd is None:
+        return ""
+    if store.sqlite:
+        return "either sqlite or etcd is given, not both"
+    return store.etcd.problem()
 
 
 def _listen_problem(addresses: tuple[str, ...]) -> str:

@@ -5,6 +5,8 @@ which everything was loaded, and applies each to the `Kept` of its resource: the
 fields extracted), the change is put on the resource's ring of recent events, and each watcher is told. A writer waits (`caught_up`) until
 its own revision has come round before it answers, so who has seen a write's answer sees the write in every later read.
 
+Other API servers may write to the same store; `fresh` waits for what they did (see `freshness`).
+
 Watches start in the past from the ring; a revision older than the ring is `TooOld`, and the client lists again. If the feed breaks (the
 store compacted what we had not seen yet), everything is loaded again and the difference is applied as if it had been fed.
 """
@@ -22,12 +24,15 @@ import msgspec
 
 from api.kinds import Kind
 from controlplane.apiserver.entry import Entry, Splicer
-from controlplane.store.interface import Change, Record, Store, StoreError
+from controlplane.store.interface import Change, Record, Store, StoreError, Unavailable
 from kit import log
+from kit.backoff import Backoff
+from kit.clock import Clock, SystemClock
 
 RING = 4096
 ROOT = "/registry/"
 
+_BACKOFF = Backoff(base=0.1, cap=5.0, jitter=0.5)
 _log = log.get("apiserver.cache")
 
 
@@ -160,8 +165,9 @@ class _Waiting:
 class Cache:
     """All resources, and the one task that feeds them."""
 
-    def __init__(self, store: Store, all_kinds: Iterable[Kind[Any]]) -> None:
+    def __init__(self, store: Store, all_kinds: Iterable[Kind[Any]], clock: Clock | None = None) -> None:
         self._store = store
+        self._clock = clock or SystemClock()
         self.resources: dict[Kind[Any], Kept] = {kind: Kept(kind) for kind in all_kinds}
         self._by_prefix = {kept.prefix: kept for kept in self.resources.values()}
         self.revision = 0
@@ -198,12 +204,17 @@ class Cache:
                 return  # the store was closed
             except StoreError as error:
                 _log.warning("the feed broke, loading again", error=error)
-                await self.load()
+                await self._load_again()
 
     def forget(self, revision: int) -> None:
         """Watches can no longer start before `revision`, if anything has happened since."""
         for kept in self.resources.values():
             kept.forget(revision)
+
+    async def fresh(self) -> None:
+        """Return when reads see everything that anybody wrote before the call: at once, unless others write too."""
+        if self._store.shared:
+            await self.caught_up(await self._store.fresh())
 
     async def caught_up(self, revision: int) -> None:
         """Return when reads see everything up to `revision`."""
@@ -212,6 +223,15 @@ class Cache:
         waiting = _Waiting(revision, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         await waiting.done
+
+    async def _load_again(self) -> None:
+        failures = _BACKOFF.retries()
+        while True:
+            try:
+                return await self.load()
+            except Unavailable as error:
+                _log.warning("cannot load, will try again", error=error)
+                await self._clock.sleep(failures.next())
 
     def _kept(self, store_key: str) -> Kept | None:
         third = store_key.find("/", store_key.find("/", len(ROOT)) + 1)

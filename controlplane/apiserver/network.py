@@ -60,7 +60,13 @@ class NetworkDoor:
             if isinstance(done, Relayed):
                 await self._relay(request, done)
                 return None
-            assert not isinstance(done, Watching)  # watches are agreed on at once
+            if isinstance(done, Watching):
+                if (rest := self._watch(request, call, done)) is not None:
+                    await rest
+                return None
+            if isinstance(done, Listed) and (pieces := representation(call, self._core).pieces(done)) is not None:
+                await self._pour(request, call, pieces, started)
+                return None
             answer = encode(call, self._core, done)
         except status.StatusError as error:
             answer = refuse(error)

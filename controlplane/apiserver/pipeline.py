@@ -1,6 +1,6 @@
 """The order of all steps, in one place.
 
-    every request   authenticate, route, authorize
+    every request   authenticate, route, authorize, wait until the cache is fresh (only with a shared store)
     a read          the verb (cache), encode
     a write         decode, default, mutate, validate, admit, store (`writes.STEPS`), encode
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from controlplane.apiserver import reads, writes
+from controlplane.apiserver import freshness, reads, writes
 from controlplane.apiserver.call import Call, Result
 from controlplane.apiserver.steps.authenticate import authenticate
 from controlplane.apiserver.steps.authorize import authorize
@@ -42,4 +42,12 @@ def handle(call: Call, core: Core) -> Result | Awaitable[Result] | None:
         step(call, core)
     if call.target.kind is None:
         return None
+    if freshness.behind(call, core):
+        return _when_fresh(call, core)
     return VERBS[call.verb](call, core)
+
+
+async def _when_fresh(call: Call, core: Core) -> Result:
+    await freshness.fresh(core)
+    result = VERBS[call.verb](call, core)
+    return await result if isinstance(result, Awaitable) else result

@@ -54,7 +54,7 @@ class ApiServer:
         self._clock = clock
         self._metrics = metrics or Metrics()
         self._problem = "not started yet"
-        cache = Cache(store, kinds.ALL)
+        cache = Cache(store, kinds.ALL, clock)
         numbers = ServiceNumbers(settings.service_cidrs, settings.node_ports)
         cache.observe(numbers.observe)
         self.core = Core(store, cache, clock, numbers, Representations(clock), AgentLogs(settings.agent_tls))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from api import codec, kinds, times
 from api.meta_v1 import DeleteOptions
 from api.validation import Cause
-from controlplane.apiserver import deletion, options, selection, status
+from controlplane.apiserver import deletion, freshness, options, selection, status
 from controlplane.apiserver.admission.namespaces import require_mortal
 from controlplane.apiserver.cache import Kept
 from controlplane.apiserver.call import Answer, Call, Found, Listed, Result, Target
@@ -167,6 +167,7 @@ async def _delete(target: Target, opts: DeleteOptions, core: Core, *, dry_run: b
         try:
             return await _carry_out(plan, kept, entry, core, dry_run)
         except CompareFailed:
+            await freshness.fresh(core)
             continue
         except Unavailable as error:
             raise status.unavailable(str(error)) from None

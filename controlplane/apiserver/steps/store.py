@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api import codec, kinds
-from controlplane.apiserver import status
+from controlplane.apiserver import freshness, status
 from controlplane.apiserver.cache import Kept
 from controlplane.apiserver.write import CREATE, Write
-from controlplane.store.interface import CompareFailed, Unavailable
+from controlplane.store.interface import CompareFailed, TooLarge, Unavailable
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
 EVENT_SECONDS = 3600.0
+LARGEST = 3 * 512 * 1024  # bytes of an object, as in etcd: every watcher gets them with every change
 
 
 class Raced(Exception):
@@ -25,6 +26,8 @@ async def store(write: Write, core: Core) -> None:
     key = key_of(write)
     write.new.metadata.resource_version = None  # known when it is written
     value = codec.encode(write.new)
+    if len(value) > LARGEST:
+        raise status.too_large(f"the object has {len(value)} bytes, limit is {LARGEST}")
     if write.dry_run:
         _answer_dry(write, value)
         return
@@ -44,7 +47,10 @@ async def store(write: Write, core: Core) -> None:
             ttl = EVENT_SECONDS if write.kind is kinds.EVENT else 0.0
             revision = await core.store.put(kept.store_key(key), value, expected=entry.revision, ttl=ttl)
     except CompareFailed:
+        await freshness.fresh(core)
         raise Raced from None
+    except TooLarge as error:
+        raise status.StatusError(413, "RequestEntityTooLarge", f"Request entity is too large: {error}") from None
     except Unavailable as error:
         raise status.unavailable(str(error)) from None
     await core.cache.caught_up(revision)
