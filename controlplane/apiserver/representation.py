@@ -92,10 +92,6 @@ class Yaml(Json):
         """Always in one."""
         return None
 
-    def event(self, type_: str, kind: Kind[Any], data: bytes) -> bytes:
-        """Documents have no lines."""
-        raise status.not_acceptable((JSON,))
-
 
 class MetadataOnly(Representation):
     """PartialObjectMetadata(List): what garbage collection and quota want to know."""
@@ -111,10 +107,6 @@ class MetadataOnly(Representation):
         """The objects' metadata."""
         items = [self.object(listed.kind, item) for item in listed.items]
         return _envelope(listed, "PartialObjectMetadata", "meta.k8s.io/v1", items)
-
-    def bookmark(self, kind: Kind[Any], data: bytes) -> bytes:
-        """As any other line."""
-        return self.event("BOOKMARK", kind, data)
 
 
 class Table(Representation):
@@ -163,7 +155,7 @@ class Representations:
         known = self._known.get((accept, include))
         if known is None:
             known = self._choose(accept, include)
-            if len(self._known) < _KNOWN_LIMIT and len(accept) < _KNOWN_LIMIT:
+            if len(self._known) < _KNOWN_LIMIT:
                 self._known[accept, include] = known
         return known
 
