@@ -6,6 +6,7 @@ a controller; we make it where we set limits, the container runtime makes it els
 
 import errno
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -43,6 +44,9 @@ class Cgroups(Protocol):
     def remove(self, path: str) -> None:
         """Remove the group and all below; fine if it is not there."""
 
+    def kill(self, path: str) -> int:
+        """SIGKILL every process in the group and below; how many there were. They are gone a moment later."""
+
     def children(self, path: str) -> list[str]:
         """The names of the groups directly below."""
 
@@ -72,6 +76,9 @@ class UnifiedCgroups:
     def remove(self, path: str) -> None:
         _remove(self.root / path.lstrip("/"))
 
+    def kill(self, path: str) -> int:
+        return _kill([self.root / path.lstrip("/")])
+
     def children(self, path: str) -> list[str]:
         return _children(self.root / path.lstrip("/"))
 
@@ -95,6 +102,9 @@ class SplitCgroups:
     def remove(self, path: str) -> None:
         for tree in self._trees():
             _remove(tree / path.lstrip("/"))
+
+    def kill(self, path: str) -> int:
+        return _kill([tree / path.lstrip("/") for tree in self._trees()])
 
     def children(self, path: str) -> list[str]:
         return sorted({name for tree in self._trees() for name in _children(tree / path.lstrip("/"))})
@@ -145,6 +155,11 @@ class FakeCgroups:
         for known in [p for p in self.groups if p == path or p.startswith(path + "/")]:
             del self.groups[known]
 
+    def kill(self, path: str) -> int:
+        killed = {p for p in self.busy if p == path or p.startswith(path + "/")}
+        self.busy -= killed
+        return len(killed)
+
     def children(self, path: str) -> list[str]:
         prefix = path.rstrip("/") + "/"
         return sorted({p[len(prefix) :].partition("/")[0] for p in self.groups if p.startswith(prefix)})
@@ -183,6 +198,23 @@ def _remove(group: Path) -> None:
         except OSError as error:
             kind = CgroupBusy if error.errno == errno.EBUSY else CgroupError
             raise kind(f"cannot remove cgroup {directory}: {error.strerror}") from error
+
+
+def _kill(groups: list[Path]) -> int:
+    pids: set[int] = set()
+    for group in groups:
+        for file in (Path(folder) / "cgroup.procs" for folder, _, _ in os.walk(group)):
+            try:
+                pids |= {int(word) for word in file.read_text().split()}
+            except OSError:
+                continue  # removed meanwhile
+    pids -= {0, 1, os.getpid()}  # 0: outside of our PID namespace
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    return len(pids)
 
 
 def _children(group: Path) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from api.core_v1 import Pod
-from linux.cgroup import Cgroups, Limits
+from linux.cgroup import CgroupBusy, Cgroups, Limits
 from nodeagent.plan import qos
 
 CLASSES = {qos.GUARANTEED: "", qos.BURSTABLE: "burstable", qos.BEST_EFFORT: "besteffort"}
@@ -38,13 +38,20 @@ class PodCgroups:
             self.cgroups.ensure(self.parent(pod), Limits(limits.shares, limits.quota, limits.memory))
 
     def remove(self, uid: str) -> None:
-        """Remove the group of a pod, wherever it is. May take a while with systemd."""
+        """Remove the group of a pod, wherever it is. May take a while with systemd.
+
+        Processes that nobody knows of any more, as after the death of the runtime, are killed; try again a moment later.
+        """
         names = [self._name(name, f"pod{uid}") for name in CLASSES.values()]
         if self.systemd and self.stop is not None:
             self.stop(names)
         elif not self.systemd:
             for name in names:
-                self.cgroups.remove(name)
+                try:
+                    self.cgroups.remove(name)
+                except CgroupBusy:
+                    self.cgroups.kill(name)
+                    raise
 
     def weigh(self, pods: Iterable[Pod]) -> None:
         """Give the Burstable pods together the CPU they asked for."""

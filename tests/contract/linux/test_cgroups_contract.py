@@ -78,8 +78,9 @@ def test_a_group_with_processes_is_busy() -> None:
         (home / name / "cgroup.procs").write_text(str(pid))
         with pytest.raises(CgroupBusy, match="cannot remove cgroup"):
             cgroups.remove(f"/{name}")
+        assert cgroups.kill(f"/{name}") == 1
     finally:
-        os.kill(pid, 9)
+        os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         for _ in range(100):
             try:

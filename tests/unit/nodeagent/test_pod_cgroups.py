@@ -3,7 +3,7 @@
 import pytest
 
 from api.core_v1 import ResourceRequirements
-from linux.cgroup import FakeCgroups, Limits
+from linux.cgroup import CgroupBusy, FakeCgroups, Limits
 from nodeagent.sync.cgroups import PodCgroups
 from tests.unit.nodeagent.pods import pod
 
@@ -51,3 +51,14 @@ def test_groups_are_made_weighed_and_removed() -> None:
     assert systemd.known() == set(), "systemd makes slices when the runtime asks for them"
     systemd.remove("a-b")
     assert "kubepods-besteffort-poda_b.slice" in stopped and "kubepods-poda_b.slice" in stopped
+
+
+def test_what_nobody_knows_of_is_killed() -> None:
+    fake = FakeCgroups()
+    groups = PodCgroups(fake)
+    groups.ensure(pod("a"))
+    fake.busy.add("/kubepods/besteffort/podu")
+    with pytest.raises(CgroupBusy):
+        groups.remove("u")
+    groups.remove("u")
+    assert groups.known() == set()
