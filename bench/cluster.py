@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from bench.frame import Metric, measured
 from testbed import Node, Switch
-from testbed.node import CHECKOUT
+from testbed.checkout import CHECKOUT
 
 WHERRY = str(CHECKOUT / "wherry")
 IDLE_SECONDS = 15

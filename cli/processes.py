@@ -33,12 +33,18 @@ def table() -> list[SeenProcess]:
     return found
 
 
-def ours(processes: Iterable[SeenProcess], layout: Layout) -> Iterator[SeenProcess]:
-    """Our programs: they carry their configuration file or our run folder as an argument."""
-    marks = {str(layout.config(name)) for name in NAMES}
+def programs(processes: Iterable[SeenProcess], layout: Layout, names: Iterable[str] = NAMES) -> Iterator[SeenProcess]:
+    """Our programs: they carry their configuration file as an argument."""
+    marks = {str(layout.config(name)) for name in names}
     for one in processes:
-        is_program = not marks.isdisjoint(one.argv) and ("--config" in one.argv)
-        if is_program or ("cli.supervise" in one.argv and str(layout.run) in one.argv):
+        if "--config" in one.argv and not marks.isdisjoint(one.argv):
+            yield one
+
+
+def supervisors(processes: Iterable[SeenProcess], layout: Layout) -> Iterator[SeenProcess]:
+    """Our supervisor: it has our run folder as an argument."""
+    for one in processes:
+        if "cli.supervise" in one.argv and str(layout.run) in one.argv:
             yield one
 
 
@@ -64,18 +70,27 @@ def below(processes: Iterable[SeenProcess], roots: Iterable[int]) -> list[int]:
     return found
 
 
-def kill_all(layout: Layout) -> int:
-    """Kill what is left of our programs, containers first so that nothing starts them again. How many there were."""
+def end_strays(layout: Layout, names: Iterable[str] = NAMES) -> None:
+    """End programs that nobody who can be asked keeps running; first whoever would start them again."""
     seen = table()
-    programs = [one.pid for one in ours(seen, layout) if one.pid != os.getpid()]
-    for pid in programs:
-        end_process(pid, 10)
+    strays = list(programs(seen, layout, names))
+    if not strays:
+        return
+    for one in supervisors(seen, layout):
+        end_process(one.pid, 0)
+    for one in reversed(strays):
+        end_process(one.pid, 10)
+
+
+def kill_all(layout: Layout) -> None:
+    """Kill what is left: our programs, then the runtime's helpers and what runs below them."""
+    end_strays(layout)
+    for one in supervisors(table(), layout):
+        end_process(one.pid, 10)
     seen = table()
     helpers = [one.pid for one in shims(seen, layout)]
-    inside = below(seen, helpers)
-    for pid in (*inside, *helpers):
+    for pid in (*below(seen, helpers), *helpers):
         end_process(pid, 0)
-    return len(programs) + len(helpers) + len(inside)
 
 
 def kill_in_groups(groups: Iterable[Path]) -> None:

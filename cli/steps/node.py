@@ -1,6 +1,6 @@
 """The node's agent and proxy, and what they leave in the kernel."""
 
-from cli import outside, pods
+from cli import outside, pods, processes
 from cli.errors import CliError
 from cli.health import QUICK
 from cli.machine import Machine, Step
@@ -17,6 +17,7 @@ def start(machine: Machine) -> str:
 def undo(machine: Machine) -> None:
     """Stop both, remove the pods with their network, then the rules."""
     machine.services.stop(NAMES)
+    processes.end_strays(machine.layout, NAMES)  # a proxy that still ran would put its rules back
     errors: list[Exception] = []
     if machine.services.state("containerd").running:
         try:

@@ -12,7 +12,7 @@ import pytest
 
 from linux.process import Finished, ProcessFailed
 from testbed import Node, Switch
-from testbed.node import CHECKOUT
+from testbed.checkout import CHECKOUT
 
 WHERRY = str(CHECKOUT / "wherry")
 KUBECONFIG = "/etc/wherry/admin.kubeconfig"

@@ -100,7 +100,7 @@ def test_down_and_up_again_keep_everything(cluster: Host) -> None:
     uid = cluster.get("deployment kept")["metadata"]["uid"]
     cluster.wherry("down")
     left = set(cluster.node.sh("ps -eo comm=").text.split())
-    assert left <= {"python", "sh", "ps"}, "the host's own PID 1 and this look at it"
+    assert left <= {"python", "python3", "sh", "ps"}, "the host's own PID 1 and this look at it"
     assert cluster.wherry("status", check=False).code == 3
     cluster.wherry("up")
     assert cluster.get("deployment kept")["metadata"]["uid"] == uid
