@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from api.fields import F, Int32, Type, constant, required
+from api.fields import F, Int32, Int64, Type, constant, required
 from api.meta_v1 import Condition, LabelSelector, ObjectMeta
 
 
@@ -134,7 +134,7 @@ class TypeChecking(Type):
 
 
 class ValidatingAdmissionPolicyStatus(Type):
-    observed_generation: Annotated[int | None, F(1)] = None
+    observed_generation: Annotated[Int64 | None, F(1)] = None
     type_checking: Annotated[TypeChecking | None, F(2)] = None
     conditions: Annotated[list[Condition], F(3, keys=("type",))] = []
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from api.fields import NOTHING, F, Int32, Json, Nothing, Time, Type, constant, required
+from api.fields import NOTHING, F, Int32, Int64, Json, Nothing, Time, Type, constant, required
 from api.meta_v1 import ObjectMeta
 
 
@@ -97,14 +97,14 @@ class CustomResourceDefinitionCondition(Type):
     last_transition_time: Annotated[Time | None, F(3)] = None
     reason: Annotated[str | None, F(4)] = None
     message: Annotated[str | None, F(5)] = None
-    observed_generation: Annotated[int | None, F(6)] = None
+    observed_generation: Annotated[Int64 | None, F(6)] = None
 
 
 class CustomResourceDefinitionStatus(Type):
     conditions: Annotated[list[CustomResourceDefinitionCondition], F(1, keys=("type",))] = required(list)
     accepted_names: Annotated[CustomResourceDefinitionNames, F(2)] = required(CustomResourceDefinitionNames)
     stored_versions: Annotated[list[str], F(3, atomic=True)] = required(list)
-    observed_generation: Annotated[int | None, F(4)] = None
+    observed_generation: Annotated[Int64 | None, F(4)] = None
 
 
 class CustomResourceDefinition(Type):

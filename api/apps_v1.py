@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from api.core_v1 import PodTemplateSpec
-from api.fields import F, Int32, IntOrString, Time, Type, constant, required
+from api.fields import F, Int32, Int64, IntOrString, Time, Type, constant, required
 from api.meta_v1 import LabelSelector, ObjectMeta
 
 
@@ -38,7 +38,7 @@ class DeploymentCondition(Type):
 
 
 class DeploymentStatus(Type):
-    observed_generation: Annotated[int | None, F(1)] = None
+    observed_generation: Annotated[Int64 | None, F(1)] = None
     replicas: Annotated[Int32 | None, F(2)] = None
     updated_replicas: Annotated[Int32 | None, F(3)] = None
     ready_replicas: Annotated[Int32 | None, F(7)] = None
@@ -78,7 +78,7 @@ class ReplicaSetStatus(Type):
     ready_replicas: Annotated[Int32 | None, F(4)] = None
     available_replicas: Annotated[Int32 | None, F(5)] = None
     terminating_replicas: Annotated[Int32 | None, F(7, explicit=True)] = None
-    observed_generation: Annotated[int | None, F(3)] = None
+    observed_generation: Annotated[Int64 | None, F(3)] = None
     conditions: Annotated[list[ReplicaSetCondition], F(6, merge="type")] = []
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from api.fields import F, Time, Type, constant, required
+from api.fields import F, Int64, Time, Type, constant, required
 from api.meta_v1 import ObjectMeta
 
 
@@ -42,7 +42,7 @@ class BoundObjectReference(Type):
 
 class TokenRequestSpec(Type):
     audiences: Annotated[list[str], F(1, atomic=True)] = required(list)
-    expiration_seconds: Annotated[int | None, F(4, explicit=True)] = None
+    expiration_seconds: Annotated[Int64 | None, F(4, explicit=True)] = None
     bound_object_ref: Annotated[BoundObjectReference | None, F(3)] = None
 
 

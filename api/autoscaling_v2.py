@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from api.fields import F, Int32, Quantity, Time, Type, constant, required
+from api.fields import F, Int32, Int64, Quantity, Time, Type, constant, required
 from api.meta_v1 import LabelSelector, ObjectMeta
 
 
@@ -137,7 +137,7 @@ class HorizontalPodAutoscalerCondition(Type):
 
 
 class HorizontalPodAutoscalerStatus(Type):
-    observed_generation: Annotated[int | None, F(1, explicit=True)] = None
+    observed_generation: Annotated[Int64 | None, F(1, explicit=True)] = None
     last_scale_time: Annotated[Time | None, F(2)] = None
     current_replicas: Annotated[Int32 | None, F(3)] = None
     desired_replicas: Annotated[Int32, F(4)] = required(int)

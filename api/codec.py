@@ -32,11 +32,21 @@ def decode(what: Kind[T] | type[T], data: bytes) -> T:
         return obj
     except msgspec.ValidationError:
         pass  # most likely a null or a quantity written as a number: the slow path knows
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DecodeError(f"cannot decode {cls.__name__}: {error}") from error
     except RecursionError as error:
         raise DecodeError(f"cannot decode {cls.__name__}: it is nested too deeply") from error
     return _decode_loosely(cls, data)
+
+
+def parse(data: bytes) -> Any:
+    """The plain data in JSON text."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DecodeError(f"cannot read JSON: {error}") from error
+    except RecursionError as error:
+        raise DecodeError("cannot read JSON: it is nested too deeply") from error
 
 
 def encode(obj: Type) -> bytes:
@@ -77,6 +87,8 @@ def _decode_loosely(cls: type[T], data: bytes) -> T:
         return obj
     except RecursionError as error:
         raise DecodeError(f"cannot decode {cls.__name__}: it is nested too deeply") from error
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"cannot decode {cls.__name__}: {error}") from error
     except msgspec.DecodeError as error:
         located = _LOCATED.match(str(error))
         if located is None or not located["where"]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from api.fields import F, Int32, IntOrString, MicroTime, Quantity, Time, Type, constant, required
+from api.fields import F, Int32, Int64, IntOrString, MicroTime, Quantity, Time, Type, constant, required
 from api.meta_v1 import Condition, LabelSelector, ObjectMeta
 
 
@@ -83,7 +83,7 @@ class NodeDaemonEndpoints(Type):
 
 
 class NodeSwapStatus(Type):
-    capacity: Annotated[int | None, F(1, explicit=True)] = None
+    capacity: Annotated[Int64 | None, F(1, explicit=True)] = None
 
 
 class NodeSystemInfo(Type):
@@ -102,7 +102,7 @@ class NodeSystemInfo(Type):
 
 class ContainerImage(Type):
     names: Annotated[list[str], F(1, atomic=True)] = required(list)
-    size_bytes: Annotated[int | None, F(2)] = None
+    size_bytes: Annotated[Int64 | None, F(2)] = None
 
 
 class AttachedVolume(Type):
@@ -366,7 +366,7 @@ class ConfigMapProjection(Type):
 
 class ServiceAccountTokenProjection(Type):
     audience: Annotated[str | None, F(1)] = None
-    expiration_seconds: Annotated[int | None, F(2, explicit=True)] = None
+    expiration_seconds: Annotated[Int64 | None, F(2, explicit=True)] = None
     path: Annotated[str, F(3)] = required(str)
 
 
@@ -650,11 +650,11 @@ class Probe(Type):
     period_seconds: Annotated[Int32 | None, F(4)] = None
     success_threshold: Annotated[Int32 | None, F(5)] = None
     failure_threshold: Annotated[Int32 | None, F(6)] = None
-    termination_grace_period_seconds: Annotated[int | None, F(7, explicit=True)] = None
+    termination_grace_period_seconds: Annotated[Int64 | None, F(7, explicit=True)] = None
 
 
 class SleepAction(Type):
-    seconds: Annotated[int, F(1)] = required(int)
+    seconds: Annotated[Int64, F(1)] = required(int)
 
 
 class LifecycleHandler(Type):
@@ -704,8 +704,8 @@ class SecurityContext(Type):
     privileged: Annotated[bool | None, F(2, explicit=True)] = None
     se_linux_options: Annotated[SELinuxOptions | None, F(3)] = None
     windows_options: Annotated[WindowsSecurityContextOptions | None, F(10)] = None
-    run_as_user: Annotated[int | None, F(4, explicit=True)] = None
-    run_as_group: Annotated[int | None, F(8, explicit=True)] = None
+    run_as_user: Annotated[Int64 | None, F(4, explicit=True)] = None
+    run_as_group: Annotated[Int64 | None, F(8, explicit=True)] = None
     run_as_non_root: Annotated[bool | None, F(5, explicit=True)] = None
     read_only_root_filesystem: Annotated[bool | None, F(6, explicit=True)] = None
     allow_privilege_escalation: Annotated[bool | None, F(7, explicit=True)] = None
@@ -779,12 +779,12 @@ class Sysctl(Type):
 class PodSecurityContext(Type):
     se_linux_options: Annotated[SELinuxOptions | None, F(1)] = None
     windows_options: Annotated[WindowsSecurityContextOptions | None, F(8)] = None
-    run_as_user: Annotated[int | None, F(2, explicit=True)] = None
-    run_as_group: Annotated[int | None, F(6, explicit=True)] = None
+    run_as_user: Annotated[Int64 | None, F(2, explicit=True)] = None
+    run_as_group: Annotated[Int64 | None, F(6, explicit=True)] = None
     run_as_non_root: Annotated[bool | None, F(3, explicit=True)] = None
-    supplemental_groups: Annotated[list[int], F(4, atomic=True)] = []
+    supplemental_groups: Annotated[list[Int64], F(4, atomic=True)] = []
     supplemental_groups_policy: Annotated[str | None, F(12, explicit=True)] = None
-    fs_group: Annotated[int | None, F(5, explicit=True)] = None
+    fs_group: Annotated[Int64 | None, F(5, explicit=True)] = None
     sysctls: Annotated[list[Sysctl], F(7, atomic=True)] = []
     fs_group_change_policy: Annotated[str | None, F(9, explicit=True)] = None
     seccomp_profile: Annotated[SeccompProfile | None, F(10)] = None
@@ -858,7 +858,7 @@ class Toleration(Type):
     operator: Annotated[str | None, F(2)] = None
     value: Annotated[str | None, F(3)] = None
     effect: Annotated[str | None, F(4)] = None
-    toleration_seconds: Annotated[int | None, F(5, explicit=True)] = None
+    toleration_seconds: Annotated[Int64 | None, F(5, explicit=True)] = None
 
 
 class HostAlias(Type):
@@ -916,8 +916,8 @@ class PodSpec(Type):
     containers: Annotated[list[Container], F(2, merge="name")] = required(list)
     ephemeral_containers: Annotated[list[EphemeralContainer], F(34, merge="name")] = []
     restart_policy: Annotated[str | None, F(3)] = None
-    termination_grace_period_seconds: Annotated[int | None, F(4, explicit=True)] = None
-    active_deadline_seconds: Annotated[int | None, F(5, explicit=True)] = None
+    termination_grace_period_seconds: Annotated[Int64 | None, F(4, explicit=True)] = None
+    active_deadline_seconds: Annotated[Int64 | None, F(5, explicit=True)] = None
     dns_policy: Annotated[str | None, F(6)] = None
     node_selector: Annotated[dict[str, str], F(7, atomic=True)] = {}
     service_account_name: Annotated[str | None, F(8)] = None
@@ -959,7 +959,7 @@ class PodSpec(Type):
 
 class PodCondition(Type):
     type: Annotated[str, F(1)] = required(str)
-    observed_generation: Annotated[int | None, F(7)] = None
+    observed_generation: Annotated[Int64 | None, F(7)] = None
     status: Annotated[str, F(2)] = required(str)
     last_probe_time: Annotated[Time | None, F(3)] = None
     last_transition_time: Annotated[Time | None, F(4)] = None
@@ -1017,9 +1017,9 @@ class VolumeMountStatus(Type):
 
 
 class LinuxContainerUser(Type):
-    uid: Annotated[int, F(1)] = required(int)
-    gid: Annotated[int, F(2)] = required(int)
-    supplemental_groups: Annotated[list[int], F(3, atomic=True)] = []
+    uid: Annotated[Int64, F(1)] = required(int)
+    gid: Annotated[Int64, F(2)] = required(int)
+    supplemental_groups: Annotated[list[Int64], F(3, atomic=True)] = []
 
 
 class ContainerUser(Type):
@@ -1078,7 +1078,7 @@ class NodeAllocatableResourceClaimStatus(Type):
 
 
 class PodStatus(Type):
-    observed_generation: Annotated[int | None, F(17)] = None
+    observed_generation: Annotated[Int64 | None, F(17)] = None
     phase: Annotated[str | None, F(1)] = None
     conditions: Annotated[list[PodCondition], F(2, merge="type")] = []
     message: Annotated[str | None, F(3)] = None

@@ -68,8 +68,9 @@ QUANTITY = Special("Quantity")
 Time = Annotated[str, TIME]
 MicroTime = Annotated[str, MICRO_TIME]
 Quantity = Annotated[str, QUANTITY]
-IntOrString = int | str
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+IntOrString = Int32 | str
 
 # JSON that is passed through as it came; NOTHING is its absence.
 Json = msgspec.Raw

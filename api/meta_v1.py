@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from api.fields import NOTHING, F, Int32, Json, Nothing, Time, Type, constant, required
+from api.fields import NOTHING, F, Int32, Int64, Json, Nothing, Time, Type, constant, required
 
 
 class LabelSelectorRequirement(Type):
@@ -25,7 +25,7 @@ class FieldSelectorRequirement(Type):
 class Condition(Type):
     type: Annotated[str, F(1)] = required(str)
     status: Annotated[str, F(2)] = required(str)
-    observed_generation: Annotated[int | None, F(3)] = None
+    observed_generation: Annotated[Int64 | None, F(3)] = None
     last_transition_time: Annotated[Time | None, F(4)] = None
     reason: Annotated[str, F(5)] = required(str)
     message: Annotated[str, F(6)] = required(str)
@@ -39,7 +39,7 @@ class ListMeta(Type):
     self_link: Annotated[str | None, F(1)] = None
     resource_version: Annotated[str | None, F(2)] = None
     continue_: Annotated[str | None, F(3)] = None
-    remaining_item_count: Annotated[int | None, F(4, explicit=True)] = None
+    remaining_item_count: Annotated[Int64 | None, F(4, explicit=True)] = None
     shard_info: Annotated[ShardInfo | None, F(5)] = None
 
 
@@ -77,7 +77,7 @@ class Preconditions(Type):
 class DeleteOptions(Type):
     kind: str = constant("DeleteOptions")
     api_version: str = constant("v1")
-    grace_period_seconds: Annotated[int | None, F(1, explicit=True)] = None
+    grace_period_seconds: Annotated[Int64 | None, F(1, explicit=True)] = None
     preconditions: Annotated[Preconditions | None, F(2)] = None
     orphan_dependents: Annotated[bool | None, F(3, explicit=True)] = None
     propagation_policy: Annotated[str | None, F(4, explicit=True)] = None
@@ -163,10 +163,10 @@ class ObjectMeta(Type):
     self_link: Annotated[str | None, F(4)] = None
     uid: Annotated[str | None, F(5)] = None
     resource_version: Annotated[str | None, F(6)] = None
-    generation: Annotated[int | None, F(7)] = None
+    generation: Annotated[Int64 | None, F(7)] = None
     creation_timestamp: Annotated[Time | None, F(8)] = None
     deletion_timestamp: Annotated[Time | None, F(9)] = None
-    deletion_grace_period_seconds: Annotated[int | None, F(10, explicit=True)] = None
+    deletion_grace_period_seconds: Annotated[Int64 | None, F(10, explicit=True)] = None
     labels: Annotated[dict[str, str], F(11)] = {}
     annotations: Annotated[dict[str, str], F(12)] = {}
     owner_references: Annotated[list[OwnerReference], F(13, merge="uid")] = []

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from api.fields import F, Int32, IntOrString, Time, Type, constant, required
+from api.fields import F, Int32, Int64, IntOrString, Time, Type, constant, required
 from api.meta_v1 import Condition, DeleteOptions, LabelSelector, ObjectMeta
 
 
@@ -14,7 +14,7 @@ class PodDisruptionBudgetSpec(Type):
 
 
 class PodDisruptionBudgetStatus(Type):
-    observed_generation: Annotated[int | None, F(1)] = None
+    observed_generation: Annotated[Int64 | None, F(1)] = None
     disrupted_pods: Annotated[dict[str, Time], F(2)] = {}
     disruptions_allowed: Annotated[Int32, F(3)] = required(int)
     current_healthy: Annotated[Int32, F(4)] = required(int)

@@ -10,9 +10,7 @@ import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 
-import msgspec
-
-from api import times
+from api import codec, times
 from api.codec import DecodeError
 from api.fields import MICRO_TIME, NOTHING, QUANTITY, TIME, Field, IntOrString, Json, Nothing, Type, fields_of
 from api.kinds import Kind
@@ -160,8 +158,8 @@ def _json(raw: bytes) -> Json | Nothing:
     if not raw:
         return NOTHING
     try:
-        msgspec.json.decode(raw)
-    except msgspec.DecodeError as error:
+        codec.parse(raw)
+    except DecodeError as error:
         raise ProtobufError(f"cannot read protobuf message: a part that is JSON: {error}") from error
     return Json(raw)
 

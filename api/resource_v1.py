@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from api.core_v1 import NodeSelector
-from api.fields import NOTHING, F, Json, Nothing, Quantity, Time, Type, constant, required
+from api.fields import NOTHING, F, Int64, Json, Nothing, Quantity, Time, Type, constant, required
 from api.meta_v1 import Condition, ObjectMeta
 
 
@@ -42,7 +42,7 @@ class DeviceToleration(Type):
     operator: Annotated[str | None, F(2)] = None
     value: Annotated[str | None, F(3)] = None
     effect: Annotated[str | None, F(4)] = None
-    toleration_seconds: Annotated[int | None, F(5, explicit=True)] = None
+    toleration_seconds: Annotated[Int64 | None, F(5, explicit=True)] = None
 
 
 class CapacityRequirements(Type):
@@ -53,7 +53,7 @@ class ExactDeviceRequest(Type):
     device_class_name: Annotated[str, F(1)] = required(str)
     selectors: Annotated[list[DeviceSelector], F(2, atomic=True)] = []
     allocation_mode: Annotated[str | None, F(3)] = None
-    count: Annotated[int | None, F(4)] = None
+    count: Annotated[Int64 | None, F(4)] = None
     admin_access: Annotated[bool | None, F(5, explicit=True)] = None
     tolerations: Annotated[list[DeviceToleration], F(6, atomic=True)] = []
     capacity: Annotated[CapacityRequirements | None, F(7)] = None
@@ -64,7 +64,7 @@ class DeviceSubRequest(Type):
     device_class_name: Annotated[str, F(2)] = required(str)
     selectors: Annotated[list[DeviceSelector], F(3, atomic=True)] = []
     allocation_mode: Annotated[str | None, F(4)] = None
-    count: Annotated[int | None, F(5)] = None
+    count: Annotated[Int64 | None, F(5)] = None
     tolerations: Annotated[list[DeviceToleration], F(6, atomic=True)] = []
     capacity: Annotated[CapacityRequirements | None, F(7)] = None
 
@@ -177,16 +177,16 @@ class ResourceClaimTemplate(Type):
 
 class ResourcePool(Type):
     name: Annotated[str, F(1)] = required(str)
-    generation: Annotated[int, F(2)] = required(int)
-    resource_slice_count: Annotated[int, F(3)] = required(int)
+    generation: Annotated[Int64, F(2)] = required(int)
+    resource_slice_count: Annotated[Int64, F(3)] = required(int)
 
 
 class DeviceAttribute(Type):
-    int_: Annotated[int | None, F(2, explicit=True)] = None
+    int_: Annotated[Int64 | None, F(2, explicit=True)] = None
     bool_: Annotated[bool | None, F(3, explicit=True)] = None
     string: Annotated[str | None, F(4, explicit=True)] = None
     version: Annotated[str | None, F(5, explicit=True)] = None
-    ints: Annotated[list[int], F(6, atomic=True)] = []
+    ints: Annotated[list[Int64], F(6, atomic=True)] = []
     bools: Annotated[list[bool], F(7, atomic=True)] = []
     strings: Annotated[list[str], F(8, atomic=True)] = []
     versions: Annotated[list[str], F(9, atomic=True)] = []

@@ -11,7 +11,8 @@ Operator = Literal["=", "!=", "in", "notin", "exists", "!", ">", "<"]
 
 _TOKEN = re.compile(r"\s*(==|!=|[=!(),<>]|[^\s=!(),<>]+)")
 _KEY = re.compile(
-    r"(?:[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-\w.]{0,61})?[A-Za-z0-9]"
+    r"(?:[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-\w.]{0,61})?[A-Za-z0-9]",
+    re.ASCII,
 )
 _VALUE = re.compile(r"(([A-Za-z0-9][-\w.]{0,61})?[A-Za-z0-9])?", re.ASCII)
 _FROM_STRUCT: dict[str, Operator] = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
@@ -91,7 +92,7 @@ NOTHING = Selector(nothing=True)
 
 def parse_labels(text: str) -> Selector:
     """The selector in a query parameter: `app=web,tier in (a, b),!legacy`."""
-    tokens = _TOKEN.findall(text)
+    tokens = _TOKEN.findall(text.strip())  # blanks that no token follows would be looked through from each of them
     if "".join(tokens) != "".join(text.split()):
         raise SelectorError(f"cannot read selector {text!r}")
     reader = _Reader(text, tokens)

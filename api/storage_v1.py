@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from api.core_volumes_v1 import PersistentVolumeSpec, TopologySelectorTerm
-from api.fields import F, Int32, Quantity, Time, Type, constant, required
+from api.fields import F, Int32, Int64, Quantity, Time, Type, constant, required
 from api.meta_v1 import LabelSelector, ObjectMeta
 
 
@@ -54,7 +54,7 @@ class VolumeAttachment(Type):
 
 class TokenRequest(Type):
     audience: Annotated[str, F(1)] = required(str)
-    expiration_seconds: Annotated[int | None, F(2, explicit=True)] = None
+    expiration_seconds: Annotated[Int64 | None, F(2, explicit=True)] = None
 
 
 class CSIDriverSpec(Type):
@@ -66,7 +66,7 @@ class CSIDriverSpec(Type):
     token_requests: Annotated[list[TokenRequest], F(6, atomic=True)] = []
     requires_republish: Annotated[bool | None, F(7, explicit=True)] = None
     se_linux_mount: Annotated[bool | None, F(8, explicit=True)] = None
-    node_allocatable_update_period_seconds: Annotated[int | None, F(9, explicit=True)] = None
+    node_allocatable_update_period_seconds: Annotated[Int64 | None, F(9, explicit=True)] = None
     service_account_token_in_secrets: Annotated[bool | None, F(10, explicit=True)] = None
     prevent_pod_scheduling_if_missing: Annotated[bool | None, F(11, explicit=True)] = None
 

@@ -25,7 +25,7 @@ def problems(cls: type[Type], data: bytes) -> list[str]:
         document = msgspec.json.decode(data)
         if msgspec.json.encode(document) != msgspec.json.format(data, indent=-1):
             document = json.loads(data, object_pairs_hook=_Pairs)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, msgspec.MsgspecError):
         return []  # decoding refuses it anyway
     found = dict.fromkeys(_in_struct(cls, document, ""))
     return list(found)[:_LIMIT]

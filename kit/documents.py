@@ -21,6 +21,7 @@ except ImportError:  # built without libyaml
 
 
 DEPTH = 200
+_MERGE = "tag:yaml.org,2002:merge"
 EXPANDED = 500_000  # values a document with aliases may stand for
 
 
@@ -62,9 +63,38 @@ class _Loader(_BaseLoader):
             mapping[key] = self.construct_object(value_node, deep=deep)
         return mapping
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put in what `<<` refers to; a key of the mapping's own, or of an earlier reference, goes before."""
+        own = [pair for pair in node.value if pair[0].tag != _MERGE]
+        if len(own) == len(node.value):
+            return
+        sources = [source for key, value in node.value if key.tag == _MERGE for source in _merged(value)]
+        node.value = own  # before the sources are looked at: one of them may be this very mapping
+        known = {key.value for key, _ in own if isinstance(key, yaml.ScalarNode)}
+        for source in sources:
+            self.flatten_mapping(source)
+            self._merged = getattr(self, "_merged", 0) + len(source.value) + 1
+            if self._merged > EXPANDED:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"more than {EXPANDED} values are merged", node.start_mark
+                )
+            for key, value in source.value:
+                if key.value not in known:
+                    known.add(key.value)
+                    node.value.append((key, value))
+
 
 class _Dumper(_BaseDumper):
     yaml_implicit_resolvers = _resolvers()  # so that what would be read as something else is quoted
+
+
+def _merged(node: yaml.Node) -> list[yaml.MappingNode]:
+    """The mappings that a `<<` names."""
+    found: list[Any] = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    for one in found:
+        if not isinstance(one, yaml.MappingNode):
+            raise yaml.constructor.ConstructorError(None, None, "only mappings can be merged", one.start_mark)
+    return found
 
 
 def _key(key: object, node: yaml.Node) -> str:
@@ -87,7 +117,18 @@ def _boolean(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> bool:
     return str(loader.construct_scalar(node)).lower() in ("y", "yes", "true", "on")
 
 
+def _float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
+    text = loader.construct_scalar(node).replace("_", "").lower()
+    return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+def _text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:float", _float)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
 _Loader.add_constructor("tag:yaml.org,2002:bool", _boolean)
 
 
@@ -98,7 +139,7 @@ def read_all(text: str | bytes) -> list[Any]:
             text = text.decode()
         _check_depth(text)
         found = [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DocumentError(_one_line(error)) from error
     if "*" in text:
         _check_size(found)

@@ -9,7 +9,8 @@ list is replaced. Directives steer the merge:
 - `$retainKeys` lists the keys of a map that survive: how a volume changes its type.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from api.fields import Field, Type, fields_of
@@ -87,7 +88,7 @@ def _merge_value(field: Field | None, name: str, old: Any, new: Any) -> Any:
 
 
 def _merge_scalars(old: list[Any], new: list[Any]) -> list[Any]:
-    merged = list(dict.fromkeys([*old, *new]))
+    merged = list({_identity(item): item for item in (*old, *new)}.values())
     return _ordered(merged, new, old, lambda item: item)
 
 
@@ -102,12 +103,13 @@ def _merge_items(cls: type[Type] | None, key: str, name: str, old: list[Any], ne
         raise PatchMalformed(f"cannot apply strategic merge patch: unknown patch type: {strange[0]}")
     if any(key not in item for item in new):
         raise PatchInapplicable(f"cannot apply strategic merge patch: an item of {name} lacks its merge key {key!r}")
-    deleted = [item[key] for item in new if item.get(_PATCH) == "delete"]
+    deleted = {_identity(item[key]) for item in new if item.get(_PATCH) == "delete"}
     wanted = [item for item in new if item.get(_PATCH) != "delete"]
-    merged = [item for item in old if item.get(key) not in deleted]
+    merged = [item for item in old if _identity(item.get(key)) not in deleted]
+    places = _positions(item.get(key) for item in merged)
     for item in wanted:
-        place = next((index for index, seen in enumerate(merged) if seen.get(key) == item[key]), None)
-        if place is None:
+        place = places.setdefault(_identity(item[key]), len(merged))
+        if place == len(merged):
             merged.append(_plain(item))
         else:
             merged[place] = _merge_map(cls, merged[place], item)
@@ -120,7 +122,8 @@ def _delete_scalars(result: dict[str, Any], directive: str, values: Any) -> None
         raise PatchMalformed(f"cannot apply strategic merge patch: {directive} is not a list")
     current = result.get(name)
     if isinstance(current, list):
-        result[name] = [value for value in current if value not in values]
+        unwanted = _positions(values)
+        result[name] = [value for value in current if _identity(value) not in unwanted]
 
 
 def _set_order(
@@ -143,25 +146,52 @@ def _set_order(
         return item.get(key) if isinstance(key, str) and isinstance(item, dict) else item
 
     positions = [identity(item) for item in order]
-    wanted = [item for item in patch.get(name) or [] if not (isinstance(item, dict) and _PATCH in item)]
-    if any(identity(item) not in positions for item in wanted):
+    known = _positions(positions)
+    changes = patch.get(name)
+    items = changes if isinstance(changes, list) else []
+    wanted = [item for item in items if not (isinstance(item, dict) and _PATCH in item)]
+    if any(_identity(identity(item)) not in known for item in wanted):
         raise PatchMalformed(f"cannot apply strategic merge patch: the items of {name} are not all in {directive}")
     current = result.get(name)
     if isinstance(current, list):
-        before = [identity(item) for item in document.get(name) or []]
+        seen = document.get(name)
+        before = [identity(item) for item in seen] if isinstance(seen, list) else []
         result[name] = _ordered(current, positions, before, identity)
 
 
 def _ordered(merged: list[Any], first: list[Any], before: list[Any], identity: Callable[[Any], Any]) -> list[Any]:
     """The merged list with the items of `first` in that order, and the others where they stood relative to them."""
-    known = sorted((item for item in merged if identity(item) in first), key=lambda item: first.index(identity(item)))
-    others = [item for item in merged if identity(item) not in first]
+    wanted, stood = _positions(first), _positions(before)
+    known: deque[tuple[int, int, Any]] = deque()
+    others: deque[tuple[int, Any]] = deque()
+    for item in merged:
+        this = _identity(identity(item))
+        where = stood.get(this, -1)
+        if this in wanted:
+            known.append((wanted[this], where, item))
+        else:
+            others.append((where, item))
+    known = deque(sorted(known, key=lambda entry: entry[0]))
     result: list[Any] = []
     while known and others:
-        left, right = identity(others[0]), identity(known[0])
-        stood_before = left in before and right in before and before.index(left) < before.index(right)
-        result.append(others.pop(0) if stood_before else known.pop(0))
-    return result + known + others
+        stood_before = -1 < others[0][0] < known[0][1]
+        result.append(others.popleft()[-1] if stood_before else known.popleft()[-1])
+    return [*result, *(entry[-1] for entry in known), *(entry[-1] for entry in others)]
+
+
+def _positions(values: Iterable[Any]) -> dict[Any, int]:
+    """Where each value stands first."""
+    found: dict[Any, int] = {}
+    for index, value in enumerate(values):
+        found.setdefault(_identity(value), index)
+    return found
+
+
+def _identity(value: Any) -> Any:
+    """A value by which items are told apart: hashable, as lists of any length are merged."""
+    if isinstance(value, dict | list):
+        raise PatchMalformed("cannot apply strategic merge patch: a key or an item of a list of scalars is none")
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,8 @@ TOO_LONG = "FieldValueTooLong"
 TOO_MANY = "FieldValueTooMany"
 NOT_FOUND = "FieldValueNotFound"
 
+_ENOUGH = 64 * 1024  # characters of messages, after which nothing more is said: each may show a whole list
+
 
 class Cause(NamedTuple):
     """One thing that is wrong, as it stands in the causes of a Status."""
@@ -30,6 +32,7 @@ class Problems:
 
     def __init__(self) -> None:
         self.causes: list[Cause] = []
+        self._said = 0
 
     def required(self, field: str, detail: str = "") -> None:
         """The field must have a value."""
@@ -37,7 +40,8 @@ class Problems:
 
     def invalid(self, field: str, value: Any, detail: str) -> None:
         """The field's value is not allowed, for this reason."""
-        self._add(field, INVALID, f"Invalid value: {_shown(value)}: {detail}")
+        if self._said < _ENOUGH:
+            self._add(field, INVALID, f"Invalid value: {_shown(value)}: {detail}")
 
     def invalid_all(self, field: str, value: Any, details: Iterable[str]) -> None:
         """As `invalid`, once for each reason."""
@@ -46,12 +50,15 @@ class Problems:
 
     def not_supported(self, field: str, value: Any, supported: Iterable[str]) -> None:
         """The field's value is not one of these."""
+        if self._said >= _ENOUGH:
+            return
         shown = ", ".join(f'"{item}"' for item in supported)
         self._add(field, NOT_SUPPORTED, f"Unsupported value: {_shown(value)}: supported values: {shown}")
 
     def duplicate(self, field: str, value: Any, detail: str = "") -> None:
         """The value was there before."""
-        self._add(field, DUPLICATE, _with(f"Duplicate value: {_shown(value)}", detail))
+        if self._said < _ENOUGH:
+            self._add(field, DUPLICATE, _with(f"Duplicate value: {_shown(value)}", detail))
 
     def forbidden(self, field: str, detail: str) -> None:
         """The field may not be set here."""
@@ -99,7 +106,9 @@ class Problems:
             self.invalid_all(field, value or 0, names.port_number(value or 0))
 
     def _add(self, field: str, reason: str, message: str) -> None:
-        self.causes.append(Cause(field, reason, message))
+        if self._said < _ENOUGH:
+            self._said += len(field) + len(message)
+            self.causes.append(Cause(field, reason, message))
 
 
 def summary(causes: list[Cause]) -> str:

@@ -27,7 +27,7 @@ def behind(call: Call, core: Core) -> bool:
     if not core.store.shared:
         return False
     asked = call.query.get("resourceVersion", "") if call.verb in _READS and call.query else ""
-    return not (asked.isascii() and asked.isdigit() and int(asked) <= core.cache.revision)
+    return not (asked.isascii() and asked.isdigit() and len(asked) < 20 and int(asked) <= core.cache.revision)
 
 
 async def fresh(core: Core) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from controlplane.apiserver import status
 from controlplane.apiserver.cache import TooOld
-from controlplane.apiserver.call import Answer, Call, Listed, Relayed, Result, Watching
+from controlplane.apiserver.call import JSON, Answer, Call, Listed, Relayed, Result, Watching
 from controlplane.apiserver.instruments import Instruments
 from controlplane.apiserver.pages import Pages
 from controlplane.apiserver.pipeline import handle
@@ -37,6 +37,7 @@ class NetworkDoor:
         started = core.clock.monotonic()
         call = _call(request)
         try:
+            _refuse_impersonation(request, call)
             result = handle(call, core)
             if result is None:
                 result = self._pages.serve(call)
@@ -93,6 +94,8 @@ class NetworkDoor:
     def _watch(self, request: Request, call: Call, watching: Watching) -> Awaitable[None] | None:
         core = self._core
         form = representation(call, core)
+        if not form.lines:
+            raise status.not_acceptable((JSON,))
         stream = request.start_stream(200, [("Content-Type", form.content_type)])
         watcher = StreamWatcher(watching, form, stream)
         try:
@@ -100,6 +103,9 @@ class NetworkDoor:
         except TooOld as error:
             watcher.fail(status.expired(f"too old resource version: {error.asked} ({error.oldest})").body())
             return None
+        except BaseException:  # the stream is the answer, so nobody else can end it
+            watcher.abandon()
+            raise
         timer = core.clock.call_later(watching.timeout, stream.close)
         self._instruments.watching(watching.kept.kind, +1)
 
@@ -126,6 +132,17 @@ def _fault(call: Call, error: Exception) -> Answer:
     return refuse(status.internal_error(f"{type(error).__name__} in the server; its log says more"))
 
 
+def _refuse_impersonation(request: Request, call: Call) -> None:
+    """To go on as the user himself would give him, who asked for less, all of his rights."""
+    if "impersonate-user" in request.headers or "impersonate-uid" in request.headers:
+        user = call.subject[0] if call.subject else "system:anonymous"
+        asked = request.headers.get("impersonate-user", "")
+        who = status.Subject("", "users", asked)
+        raise status.forbidden(
+            who, f'User "{user}" cannot impersonate resource "users" in API group "" at the cluster scope'
+        )
+
+
 async def _pump(stream: Stream, relayed: Relayed) -> None:
     try:
         async for chunk in relayed.chunks:
@@ -148,7 +165,7 @@ def _call(request: Request) -> Call:
         request.body,
     )
     peer = request.peer
-    if peer is not None:
+    if peer is not None and peer.common_name:
         call.subject = (peer.common_name, peer.organizations)
     elif (authorization := headers.get("authorization", ""))[:7].lower() == "bearer ":
         call.token = authorization[7:].strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -11,6 +12,8 @@ from controlplane.apiserver import status
 
 EXACT, NOT_OLDER = "Exact", "NotOlderThan"
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True", ""})
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+_LONGEST_NUMBER = 20
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
@@ -42,7 +45,7 @@ def parse(query: Mapping[str, str], watch: bool) -> ListOptions:
         fields=query.get("fieldSelector", ""),
         revision=parse_revision(query.get("resourceVersion", "")),
         match=query.get("resourceVersionMatch", ""),
-        limit=number(query, "limit"),
+        limit=max(0, number(query, "limit")),
         continue_=query.get("continue", ""),
         initial_events=boolean(query, "sendInitialEvents") if "sendInitialEvents" in query else None,
         bookmarks=boolean(query, "allowWatchBookmarks"),
@@ -58,7 +61,7 @@ def parse_revision(text: str) -> int | None:
     """A resourceVersion; None for ""."""
     if not text:
         return None
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
         cause = Cause("resourceVersion", "FieldValueInvalid", f'Invalid value: "{text}": must be a number')
         raise status.invalid_object("meta.k8s.io", "ListOptions", "", [cause])
     return int(text)
@@ -79,10 +82,9 @@ def number(query: Mapping[str, str], name: str) -> int:
     text = query.get(name)
     if not text:
         return 0
-    try:
-        return int(text)
-    except ValueError:
-        raise status.bad_request(f'cannot read query parameter {name}: "{text}" is not a number') from None
+    if not _NUMBER.fullmatch(text):
+        raise status.bad_request(f'cannot read query parameter {name}: "{text}" is not a number')
+    return int(text)
 
 
 def _forbidden(field: str, why: str) -> Cause:

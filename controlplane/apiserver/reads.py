@@ -15,10 +15,9 @@ from controlplane.apiserver.views import view
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
-_SHORTEST_WATCH, _LONGEST_WATCH = (
-    1800.0,
-    3600.0,
-)  # when the client does not say; spread so that they do not end together
+# When the client does not say; spread so that they do not end together.
+_SHORTEST_WATCH, _LONGEST_WATCH = 1800.0, 3600.0
+_LAST_WATCH = 7 * 86400.0
 _rng = random.Random()
 
 
@@ -53,12 +52,12 @@ def watch(call: Call, core: Core) -> Result:
     assert kind is not None
     wanted = options.parse(call.query, watch=True)
     selection = _selection(call, wanted)
-    timeout = float(wanted.timeout) or _rng.uniform(_SHORTEST_WATCH, _LONGEST_WATCH)
+    timeout = min(float(wanted.timeout), _LAST_WATCH) or _rng.uniform(_SHORTEST_WATCH, _LONGEST_WATCH)
     kept, now = core.cache.resources[kind], core.cache.revision
     after = wanted.revision or 0
+    if after > now:
+        raise status.too_large_version(after, now)
     if wanted.initial_events:
-        if after > now:
-            raise status.too_large_version(after, now)
         return Watching(kept, selection, now, True, True, wanted.bookmarks, timeout)
     if not after and wanted.initial_events is None:
         return Watching(kept, selection, now, True, False, wanted.bookmarks, timeout)

@@ -35,6 +35,7 @@ class Representation(ABC):
     """One form, for objects, lists and the lines of a watch."""
 
     content_type = JSON
+    lines = True  # whether it can be the lines of a watch
 
     @abstractmethod
     def object(self, kind: Kind[Any], data: bytes) -> bytes:
@@ -79,6 +80,7 @@ class Yaml(Json):
     """For people; slow."""
 
     content_type = YAML
+    lines = False
 
     def object(self, kind: Kind[Any], data: bytes) -> bytes:
         """The object as a YAML document."""
@@ -107,6 +109,10 @@ class MetadataOnly(Representation):
         """The objects' metadata."""
         items = [self.object(listed.kind, item) for item in listed.items]
         return _envelope(listed, "PartialObjectMetadata", "meta.k8s.io/v1", items)
+
+    def bookmark(self, kind: Kind[Any], data: bytes) -> bytes:
+        """As any other line."""
+        return self.event("BOOKMARK", kind, data)
 
 
 class Table(Representation):
@@ -155,7 +161,7 @@ class Representations:
         known = self._known.get((accept, include))
         if known is None:
             known = self._choose(accept, include)
-            if len(self._known) < _KNOWN_LIMIT:
+            if len(self._known) < _KNOWN_LIMIT and len(accept) < _KNOWN_LIMIT:
                 self._known[accept, include] = known
         return known
 

@@ -13,6 +13,7 @@ from controlplane.apiserver.entry import Entry
 from controlplane.apiserver.selectable import selectable
 
 _NAME, _NAMESPACE = -1, -2
+_LONGEST_KEPT = 1000  # characters: what is kept of strangers must be small
 
 
 class Selection:
@@ -55,9 +56,14 @@ class Selection:
         return [entry for entry in kept.under(self.namespace) if matches(entry)]
 
 
-@lru_cache(maxsize=1024)
 def select(kind: Kind[Any], namespace: str, labels: str, fields: str) -> Selection:
     """Compile a selection. Raises StatusError for a selector that cannot be read."""
+    if len(labels) + len(fields) > _LONGEST_KEPT:
+        return _compiled(kind, namespace, labels, fields)
+    return _kept(kind, namespace, labels, fields)
+
+
+def _compiled(kind: Kind[Any], namespace: str, labels: str, fields: str) -> Selection:
     try:
         wanted = parse_labels(labels) if labels else EVERYTHING
         conditions = tuple(
@@ -67,6 +73,9 @@ def select(kind: Kind[Any], namespace: str, labels: str, fields: str) -> Selecti
     except SelectorError as error:
         raise status.bad_request(str(error)) from None
     return Selection(namespace, wanted, conditions)
+
+
+_kept = lru_cache(maxsize=1024)(_compiled)
 
 
 def _index(kind: Kind[Any], path: str) -> int:

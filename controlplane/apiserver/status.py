@@ -174,6 +174,11 @@ def unsupported_media_type(offered: Iterable[str]) -> StatusError:
     return StatusError(415, "UnsupportedMediaType", message)
 
 
+def too_large(message: str) -> StatusError:
+    """More than is taken."""
+    return StatusError(413, "RequestEntityTooLarge", f"Request entity too large: {message}")
+
+
 def internal_error(message: str) -> StatusError:
     """A fault of ours."""
     return StatusError(500, "InternalError", f"Internal error occurred: {message}", {"causes": [{"message": message}]})

@@ -34,6 +34,8 @@ NAME_TRIES = 8
 PATCH_TRIES = 5
 UPDATE_TRIES = 100
 DELETE_AT_ONCE = 32
+WARNINGS_LENGTH = 4096  # bytes
+_SHOWN = 100
 
 
 async def create(call: Call, core: Core) -> Result:
@@ -140,15 +142,21 @@ def delete_options(call: Call) -> DeleteOptions:
 
 def _check_options(opts: DeleteOptions) -> None:
     causes = []
+    if any(value != "All" for value in opts.dry_run) or len(opts.dry_run) > 1:
+        causes.append(Cause("dryRun", "FieldValueNotSupported", f'{_unsupported(",".join(opts.dry_run))}"All"'))
     policy = opts.propagation_policy
     if policy is not None and opts.orphan_dependents is not None:
         text = f'Invalid value: "{policy}": orphanDependents and deletionPropagation cannot be both set'
         causes.append(Cause("propagationPolicy", "FieldValueInvalid", text))
     elif policy is not None and policy not in ("Orphan", "Foreground", "Background"):
-        text = f'Unsupported value: "{policy}": supported values: "Foreground", "Background", "Orphan", "nil"'
+        text = f'{_unsupported(policy)}"Foreground", "Background", "Orphan", "nil"'
         causes.append(Cause("propagationPolicy", "FieldValueNotSupported", text))
     if causes:
         raise status.invalid_object("meta.k8s.io", "DeleteOptions", "", causes)
+
+
+def _unsupported(value: str) -> str:
+    return f'Unsupported value: "{value}": supported values: '
 
 
 async def _delete(target: Target, opts: DeleteOptions, core: Core, *, dry_run: bool) -> tuple[bytes, bool]:
@@ -234,7 +242,9 @@ async def _attempt(write: Write, core: Core) -> None:
 
 def _check_revision(write: Write) -> None:
     """A writer that names the revision it replaces must name the present one."""
-    asked = write.asked_revision if write.asked_revision != "0" else ""
+    if write.asked_revision == "0":
+        write.asked_revision = ""
+    asked = write.asked_revision
     if write.operation == CREATE:
         if asked and write.call.verb == "create":
             raise status.bad_request("resourceVersion should not be set on objects to be created")
@@ -244,6 +254,8 @@ def _check_revision(write: Write) -> None:
     assert write.entry is not None
     if write.subresource == "binding":
         return
+    if asked and not (asked.isascii() and asked.isdigit()):
+        raise status.bad_request(f'metadata.resourceVersion: Invalid value: "{asked[:_SHOWN]}": must be a number')
     if asked and asked != str(write.entry.revision):
         raise status.modified(write.subject)
     if not asked and write.call.verb == "update" and not strategy(write.kind).unconditional_update:
@@ -259,8 +271,15 @@ def _answer(write: Write, code: int) -> Found | Answer:
 
 
 def _warnings(problems: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    quoted = (problem.replace("\\", "\\\\").replace('"', '\\"') for problem in problems)
-    return tuple(("Warning", f'299 - "{text}"') for text in quoted)
+    """Each a header; what clients would refuse as too long is left out."""
+    headers, left = [], WARNINGS_LENGTH
+    for problem in problems:
+        text = problem.replace("\\", "\\\\").replace('"', '\\"')
+        left -= len(text.encode())
+        if left < 0:
+            break
+        headers.append(("Warning", f'299 - "{text}"'))
+    return tuple(headers)
 
 
 def _kind(call: Call) -> Any:
@@ -271,7 +290,6 @@ def _kind(call: Call) -> Any:
 def _dry_run(call: Call) -> bool:
     asked = call.query.get("dryRun", "") if call.query else ""
     if asked not in ("", "All"):
-        text = f'Unsupported value: "{asked}": supported values: "All"'
-        cause = Cause("dryRun", "FieldValueNotSupported", text)
+        cause = Cause("dryRun", "FieldValueNotSupported", f'{_unsupported(asked)}"All"')
         raise status.invalid_object("meta.k8s.io", "CreateOptions", "", [cause])
     return asked == "All"

@@ -24,6 +24,7 @@ JSON, PROTOBUF = "application/json", "application/vnd.kubernetes.protobuf"
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
 STRATEGIC, APPLY = "application/strategic-merge-patch+json", "application/apply-patch+yaml"
 _BODIES = (JSON, YAML, PROTOBUF)
+_LONGEST_YAML = 256 * 1024  # read at 5 us a byte, while everybody waits
 _PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC)
 
 
@@ -59,9 +60,11 @@ def _media(call: Call) -> str:
 
 
 def _yaml(text: bytes) -> bytes:
+    if len(text) > _LONGEST_YAML:
+        raise status.too_large(f"a body of YAML may have at most {_LONGEST_YAML} bytes; JSON may be longer")
     try:
         return msgspec.json.encode(documents.read(text))
-    except (documents.DocumentError, msgspec.MsgspecError) as error:
+    except (documents.DocumentError, msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise status.bad_request(f"cannot read the body as YAML: {error}") from None
 
 
@@ -102,8 +105,8 @@ def _patched(call: Call, what: type[Type], document: dict[str, Any]) -> Any:
     if media not in _PATCHES:
         raise status.unsupported_media_type(_PATCHES)
     try:
-        change = msgspec.json.decode(call.body)
-    except msgspec.DecodeError as error:
+        change = codec.parse(call.body)
+    except codec.DecodeError as error:
         raise status.bad_request(f"error decoding patch: {error}") from None
     try:
         if media == JSON_PATCH:
@@ -112,6 +115,9 @@ def _patched(call: Call, what: type[Type], document: dict[str, Any]) -> Any:
             result = patch.merge_patch(document, change)
         else:
             result = patch.strategic_merge(what, document, change)
+        data = msgspec.json.encode(result)
+    except RecursionError:
+        raise status.bad_request("error decoding patch: it is nested too deeply") from None
     except patch.PatchInapplicable as error:
         target = call.target
         assert target.kind is not None
@@ -123,7 +129,7 @@ def _patched(call: Call, what: type[Type], document: dict[str, Any]) -> Any:
         ) from None
     except patch.PatchError as error:
         raise status.bad_request(str(error)) from None
-    return _typed(call, what, msgspec.json.encode(result))
+    return _typed(call, what, data)
 
 
 def _identify(body: Any, write: Write, what: type[Type]) -> None:

@@ -6,6 +6,7 @@ import os
 import random
 from typing import TYPE_CHECKING, Any
 
+from api.validation import Cause
 from controlplane.apiserver import status
 from controlplane.apiserver.admission import MUTATING
 from controlplane.apiserver.strategies import strategy
@@ -39,6 +40,12 @@ def _name(write: Write) -> None:
         write.generated = True
         suffix = "".join(_rng.choices(SUFFIX_LETTERS, k=_SUFFIX))
         meta.name = meta.generate_name[:_LONGEST_BASE] + suffix
+    name = meta.name or ""
+    if not name:
+        cause = Cause("metadata.name", "FieldValueRequired", "Required value: name or generateName is required")
+        raise status.invalid(write.kind, "", [cause])
+    if name in (".", "..") or "/" in name or "%" in name:  # no path could lead to it
+        raise status.bad_request(f'Name parameter invalid: "{name}": may not be ".", ".." or contain "/" or "%"')
 
 
 def _begin(meta: Any, now: str) -> None:

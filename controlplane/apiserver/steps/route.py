@@ -19,12 +19,16 @@ _NOT_WATCHED = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
 
 def route(call: Call, core: Core) -> None:
     """Set `call.target` and `call.verb`; a path outside the resources gets no kind and the method as verb."""
+    if not call.path.startswith("/"):
+        raise status.no_such_path()
     parts = call.path.split("/")
     if len(parts) > 3 and parts[1] == "api":
         group, version, rest = "", parts[2], parts[3:]
     elif len(parts) > 4 and parts[1] == "apis":
         group, version, rest = parts[2], parts[3], parts[4:]
     else:
+        if call.path in ("/api/", "/apis/"):
+            call.path = call.path[:-1]
         call.verb = call.method.lower()
         return
     if rest[-1] == "":
@@ -42,6 +46,10 @@ def _target(group: str, version: str, rest: list[str]) -> Target:
     namespace = ""
     if len(rest) > 2 and rest[0] == "namespaces" and rest[2] not in kinds.NAMESPACE.subresources:
         namespace, rest = rest[1], rest[2:]
+        if not namespace:
+            raise status.no_such_path()
+    if "" in rest[1:]:
+        raise status.no_such_path()
     kind: Kind[Any] | None = kinds.by_plural(group, version, rest[0]) if rest else None
     if kind is None or (namespace and not kind.namespaced) or len(rest) > 3:
         raise status.no_such_path()
@@ -52,8 +60,11 @@ def _target(group: str, version: str, rest: list[str]) -> Target:
 
 
 def _verb(call: Call, target: Target, watched: bool) -> str:
-    asked = watched or (bool(call.query) and call.query.get("watch", "0") not in _NOT_WATCHED)
-    if asked and call.method == "GET" and not target.subresource:
+    if watched:
+        if call.method != "GET" or target.subresource:
+            raise status.plain_method_not_allowed()
+        return "watch"
+    if call.method == "GET" and not target.name and call.query and call.query.get("watch", "0") not in _NOT_WATCHED:
         return "watch"
     verb = (_ON_OBJECT if target.name else _ON_COLLECTION).get(call.method, "")
     if not verb or (verb == "create" and bool(target.name) is not bool(target.subresource)):

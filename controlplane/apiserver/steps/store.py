@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
 EVENT_SECONDS = 3600.0
+LARGEST = 3 * 512 * 1024  # bytes of an object, as in etcd: every watcher gets them with every change
 
 
 class Raced(Exception):
@@ -25,6 +26,8 @@ async def store(write: Write, core: Core) -> None:
     key = key_of(write)
     write.new.metadata.resource_version = None  # known when it is written
     value = codec.encode(write.new)
+    if len(value) > LARGEST:
+        raise status.too_large(f"the object has {len(value)} bytes, limit is {LARGEST}")
     if write.dry_run:
         _answer_dry(write, value)
         return

@@ -135,7 +135,7 @@ class Writer:
             with self._connection:
                 unfinished = [again for task in batch if (again := self._do(task, done)) is not None]
                 done.next_expiry = self._one(schema.NEXT_EXPIRY)
-        except apsw.Error as error:
+        except Exception as error:  # the loop's edge: a task that cannot be done must not end the thread
             reason = Unavailable(f"cannot write to the store: {error}. Nothing of the batch was kept.")
             tokens = [task.token for task in batch if not isinstance(task, Expire)]
             return Outcome(self.revision, [], [(token, reason) for token in tokens], self.compacted, self.next_expiry)
