@@ -4,7 +4,7 @@ from typing import Annotated
 
 from api.core_v1 import PodTemplateSpec
 from api.core_volumes_v1 import PersistentVolumeClaim
-from api.fields import NOTHING, F, Int32, IntOrString, Json, Nothing, Time, Type, constant, required
+from api.fields import NOTHING, F, Int32, Int64, IntOrString, Json, Nothing, Time, Type, constant, required
 from api.meta_v1 import LabelSelector, ObjectMeta
 
 
@@ -39,7 +39,7 @@ class DaemonSetStatus(Type):
     number_misscheduled: Annotated[Int32, F(2)] = required(int)
     desired_number_scheduled: Annotated[Int32, F(3)] = required(int)
     number_ready: Annotated[Int32, F(4)] = required(int)
-    observed_generation: Annotated[int | None, F(5)] = None
+    observed_generation: Annotated[Int64 | None, F(5)] = None
     updated_number_scheduled: Annotated[Int32 | None, F(6)] = None
     number_available: Annotated[Int32 | None, F(7)] = None
     number_unavailable: Annotated[Int32 | None, F(8)] = None
@@ -99,7 +99,7 @@ class StatefulSetCondition(Type):
 
 
 class StatefulSetStatus(Type):
-    observed_generation: Annotated[int | None, F(1)] = None
+    observed_generation: Annotated[Int64 | None, F(1)] = None
     replicas: Annotated[Int32, F(2)] = required(int)
     ready_replicas: Annotated[Int32 | None, F(3)] = None
     current_replicas: Annotated[Int32 | None, F(4)] = None
@@ -124,4 +124,4 @@ class ControllerRevision(Type):
     api_version: str = constant("apps/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
     data: Annotated[Json | Nothing, F(2)] = NOTHING
-    revision: Annotated[int, F(3)] = required(int)
+    revision: Annotated[Int64, F(3)] = required(int)

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from api.core_v1 import ObjectReference, PodTemplateSpec
-from api.fields import F, Int32, Time, Type, constant, required
+from api.fields import F, Int32, Int64, Time, Type, constant, required
 from api.meta_v1 import LabelSelector, ObjectMeta
 
 
@@ -40,7 +40,7 @@ class SuccessPolicy(Type):
 class JobSpec(Type):
     parallelism: Annotated[Int32 | None, F(1, explicit=True)] = None
     completions: Annotated[Int32 | None, F(2, explicit=True)] = None
-    active_deadline_seconds: Annotated[int | None, F(3, explicit=True)] = None
+    active_deadline_seconds: Annotated[Int64 | None, F(3, explicit=True)] = None
     pod_failure_policy: Annotated[PodFailurePolicy | None, F(11)] = None
     success_policy: Annotated[SuccessPolicy | None, F(16)] = None
     backoff_limit: Annotated[Int32 | None, F(7, explicit=True)] = None
@@ -94,13 +94,13 @@ class Job(Type):
 
 class JobTemplateSpec(Type):
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
-    spec: Annotated[JobSpec | None, F(2)] = None
+    spec: Annotated[JobSpec, F(2)] = required(JobSpec)
 
 
 class CronJobSpec(Type):
     schedule: Annotated[str, F(1)] = required(str)
     time_zone: Annotated[str | None, F(8, explicit=True)] = None
-    starting_deadline_seconds: Annotated[int | None, F(2, explicit=True)] = None
+    starting_deadline_seconds: Annotated[Int64 | None, F(2, explicit=True)] = None
     concurrency_policy: Annotated[str | None, F(3)] = None
     suspend: Annotated[bool | None, F(4, explicit=True)] = None
     job_template: Annotated[JobTemplateSpec, F(5)] = required(JobTemplateSpec)

@@ -1,9 +1,9 @@
-"""core/v1: PodTemplates, ReplicationControllers and the old ComponentStatus."""
+"""core/v1: PodTemplates and ReplicationControllers."""
 
 from typing import Annotated
 
 from api.core_v1 import PodTemplateSpec
-from api.fields import F, Int32, Time, Type, constant, required
+from api.fields import F, Int32, Int64, Time, Type, constant, required
 from api.meta_v1 import ObjectMeta
 
 
@@ -11,7 +11,7 @@ class PodTemplate(Type):
     kind: str = constant("PodTemplate")
     api_version: str = constant("v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
-    template: Annotated[PodTemplateSpec | None, F(2)] = None
+    template: Annotated[PodTemplateSpec, F(2)] = required(PodTemplateSpec)
 
 
 class ReplicationControllerSpec(Type):
@@ -34,7 +34,7 @@ class ReplicationControllerStatus(Type):
     fully_labeled_replicas: Annotated[Int32 | None, F(2)] = None
     ready_replicas: Annotated[Int32 | None, F(4)] = None
     available_replicas: Annotated[Int32 | None, F(5)] = None
-    observed_generation: Annotated[int | None, F(3)] = None
+    observed_generation: Annotated[Int64 | None, F(3)] = None
     conditions: Annotated[list[ReplicationControllerCondition], F(6, merge="type")] = []
 
 
@@ -44,17 +44,3 @@ class ReplicationController(Type):
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
     spec: Annotated[ReplicationControllerSpec, F(2)] = required(ReplicationControllerSpec)
     status: Annotated[ReplicationControllerStatus, F(3)] = required(ReplicationControllerStatus)
-
-
-class ComponentCondition(Type):
-    type: Annotated[str, F(1)] = required(str)
-    status: Annotated[str, F(2)] = required(str)
-    message: Annotated[str | None, F(3)] = None
-    error: Annotated[str | None, F(4)] = None
-
-
-class ComponentStatus(Type):
-    kind: str = constant("ComponentStatus")
-    api_version: str = constant("v1")
-    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
-    conditions: Annotated[list[ComponentCondition], F(2, merge="type")] = []

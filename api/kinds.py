@@ -16,9 +16,13 @@ from api.fields import Type
 
 if TYPE_CHECKING:
     from api import (
+        apps_sets_v1,
         apps_v1,
         coordination_v1,
+        core_limits_v1,
+        core_templates_v1,
         core_v1,
+        core_volumes_v1,
         discovery_v1,
     )
 
@@ -104,6 +108,9 @@ _SCALE = Subresource("scale", _READ_WRITE, "autoscaling", "v1", "Scale")
 CONFIG_MAP: Kind[core_v1.ConfigMap] = Kind("", "v1", "ConfigMap", "configmaps", "core_v1", short_names=("cm",))
 ENDPOINTS: Kind[core_v1.Endpoints] = Kind("", "v1", "Endpoints", "endpoints", "core_v1", short_names=("ep",))
 EVENT: Kind[core_v1.Event] = Kind("", "v1", "Event", "events", "core_v1", short_names=("ev",))
+LIMIT_RANGE: Kind[core_limits_v1.LimitRange] = Kind(
+    "", "v1", "LimitRange", "limitranges", "core_limits_v1", short_names=("limits",)
+)
 NAMESPACE: Kind[core_v1.Namespace] = Kind(
     "",
     "v1",
@@ -118,6 +125,25 @@ NAMESPACE: Kind[core_v1.Namespace] = Kind(
 NODE: Kind[core_v1.Node] = Kind(
     "", "v1", "Node", "nodes", "core_v1", namespaced=False, short_names=("no",), subresources=_table(_own("Node"))
 )
+PERSISTENT_VOLUME_CLAIM: Kind[core_volumes_v1.PersistentVolumeClaim] = Kind(
+    "",
+    "v1",
+    "PersistentVolumeClaim",
+    "persistentvolumeclaims",
+    "core_volumes_v1",
+    short_names=("pvc",),
+    subresources=_table(_own("PersistentVolumeClaim")),
+)
+PERSISTENT_VOLUME: Kind[core_volumes_v1.PersistentVolume] = Kind(
+    "",
+    "v1",
+    "PersistentVolume",
+    "persistentvolumes",
+    "core_volumes_v1",
+    namespaced=False,
+    short_names=("pv",),
+    subresources=_table(_own("PersistentVolume")),
+)
 POD: Kind[core_v1.Pod] = Kind(
     "",
     "v1",
@@ -131,6 +157,26 @@ POD: Kind[core_v1.Pod] = Kind(
         Subresource("log", ("get",), "", "v1", "Pod"),
         _own("Pod"),
     ),
+)
+POD_TEMPLATE: Kind[core_templates_v1.PodTemplate] = Kind("", "v1", "PodTemplate", "podtemplates", "core_templates_v1")
+REPLICATION_CONTROLLER: Kind[core_templates_v1.ReplicationController] = Kind(
+    "",
+    "v1",
+    "ReplicationController",
+    "replicationcontrollers",
+    "core_templates_v1",
+    short_names=("rc",),
+    categories=("all",),
+    subresources=_table(_SCALE, _own("ReplicationController")),
+)
+RESOURCE_QUOTA: Kind[core_limits_v1.ResourceQuota] = Kind(
+    "",
+    "v1",
+    "ResourceQuota",
+    "resourcequotas",
+    "core_limits_v1",
+    short_names=("quota",),
+    subresources=_table(_own("ResourceQuota")),
 )
 SECRET: Kind[core_v1.Secret] = Kind("", "v1", "Secret", "secrets", "core_v1")
 SERVICE_ACCOUNT: Kind[core_v1.ServiceAccount] = Kind(
@@ -148,6 +194,19 @@ SERVICE: Kind[core_v1.Service] = Kind(
 )
 
 # apps
+CONTROLLER_REVISION: Kind[apps_sets_v1.ControllerRevision] = Kind(
+    "apps", "v1", "ControllerRevision", "controllerrevisions", "apps_sets_v1"
+)
+DAEMON_SET: Kind[apps_sets_v1.DaemonSet] = Kind(
+    "apps",
+    "v1",
+    "DaemonSet",
+    "daemonsets",
+    "apps_sets_v1",
+    short_names=("ds",),
+    categories=("all",),
+    subresources=_table(_own("DaemonSet", "apps")),
+)
 DEPLOYMENT: Kind[apps_v1.Deployment] = Kind(
     "apps",
     "v1",
@@ -168,6 +227,16 @@ REPLICA_SET: Kind[apps_v1.ReplicaSet] = Kind(
     categories=("all",),
     subresources=_table(_SCALE, _own("ReplicaSet", "apps")),
 )
+STATEFUL_SET: Kind[apps_sets_v1.StatefulSet] = Kind(
+    "apps",
+    "v1",
+    "StatefulSet",
+    "statefulsets",
+    "apps_sets_v1",
+    short_names=("sts",),
+    categories=("all",),
+    subresources=_table(_SCALE, _own("StatefulSet", "apps")),
+)
 
 # coordination.k8s.io
 LEASE: Kind[coordination_v1.Lease] = Kind("coordination.k8s.io", "v1", "Lease", "leases", "coordination_v1")
@@ -181,14 +250,23 @@ ALL: tuple[Kind[Any], ...] = (
     CONFIG_MAP,
     ENDPOINTS,
     EVENT,
+    LIMIT_RANGE,
     NAMESPACE,
     NODE,
+    PERSISTENT_VOLUME_CLAIM,
+    PERSISTENT_VOLUME,
     POD,
+    POD_TEMPLATE,
+    REPLICATION_CONTROLLER,
+    RESOURCE_QUOTA,
     SECRET,
     SERVICE_ACCOUNT,
     SERVICE,
+    CONTROLLER_REVISION,
+    DAEMON_SET,
     DEPLOYMENT,
     REPLICA_SET,
+    STATEFUL_SET,
     LEASE,
     ENDPOINT_SLICE,
 )

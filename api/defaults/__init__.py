@@ -1,5 +1,7 @@
 """Defaults: what a field means that a client did not set. `apply` fills them in, in place, by kind."""
 
+import functools
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -20,10 +22,20 @@ _BY_KIND: dict[Kind[Any], Callable[[Any], None]] = {
     kinds.NODE: cluster.node,
     kinds.SECRET: cluster.secret,
 }
+# The modules of kinds that few clusters use: imported with the type, when the first object comes.
+_MODULES = frozenset(("apps_sets_v1", "core_limits_v1", "core_templates_v1", "core_volumes_v1"))
 
 
 def apply(kind: Kind[Any], obj: Type) -> None:
-    """Set what upstream's v1 defaulting sets, and write quantities in their canonical form."""
+    """Set what upstream's defaulting sets, and write quantities in their canonical form."""
     canonical_quantities(obj)
-    if default := _BY_KIND.get(kind):
+    if default := _default(kind):
         default(obj)
+
+
+@functools.cache
+def _default(kind: Kind[Any]) -> Callable[[Any], None] | None:
+    if kind.module not in _MODULES:
+        return _BY_KIND.get(kind)
+    found: Callable[[Any], None] | None = importlib.import_module(f"api.defaults.{kind.module}").BY_KIND.get(kind)
+    return found

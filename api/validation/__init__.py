@@ -4,6 +4,8 @@ Rules run on objects with defaults applied and with names, namespaces and addres
 as they stand in a Status, in upstream's words; an empty list means that all is well.
 """
 
+import functools
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,7 @@ from api.fields import Type
 from api.kinds import Kind
 from api.validation import cluster, config, endpoints, events, pod_updates, pods, services, workloads
 from api.validation.problems import Cause, Problems, summary
+from api.validation.rules import Rules
 
 __all__ = ["Cause", "summary", "validate_binding", "validate_create", "validate_update"]
 
@@ -60,14 +63,20 @@ _UPDATE: dict[tuple[Kind[Any], str], Callable[[Problems, Any, Any], None]] = {
 def validate_create(kind: Kind[Any], obj: Type) -> list[Cause]:
     """What is wrong with a new object."""
     found = Problems()
-    _CREATE[kind](found, obj)
+    if check := _CREATE.get(kind):
+        check(found, obj)
+    else:
+        _rules(kind).create(found, kind, obj)
     return found.causes
 
 
 def validate_update(kind: Kind[Any], new: Type, old: Type, subresource: str = "") -> list[Cause]:
     """What is wrong with a changed object, or with what was changed through a subresource."""
     found = Problems()
-    _UPDATE[kind, subresource](found, new, old)
+    if check := _UPDATE.get((kind, subresource)):
+        check(found, new, old)
+    else:
+        _rules(kind).update(found, new, old, subresource)
     return found.causes
 
 
@@ -76,3 +85,10 @@ def validate_binding(binding: Binding) -> list[Cause]:
     found = Problems()
     pods.binding(found, binding)
     return found.causes
+
+
+@functools.cache
+def _rules(kind: Kind[Any]) -> Rules:
+    """The rules of a kind that few clusters use: imported with its type, when its first object comes."""
+    rules: Rules = importlib.import_module(f"api.validation.{kind.module}").RULES[kind]
+    return rules

@@ -77,7 +77,8 @@ def _empty_dir(found: Problems, path: str, source: EmptyDirVolumeSource) -> None
         found.forbidden(f"{path}.sizeLimit", "SizeLimit field must be a valid resource quantity")
 
 
-def _host_path(found: Problems, path: str, source: HostPathVolumeSource) -> None:
+def host_path(found: Problems, path: str, source: HostPathVolumeSource) -> None:
+    """A directory or file of the node."""
     if not source.path:
         found.required(f"{path}.path")
         return
@@ -125,7 +126,8 @@ def _claim(found: Problems, path: str, source: PersistentVolumeClaimVolumeSource
         found.required(f"{path}.claimName")
 
 
-def _nfs(found: Problems, path: str, source: NFSVolumeSource) -> None:
+def nfs(found: Problems, path: str, source: NFSVolumeSource) -> None:
+    """A directory of an NFS server."""
     if not source.server:
         found.required(f"{path}.server")
     if not source.path:
@@ -226,12 +228,12 @@ def _no_backsteps(found: Problems, path: str, value: str) -> None:
 
 _RULES: dict[str, Callable[[Problems, str, Any], None]] = {
     "empty_dir": _empty_dir,
-    "host_path": _host_path,
+    "host_path": host_path,
     "secret": _secret,
     "config_map": _config_map,
     "downward_api": _downward_api,
     "persistent_volume_claim": _claim,
-    "nfs": _nfs,
+    "nfs": nfs,
     "csi": _csi,
     "projected": _projected,
 }

@@ -155,6 +155,7 @@ _TABLE: dict[Kind[Any], Selectable] = {
     kinds.SERVICE: Selectable("spec.clusterIP spec.type", _Service, lambda s: (s.spec.cluster_ip, s.spec.type)),
     kinds.SECRET: Selectable("type", _Secret, lambda s: (s.type,)),
     kinds.REPLICA_SET: Selectable("status.replicas", _ReplicaSet, lambda r: (str(r.status.replicas or 0),)),
+    kinds.REPLICATION_CONTROLLER: Selectable("status.replicas", _ReplicaSet, lambda r: (str(r.status.replicas or 0),)),
     kinds.EVENT: Selectable(_EVENT, _Event, _event),
 }
 

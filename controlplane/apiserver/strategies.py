@@ -17,15 +17,19 @@ from api.quantity import QuantityError
 from api.resources import qos_class
 
 SYSTEM_FINALIZER = "kubernetes"
+LONGEST_GRACE = 2**31 - 1  # later than any time that can be written
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
 class Strategy:
     """The rules of a kind without spec and status."""
 
-    create_on_update = False
-    unconditional_update = True
-    returns_deleted = False  # a DELETE is answered with the object, not with a Status
+    def __init__(
+        self, *, create_on_update: bool = False, unconditional_update: bool = True, returns_deleted: bool = False
+    ) -> None:
+        self.create_on_update = create_on_update  # a PUT to a name that is not there creates it
+        self.unconditional_update = unconditional_update  # a PUT need not say which revision it replaces
+        self.returns_deleted = returns_deleted  # a DELETE is answered with the object, not with a Status
 
     def prepare_create(self, new: Any) -> None:
         """Clear and set what a client may not choose."""
@@ -41,23 +45,51 @@ class Strategy:
         return None
 
 
-class Workload(Strategy):
-    """Spec for people, status for controllers, a generation that counts changes of the spec."""
+class WithStatus(Strategy):
+    """Spec for people, status for controllers: a write to one leaves the other alone."""
 
     def prepare_create(self, new: Any) -> None:
         """A fresh status."""
         new.status = type(new.status)()
-        new.metadata.generation = 1
 
     def prepare_update(self, new: Any, old: Any) -> None:
-        """The old status; a new generation if the spec changed."""
+        """The old status."""
         new.status = old.status
-        if self._changed(new, old):
-            new.metadata.generation = (old.metadata.generation or 0) + 1
 
     def prepare_status(self, new: Any, old: Any) -> None:
         """The old spec."""
         new.spec = old.spec
+
+
+class Counted(Strategy):
+    """A generation that counts changes of anything but metadata."""
+
+    def prepare_create(self, new: Any) -> None:
+        """The first generation."""
+        new.metadata.generation = 1
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """A new generation if something changed."""
+        if self._changed(new, old):
+            new.metadata.generation = (old.metadata.generation or 0) + 1
+
+    def _changed(self, new: Any, old: Any) -> bool:
+        return _without_metadata(new) != _without_metadata(old)
+
+
+class Workload(WithStatus):
+    """The same, with a generation that counts changes of the spec."""
+
+    def prepare_create(self, new: Any) -> None:
+        """A fresh status."""
+        super().prepare_create(new)
+        new.metadata.generation = 1
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """The old status; a new generation if the spec changed."""
+        super().prepare_update(new, old)
+        if self._changed(new, old):
+            new.metadata.generation = (old.metadata.generation or 0) + 1
 
     def _changed(self, new: Any, old: Any) -> bool:
         return bool(new.spec != old.spec)
@@ -78,8 +110,6 @@ class Deployments(Workload):
 class Pods(Workload):
     """Pods are deleted with grace, and know their class of service from the start."""
 
-    returns_deleted = True
-
     def prepare_create(self, new: Any) -> None:
         """Pending."""
         new.metadata.generation = 1
@@ -99,13 +129,11 @@ class Pods(Workload):
         period = asked if asked is not None else obj.spec.termination_grace_period_seconds or 0
         if not obj.spec.node_name or obj.status.phase in ("Failed", "Succeeded"):
             return 0
-        return 1 if period < 0 else int(period)
+        return 1 if period < 0 else min(int(period), LONGEST_GRACE)
 
 
 class Namespaces(Strategy):
     """A namespace is held by a finalizer in its spec until it is empty."""
-
-    returns_deleted = True
 
     def prepare_create(self, new: Any) -> None:
         """Active, and held."""
@@ -128,82 +156,58 @@ class Namespaces(Strategy):
         new.metadata.labels = {**new.metadata.labels, NAMESPACE_LABEL: new.metadata.name}
 
 
-class Nodes(Strategy):
+class Nodes(WithStatus):
     """Agents register nodes with their status."""
 
-    def prepare_update(self, new: Any, old: Any) -> None:
-        """The old status."""
-        new.status = old.status
-
-    def prepare_status(self, new: Any, old: Any) -> None:
-        """The old spec."""
-        new.spec = old.spec
+    def prepare_create(self, new: Any) -> None:
+        """The status that it came with."""
 
 
-class Services(Strategy):
-    """Addresses and ports are handed out in `admission/services.py`."""
+class EndpointSlices(Counted):
+    """Labels count as well: proxies go by them."""
 
-    create_on_update = True
-    returns_deleted = True
+    def _changed(self, new: Any, old: Any) -> bool:
+        return super()._changed(new, old) or bool(new.metadata.labels != old.metadata.labels)
+
+
+class Volumes(WithStatus):
+    """Volumes and claims to them wait for each other at first."""
 
     def prepare_create(self, new: Any) -> None:
-        """A fresh status."""
-        new.status = type(new.status)()
-
-    def prepare_update(self, new: Any, old: Any) -> None:
-        """The old status."""
-        new.status = old.status
-
-    def prepare_status(self, new: Any, old: Any) -> None:
-        """The old spec."""
-        new.spec = old.spec
+        """Pending."""
+        new.status = type(new.status)(phase="Pending")
 
 
-class EndpointSlices(Strategy):
-    """A generation that counts changes of anything but metadata, and of labels."""
+class PersistentVolumes(Volumes):
+    """It is known since when a volume is what it is."""
 
     def prepare_create(self, new: Any) -> None:
-        """The first generation."""
-        new.metadata.generation = 1
-
-    def prepare_update(self, new: Any, old: Any) -> None:
-        """A new generation if something that proxies use changed."""
-        same = _without_metadata(new) == _without_metadata(old) and new.metadata.labels == old.metadata.labels
-        if not same:
-            new.metadata.generation = (old.metadata.generation or 0) + 1
-
-
-class CreatedByUpdate(Strategy):
-    """A PUT to a name that is not there creates it."""
-
-    create_on_update = True
-
-
-class Leases(CreatedByUpdate):
-    """A PUT must say which revision it replaces."""
-
-    unconditional_update = False
-
-
-class ServiceAccounts(Strategy):
-    """Plain, but a DELETE answers with the object."""
-
-    returns_deleted = True
+        """Pending from now on."""
+        super().prepare_create(new)
+        new.status.last_phase_transition_time = new.metadata.creation_timestamp
 
 
 _PLAIN = Strategy()
 _TABLE: dict[Kind[Any], Strategy] = {
-    kinds.POD: Pods(),
+    kinds.POD: Pods(returns_deleted=True),
+    kinds.NAMESPACE: Namespaces(returns_deleted=True),
+    kinds.NODE: Nodes(),
+    kinds.SERVICE: WithStatus(create_on_update=True, returns_deleted=True),  # numbers: `admission/services.py`
+    kinds.ENDPOINTS: Strategy(create_on_update=True),
+    kinds.EVENT: Strategy(create_on_update=True),
+    kinds.SERVICE_ACCOUNT: Strategy(returns_deleted=True),
+    kinds.LIMIT_RANGE: Strategy(create_on_update=True),
+    kinds.RESOURCE_QUOTA: WithStatus(returns_deleted=True),
+    kinds.PERSISTENT_VOLUME: PersistentVolumes(returns_deleted=True),
+    kinds.PERSISTENT_VOLUME_CLAIM: Volumes(returns_deleted=True),
+    kinds.POD_TEMPLATE: Counted(returns_deleted=True),
+    kinds.REPLICATION_CONTROLLER: Workload(),
     kinds.DEPLOYMENT: Deployments(),
     kinds.REPLICA_SET: Workload(),
-    kinds.NAMESPACE: Namespaces(),
-    kinds.NODE: Nodes(),
-    kinds.SERVICE: Services(),
-    kinds.ENDPOINTS: CreatedByUpdate(),
-    kinds.EVENT: CreatedByUpdate(),
-    kinds.LEASE: Leases(),
+    kinds.DAEMON_SET: Workload(),
+    kinds.STATEFUL_SET: Workload(),
+    kinds.LEASE: Strategy(create_on_update=True, unconditional_update=False),
     kinds.ENDPOINT_SLICE: EndpointSlices(),
-    kinds.SERVICE_ACCOUNT: ServiceAccounts(),
 }
 
 

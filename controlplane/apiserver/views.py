@@ -115,10 +115,15 @@ def scale_of(obj: Any, revision: str) -> autoscaling_v1.Scale:
             creation_timestamp=meta.creation_timestamp,
         ),
         spec=autoscaling_v1.ScaleSpec(replicas=obj.spec.replicas or None),
-        status=autoscaling_v1.ScaleStatus(
-            replicas=obj.status.replicas or 0, selector=str(selectors.from_struct(obj.spec.selector))
-        ),
+        status=autoscaling_v1.ScaleStatus(replicas=obj.status.replicas or 0, selector=_selector(obj.spec.selector)),
     )
+
+
+def _selector(selector: Any) -> str:
+    """What pods are selected, in one line; a ReplicationController has plain labels."""
+    if isinstance(selector, dict):
+        return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+    return str(selectors.from_struct(selector))
 
 
 def copy(obj: Any) -> Any:

@@ -48,3 +48,6 @@ _DESCRIPTIONS = {
 BY_NAME_AND_AGE = Layout(
     columns("Name", "Age"), lambda obj, now: [obj.metadata.name, age(obj.metadata.creation_timestamp, now)]
 )
+BY_NAME_AND_CREATION = Layout(
+    columns("Name", "Created At:date"), lambda obj, now: [obj.metadata.name, obj.metadata.creation_timestamp]
+)

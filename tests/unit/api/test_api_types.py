@@ -3,15 +3,17 @@
 import copy
 import importlib
 import inspect
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+import api
 from api import codec, kinds
 from api.fields import Type, fields_of, json_name
 
-MODULES = ("meta_v1", "core_v1", "apps_v1", "discovery_v1", "coordination_v1", "autoscaling_v1", "apidiscovery_v2")
+MODULES = sorted(path.stem for path in Path(api.__file__).parent.glob("*_v[12].py"))
 TYPES = [
     cls
     for name in MODULES

@@ -8,27 +8,7 @@ import pytest
 
 from api import codec, defaults, kinds, names, validation
 from api.core_v1 import Binding, ObjectReference
-
-META = {"name": "x", "namespace": "default", "resourceVersion": "1"}
-CONTAINER = {"name": "c", "image": "demo:1"}
-TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [CONTAINER]}}
-SELECTOR = {"matchLabels": {"a": "b"}}
-
-GOOD: dict[kinds.Kind[Any], dict[str, Any]] = {
-    kinds.NAMESPACE: {"metadata": {"name": "x", "resourceVersion": "1"}},
-    kinds.NODE: {"metadata": {"name": "x", "resourceVersion": "1"}},
-    kinds.POD: {"metadata": META, "spec": {"containers": [CONTAINER]}},
-    kinds.SERVICE: {"metadata": META, "spec": {"ports": [{"port": 80}]}},
-    kinds.ENDPOINTS: {"metadata": META},
-    kinds.ENDPOINT_SLICE: {"metadata": META, "addressType": "IPv4"},
-    kinds.DEPLOYMENT: {"metadata": META, "spec": {"selector": SELECTOR, "template": TEMPLATE}},
-    kinds.REPLICA_SET: {"metadata": META, "spec": {"selector": SELECTOR, "template": TEMPLATE}},
-    kinds.CONFIG_MAP: {"metadata": META},
-    kinds.SECRET: {"metadata": META},
-    kinds.SERVICE_ACCOUNT: {"metadata": META},
-    kinds.LEASE: {"metadata": META},
-    kinds.EVENT: {"metadata": META, "involvedObject": {"namespace": "default"}},
-}
+from tests.samples import CONTAINER, GOOD
 
 
 def build(kind: kinds.Kind[Any], *changes: dict[str, Any]) -> Any:

@@ -27,6 +27,16 @@ COLUMNS = {
     kinds.CONFIG_MAP: "Name Data Age",
     kinds.SECRET: "Name Type Data Age",
     kinds.SERVICE_ACCOUNT: "Name Age",
+    kinds.LIMIT_RANGE: "Name Created_At",
+    kinds.RESOURCE_QUOTA: "Name Request Limit Age",
+    kinds.PERSISTENT_VOLUME: "Name Capacity Access_Modes Reclaim_Policy Status Claim StorageClass VolumeAttributesClass Reason Age "
+    "VolumeMode*",
+    kinds.PERSISTENT_VOLUME_CLAIM: "Name Status Volume Capacity Access_Modes StorageClass VolumeAttributesClass Age VolumeMode*",
+    kinds.POD_TEMPLATE: "Name Containers Images Pod_Labels",
+    kinds.REPLICATION_CONTROLLER: "Name Desired Current Ready Age Containers* Images* Selector*",
+    kinds.CONTROLLER_REVISION: "Name Controller Revision Age",
+    kinds.DAEMON_SET: "Name Desired Current Ready Up-to-date Available Node_Selector Age Containers* Images* Selector*",
+    kinds.STATEFUL_SET: "Name Ready Age Containers* Images*",
 }
 
 

@@ -1,0 +1,66 @@
+"""Rules that all controllers of pods share: what they select, their template, and the counts in their status."""
+
+from typing import Any
+
+from api import selectors
+from api.core_v1 import PodSpec, PodTemplateSpec
+from api.fields import Type
+from api.meta_v1 import LabelSelector
+from api.validation import metadata, pods
+from api.validation.problems import Problems
+
+_OF_ALL = ("fullyLabeledReplicas", "updatedReplicas", "currentReplicas", "readyReplicas", "availableReplicas")
+
+
+def selector(found: Problems, path: str, value: LabelSelector | None, template: PodTemplateSpec, owner: str) -> None:
+    """What an `owner` selects: something, and the pods that it makes."""
+    if value is None:
+        found.required(f"{path}.selector")
+        return
+    metadata.label_selector(found, f"{path}.selector", value)
+    if not value.match_labels and not value.match_expressions:
+        found.invalid(f"{path}.selector", value, f"empty selector is invalid for {owner}")
+    try:
+        parsed = selectors.from_struct(value)
+    except selectors.SelectorError:
+        found.invalid(f"{path}.selector", value, "invalid label selector")
+        return
+    labels = template.metadata.labels
+    if not parsed.matches(labels):
+        found.invalid(f"{path}.template.metadata.labels", labels, "`selector` does not match template `labels`")
+
+
+def template(found: Problems, path: str, value: PodTemplateSpec, owner: str) -> None:
+    """A template of pods that are to run for ever."""
+    pods.template(found, path, value)
+    always(found, f"{path}.spec", value.spec, owner)
+
+
+def always(found: Problems, path: str, pod: PodSpec, owner: str) -> None:
+    """A pod that is started again whenever it ends."""
+    if pod.restart_policy not in (None, "", "Always"):
+        found.not_supported(f"{path}.restartPolicy", pod.restart_policy, ("Always",))
+    if pod.active_deadline_seconds is not None:
+        found.forbidden(f"{path}.activeDeadlineSeconds", f"activeDeadlineSeconds in {owner} is not Supported")
+
+
+def status(found: Problems, value: Type, ready: str = "readyReplicas") -> None:
+    """Counts: none is negative, none is of more than there are."""
+    counts: dict[str, Any] = {
+        json: count
+        for name, json in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+        if isinstance(count := getattr(value, name), int)
+    }
+    for json, count in counts.items():
+        found.not_negative(f"status.{json}", count)
+    for json in _OF_ALL:
+        if "replicas" in counts and counts.get(json, 0) > counts["replicas"]:
+            found.invalid(f"status.{json}", counts[json], "cannot be greater than status.replicas")
+    if counts.get("availableReplicas", 0) > counts.get("readyReplicas", 0):
+        found.invalid("status.availableReplicas", counts["availableReplicas"], f"cannot be greater than {ready}")
+
+
+def collisions(found: Problems, new: int | None, old: int | None) -> None:
+    """A count that only rises."""
+    if (new or 0) < (old or 0):
+        found.invalid("status.collisionCount", new or 0, "cannot be decremented")

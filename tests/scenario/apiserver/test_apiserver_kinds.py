@@ -1,0 +1,140 @@
+"""Every kind there is, through the whole life of one object: what must hold for all of them, so that none is forgotten."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from api import codec, kinds, zeros
+from api.fields import fields_of
+from client.errors import NotFound
+from controlplane.apiserver import tables
+from tests.samples import GOOD
+from tests.unit.api import protobuf_writer as writer
+
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+DRY = {"dryRun": "All"}
+CONDITION = {
+    "type": "Good",
+    "status": "True",
+    "reason": "Why",
+    "message": "so",
+    "lastTransitionTime": "2026-01-01T00:00:00Z",
+}
+
+
+def sample(kind: kinds.Kind[Any]) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(json.dumps(GOOD[kind]))
+    del document["metadata"]["resourceVersion"]
+    return {"apiVersion": kind.api_version, "kind": kind.name, **document}
+
+
+def place(kind: kinds.Kind[Any]) -> tuple[str, str]:
+    return GOOD[kind]["metadata"]["name"], "default" if kind.namespaced else ""
+
+
+@pytest.fixture
+def admin(cluster):
+    return cluster.server.client("admin", "system:masters")
+
+
+async def answer(admin, method: str, path: str, query: dict[str, str], document: Any, media: str = "application/json"):
+    body = document if isinstance(document, bytes) else msgspec.json.encode(document)
+    return msgspec.json.decode(await admin.transport.request(method, path, query, body, media))
+
+
+@pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.resource)
+async def test_a_life(admin, kind):
+    name, namespace = place(kind)
+    if kind is kinds.NAMESPACE:
+        name = "y"  # what is in a namespace's way stands elsewhere
+    document = sample(kind)
+    document["metadata"]["name"] = name
+    collection, path = kind.path(namespace), kind.path(namespace, name)
+
+    tried = await answer(admin, "POST", collection, DRY, document)
+    assert tried["metadata"]["uid"]
+    with pytest.raises(NotFound):
+        await admin.get(kind, name, namespace)
+
+    created = await answer(admin, "POST", collection, {}, document)
+    assert (created["apiVersion"], created["kind"], created["metadata"]["name"]) == (kind.api_version, kind.name, name)
+    got = msgspec.json.decode(await admin.get_raw(kind, name, namespace))
+    assert got == created
+    listing = await admin.list_raw(kind, namespace, fields=f"metadata.name={name}")
+    assert [msgspec.json.decode(item) for item in listing.items] == [created]
+    table = msgspec.json.decode(tables.render(kind, listing.items, 2e9))
+    assert len(table["rows"][0]["cells"]) == len(table["columnDefinitions"])
+
+    labelled = await answer(
+        admin, "PATCH", path, {}, {"metadata": {"labels": {"l": "m"}}}, "application/merge-patch+json"
+    )
+    assert labelled["metadata"]["labels"]["l"] == "m"
+    same = {**labelled, "metadata": {**labelled["metadata"]}}
+    replaced = await answer(admin, "PUT", path, {}, same)
+    assert replaced == labelled, "a write that changes nothing changes nothing"
+    if "status" in kind.subresources:
+        await _through_status(admin, kind, path, labelled)
+
+    await answer(admin, "DELETE", path, {}, {"gracePeriodSeconds": 0} if kind is kinds.POD else b"")
+    if kind is not kinds.NAMESPACE:  # its finalizer is the namespace controller's
+        with pytest.raises(NotFound):
+            await admin.get(kind, name, namespace)
+
+
+async def _through_status(admin, kind, path: str, before: dict[str, Any]) -> None:
+    """A write to the status changes nothing else, a write to the object does not change the status."""
+    conditions = fields_of(fields_of(kind.type)["status"].item).get("conditions")
+    change = {"metadata": {"annotations": {"by": "status"}}, "spec": {"nonsense": True}, "status": {}}
+    if conditions is not None and kind.name != "CertificateSigningRequest":
+        change["status"] = {"conditions": [{k: v for k, v in CONDITION.items() if k in fields_of(conditions.struct)}]}
+    after = await answer(admin, "PATCH", f"{path}/status", {}, change, "application/merge-patch+json")
+    assert after.get("spec") == before.get("spec")
+    assert after["metadata"].get("generation") == before["metadata"].get("generation")
+    if change["status"]:
+        assert [c["type"] for c in after["status"]["conditions"]] == ["Good"]
+    again = await answer(admin, "PATCH", path, {}, {"status": {"conditions": []}}, "application/merge-patch+json")
+    assert again.get("status") == after.get("status")
+
+
+@pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.resource)
+async def test_protobuf_bodies(admin, kind):
+    _, namespace = place(kind)
+    document = sample(kind)
+    obj = zeros.without_zeros(codec.from_dict(kind, document))
+    plain = await answer(admin, "POST", kind.path(namespace), DRY, document)
+    packed = await answer(admin, "POST", kind.path(namespace), DRY, writer.body(obj), PROTOBUF)
+    for made in (plain, packed):
+        for field in ("uid", "creationTimestamp"):
+            del made["metadata"][field]
+    without_random(plain), without_random(packed)
+    assert packed == plain
+
+
+def without_random(document: dict[str, Any]) -> None:
+    """Jobs select by their uid; Services have whatever address is free."""
+    spec = document.get("spec") or {}
+    for field in ("selector", "clusterIP", "clusterIPs"):
+        spec.pop(field, None)
+    if "batch" in document["apiVersion"]:
+        spec.get("template", {}).pop("metadata", None)
+
+
+@pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.resource)
+async def test_generation(admin, kind):
+    name, namespace = place(kind)
+    if kind is kinds.NAMESPACE:
+        return
+    created = await answer(admin, "POST", kind.path(namespace), {}, sample(kind))
+    generation = created["metadata"].get("generation")
+    labelled = await answer(
+        admin,
+        "PATCH",
+        kind.path(namespace, name),
+        {},
+        {"metadata": {"annotations": {"a": "b"}}},
+        "application/merge-patch+json",
+    )
+    expected = 2 if kind is kinds.DEPLOYMENT else generation  # its annotations go on to replica sets
+    assert labelled["metadata"].get("generation") == expected
