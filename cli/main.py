@@ -58,6 +58,11 @@ COMMANDS = {
         "Shows each component with its state, health, process id, memory, running time and version. The exit status is "
         "0 when all are healthy, 3 when not.",
     ),
+    "store": Command(
+        "cli.store",
+        "copy the cluster's objects between SQLite and etcd, back up and restore",
+        "Copies all objects to another store and compares both, or backs up and restores the embedded one.",
+    ),
     "test": Command(
         "cli.testing",
         "run all checks and tests, and say what was skipped and why",

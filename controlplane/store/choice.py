@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from controlplane.store.interface import Store
+from controlplane.store.copying import unfinished
+from controlplane.store.interface import Store, Unavailable
 from kit.clock import Clock
 from kit.config import Section
 
@@ -59,7 +60,16 @@ def _host(endpoint: str) -> str:
 
 
 async def open_store(place: Path | Etcd, clock: Clock) -> Store:
-    """Open SQLite's file at a path, or etcd. Raises Unavailable."""
+    """Open what a control plane uses: SQLite's file at a path, or etcd. Raises Unavailable."""
+    store = await open_engine(place, clock)
+    if await unfinished(store):
+        await store.close()
+        raise Unavailable(f"cannot open store {place}: a copy into it was not finished. Run 'wherry store copy' again.")
+    return store
+
+
+async def open_engine(place: Path | Etcd, clock: Clock) -> Store:
+    """Open a store whatever is in it. Raises Unavailable."""
     if isinstance(place, Etcd):
         from controlplane.store.etcd import EtcdStore  # gRPC costs memory that SQLite's users need not pay
 

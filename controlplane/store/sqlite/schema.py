@@ -39,6 +39,7 @@ RANGE = """
 SELECT key, value, create_revision, max(revision) FROM log
 WHERE key >= ? AND key < ? AND revision <= ? GROUP BY key HAVING value IS NOT NULL ORDER BY key
 """
+COUNT_KEYS = "SELECT count(*) FROM (SELECT value, max(revision) FROM log GROUP BY key HAVING value IS NOT NULL)"
 COUNT = f"SELECT count(*) FROM ({RANGE})"
 CHANGES = """
 SELECT l.revision, l.key, l.value, p.value, l.create_revision FROM log l LEFT JOIN log p ON p.revision = l.previous

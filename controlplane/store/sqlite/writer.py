@@ -173,9 +173,10 @@ class Writer:
         return done.revision
 
     def _start_after(self, task: StartAfter, done: Outcome) -> int:
-        if self._one("SELECT count(*) FROM log"):
+        if self._one(schema.COUNT_KEYS):
             raise StoreError(f"cannot start after revision {task.revision}: there are keys already")
         if task.revision > done.revision:
+            self._connection.execute("DELETE FROM log")  # deletions are left, which count as compacted now
             self._connection.execute("UPDATE compaction SET revision = ?", (task.revision,))
             done.revision = done.compacted = task.revision
         return done.revision

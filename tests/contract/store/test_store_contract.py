@@ -293,6 +293,8 @@ async def test_keys_due_at_once_are_deleted_one_revision_each(engine: Engine, st
 
 
 async def test_an_empty_store_can_start_after_a_revision(engine: Engine, store: Store, base: int) -> None:
+    await store.put("/gone", b"x")
+    await store.delete("/gone")
     start = base + 1_000_000
     await store.start_after(start)
     first = await store.put("/a", b"1")
