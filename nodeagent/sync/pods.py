@@ -26,6 +26,7 @@ from nodeagent.sync.worker import PodWorker
 RELIST = 60.0
 RELIST_WITHOUT_EVENTS = 1.0
 SUBSCRIBED = 1.0
+CLOSING = 3.0
 MAX_STRAY = 1000
 _log = log.get("pods")
 
@@ -119,8 +120,15 @@ class Pods:
             group.create_task(self._relist_now_and_then())
 
     async def close(self) -> None:
-        """End all workers; containers live on."""
+        """End all workers; containers live on. What is being started is given a moment, as half a start is a failed one."""
         tasks = list(self._tasks.values())
+        for worker in self.workers.values():
+            worker.close()
+        try:
+            async with deadline(self._clock, CLOSING):
+                await asyncio.gather(*tasks, return_exceptions=True)
+        except TimeoutError:
+            pass
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

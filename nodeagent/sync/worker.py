@@ -14,7 +14,7 @@ from typing import Any
 from api.core_v1 import Pod, PodStatus
 from kit import log
 from kit.backoff import Backoff
-from linux.cgroup import CgroupError
+from linux.cgroup import CgroupBusy, CgroupError
 from linux.mounts import MountError
 from nodeagent.cri.errors import RuntimeAway, RuntimeFault
 from nodeagent.model.memory import Health, PodMemory, Waiting
@@ -63,6 +63,7 @@ class PodWorker:
         self._patience = self._urgency()
         self._failures = 0
         self._repeats = 0
+        self._closing = False
         self._ended: dict[str, asyncio.Event] = {}
         self._log = _log.bind(pod=str(ref_of(pod)))
 
@@ -120,15 +121,20 @@ class PodWorker:
         """Look again."""
         self._wake.set()
 
+    def close(self) -> None:
+        """Finish the step that is under way, and no more."""
+        self._closing = True
+        self.wake()
+
     # The worker itself.
 
     async def run(self) -> None:
         """Until the pod is forgotten."""
         try:
-            while not self.forgotten:
+            while not (self.forgotten or self._closing):
                 self._wake.clear()
                 wait = await self._safe_step()
-                if wait != 0.0 and not self.forgotten:
+                if wait != 0.0 and not (self.forgotten or self._closing):
                     self.state.leave_slot()
                     await self._sleep(wait)
         finally:
@@ -322,8 +328,8 @@ class PodWorker:
         return False
 
     def _tell_failure(self, action: Action, error: BaseException) -> None:
-        if isinstance(error, RuntimeAway):
-            return  # told for the node as a whole
+        if isinstance(error, RuntimeAway | CgroupBusy):
+            return  # told for the node as a whole; over in a moment
         if isinstance(action, PrepareVolumes):
             reason, text = "FailedMount", str(error)
         elif isinstance(action, CreateSandbox):

@@ -1,5 +1,6 @@
 """A whole agent with a fake runtime, a fake API server and a clock that moves when told."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,9 @@ class Scene:
     async def stop(self) -> None:
         if self.supervisor is not None:
             self.supervisor.stop()
-            await self.supervisor.__aexit__(None, None, None)
+            ending = asyncio.create_task(self.supervisor.__aexit__(None, None, None))
+            while not ending.done():
+                await self.clock.advance(1)
             self.supervisor = None
 
     async def create(self, name: str, **spec: Any) -> Pod:
@@ -225,6 +228,23 @@ async def test_containers_know_the_services(scene: Scene) -> None:
     await scene.until(lambda: scene.phase("web") == "Running")
     [made] = scene.runtime.live_containers.values()
     assert {e.key: e.value for e in made.config.envs}["DB_SERVICE_HOST"] == b"10.96.0.7"
+
+
+async def test_a_start_under_way_is_finished_before_the_agent_ends(scene: Scene) -> None:
+    start_container = scene.runtime.start_container
+
+    async def slow(ident: str) -> None:
+        await scene.clock.sleep(1)
+        await start_container(ident)
+
+    scene.runtime.start_container = slow  # type: ignore[method-assign]
+    await scene.start()
+    await scene.create("web")
+    await scene.clock.advance(0.5)
+    assert scene.running() == []
+    closing = asyncio.create_task(scene.agent.pods.close())
+    await scene.clock.advance(2)
+    assert closing.done() and scene.running() == ["web"]
 
 
 async def test_one_stuck_pod_holds_up_nobody(scene: Scene) -> None:
