@@ -195,8 +195,11 @@ class Supervision:
         """Write a pid file: pid 0 when it does not run."""
         path = self.folder / "pids" / f"{one.name}.json"
         record = {"pid": one.pid, "start": start, "digest": one.digest, "restarts": one.restarts}
-        path.with_suffix(".new").write_text(json.dumps(record))
-        path.with_suffix(".new").rename(path)
+        try:
+            path.with_suffix(".new").write_text(json.dumps(record))
+            path.with_suffix(".new").rename(path)
+        except OSError as error:  # a full disk must not end what keeps the node running
+            say(f"cannot write {path}: {error}")
 
     def _watch(self, pid: int, name: str) -> None:
         self.watched[os.pidfd_open(pid)] = name
@@ -219,16 +222,23 @@ class Supervision:
             record = read_record(path)
             if record is None or path.stem == "supervisor":
                 continue
-            now = self.clock()
-            self.seen[path.stem] = Seen(path.stem, record.pid, record.digest, now, record.restarts)
-            self._watch(record.pid, path.stem)
+            try:
+                self._watch(record.pid, path.stem)
+            except ProcessLookupError:  # it has just ended
+                continue
+            self.seen[path.stem] = Seen(
+                path.stem, record.pid, record.digest, started=self.clock(), restarts=record.restarts
+            )
             say(f"took over {path.stem} (process {record.pid})")
 
     def _cut_logs(self) -> None:
         for path in self.logs.glob("*.log"):
-            if path.stat().st_size > LOG_BYTES:
-                shutil.copyfile(path, path.with_suffix(".log.1"))
-                os.truncate(path, 0)
+            try:
+                if path.stat().st_size > LOG_BYTES:
+                    shutil.copyfile(path, path.with_suffix(".log.1"))
+                    os.truncate(path, 0)
+            except OSError as error:
+                say(f"cannot cut {path}: {error}")
 
 
 @dataclass(frozen=True)
@@ -283,8 +293,11 @@ def uptime() -> float:
 
 
 def say(text: str) -> None:
-    """One line to the log."""
-    print(f"{uptime():.2f} {text}", file=sys.stderr, flush=True)
+    """One line to the log; if nobody can take it, it is lost."""
+    try:
+        os.write(2, f"{uptime():.2f} {text}\n".encode())
+    except OSError:
+        pass
 
 
 def catch_signals() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.supervise import read_record, read_restarts
+from cli.supervise import LOG_BYTES, read_record, read_restarts
 
 LONG = ["sleep", "1000"]
 
@@ -34,9 +34,10 @@ class Bench:
         if self.process is not None:
             self.process.send_signal(signal.SIGHUP)
 
-    def start(self) -> None:
+    def start(self, log: str = "/dev/null") -> None:
         argv = [sys.executable, "-m", "cli.supervise", str(self.folder), str(self.logs)]
-        self.process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+        with open(log, "w") as stderr:
+            self.process = subprocess.Popen(argv, stderr=stderr)
         until(lambda: self.process is not None and self.pid("supervisor") == self.process.pid)
 
     def kill(self) -> None:
@@ -111,6 +112,24 @@ def test_restarts_are_counted_also_while_it_does_not_run(bench: Bench) -> None:
     bench.want(a=(["sh", "-c", "exit 1"], "1"))
     bench.start()
     until(lambda: read_restarts(bench.folder / "pids/a.json") >= 3)
+
+
+def test_a_full_disk_ends_nothing(bench: Bench) -> None:
+    bench.want(a=(LONG, "1"))
+    bench.start(log="/dev/full")
+    until(lambda: bench.pid("a"))
+    first = bench.pid("a")
+    os.kill(first, signal.SIGKILL)
+    until(lambda: bench.pid("a") not in (0, first))
+
+
+def test_long_logs_are_cut(bench: Bench) -> None:
+    with open(bench.logs / "a.log", "wb") as log:
+        log.truncate(LOG_BYTES + 1)
+    bench.want(a=(["sh", "-c", "echo new; exec sleep 1000"], "1"))
+    bench.start()
+    until((bench.logs / "a.log.1").exists)
+    until(lambda: (bench.logs / "a.log").stat().st_size < 100)
 
 
 def test_a_broken_file_changes_nothing(bench: Bench) -> None:
