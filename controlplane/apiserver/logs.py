@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
+import socket
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -26,11 +29,30 @@ _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 _REASONS = {400: "BadRequest", 403: "Forbidden", 404: "NotFound", 500: "InternalError", 503: "ServiceUnavailable"}
 
 
+_MOST_REFUSAL = 64 * 1024  # bytes of an agent's refusal that are passed on
+
+Resolve = Callable[[str], Awaitable[str]]
+
+
+async def resolve(host: str) -> str:
+    """The address to connect to, looked up once. Nodes say themselves where they are: not here, and not beside us. Raises StatusError."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        address = ipaddress.ip_address(str(found[0][4][0]).partition("%")[0])
+    except (OSError, ValueError) as error:
+        raise status.internal_error(f"cannot look up {host}: {error}") from None
+    real = getattr(address, "ipv4_mapped", None) or address
+    if real.is_loopback or real.is_link_local or real.is_unspecified or real.is_multicast:
+        raise status.bad_request("address not allowed")
+    return str(real)
+
+
 class AgentLogs:
     """Asks agents with the client certificate that they know the API server by."""
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, resolve: Resolve = resolve) -> None:
         self._tls = tls
+        self._resolve = resolve
 
     async def open(self, call: Call, core: Core) -> Relayed:
         """Begin to relay. Raises StatusError."""
@@ -40,15 +62,16 @@ class AgentLogs:
         if not pod.spec.node_name:
             return Relayed(_nothing())
         host, port = self._address(pod.spec.node_name, core)
-        client = HttpClient(host, port, self._tls, clock=core.clock)
+        client = HttpClient(await self._resolve(host), port, self._tls, clock=core.clock)
         stack = AsyncExitStack()
         stack.push_async_callback(client.close)
         try:
             incoming = await stack.enter_async_context(client.stream("GET", path, timeout=HEAD_SECONDS))
             if incoming.status != 200:
-                text = (await incoming.body()).decode(errors="replace").strip()
-                await stack.aclose()
-                raise status.StatusError(incoming.status, _REASONS.get(incoming.status, "Unknown"), text)
+                raise await _refusal(incoming)
+        except status.StatusError:
+            await stack.aclose()
+            raise
         except ClientError as error:
             await stack.aclose()
             raise status.internal_error(f"cannot get logs from node {pod.spec.node_name}: {error}") from error
@@ -97,6 +120,17 @@ def _container(pod: Any, asked: str) -> str:
     if spec.init_containers:
         message += f" or one of the init containers: [{' '.join(c.name for c in spec.init_containers)}]"
     raise status.bad_request(message)
+
+
+async def _refusal(incoming: Incoming) -> status.StatusError:
+    """What the agent says, if it says no; anything else it may not answer."""
+    text = b""
+    async for piece in incoming:
+        text += piece
+        if len(text) > _MOST_REFUSAL:
+            break
+    code = incoming.status if incoming.status in _REASONS else 500
+    return status.StatusError(code, _REASONS[code], text[:_MOST_REFUSAL].decode(errors="replace").strip())
 
 
 async def _chunks(incoming: Incoming, stack: AsyncExitStack) -> AsyncGenerator[bytes, None]:

@@ -27,4 +27,4 @@ MUTATING: tuple[Plugin, ...] = (
     services.reserve,
 )
 # After validation: refuse.
-VALIDATING: tuple[Plugin, ...] = (pods.restrict_nodes,)
+VALIDATING: tuple[Plugin, ...] = (nodes.restrict_nodes,)

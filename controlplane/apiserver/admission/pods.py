@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from api import kinds
 from api.core_v1 import Toleration
 from controlplane.apiserver import status
+from controlplane.apiserver.admission.nodes import MIRROR
 from controlplane.apiserver.write import CREATE, Write
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 PRIORITIES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 PATIENCE_SECONDS = 300
 _FAILING = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-NODES, NODE_PREFIX = "system:nodes", "system:node:"
-MIRROR = "kubernetes.io/config.mirror"
 
 
 def set_service_account(write: Write, core: Core) -> None:
@@ -60,27 +59,6 @@ def add_tolerations(write: Write, core: Core) -> None:
     ]
     if missing:
         spec.tolerations = [*spec.tolerations, *missing]
-
-
-def restrict_nodes(write: Write, core: Core) -> None:
-    """A node's agent may create only mirror pods of itself, and only the Node of its own name."""
-    user = write.call.user
-    if user is None or NODES not in user.groups or not user.name.startswith(NODE_PREFIX) or write.operation != CREATE:
-        return
-    node, name = user.name.removeprefix(NODE_PREFIX), write.new.metadata.name
-    if write.kind is kinds.NODE and name != node:
-        raise status.forbidden(write.subject, f'node "{node}" is not allowed to modify node "{name}"')
-    if write.kind is kinds.LEASE and name != node:
-        raise status.forbidden(write.subject, "can only access node lease with the same name as the requesting node")
-    if write.kind is kinds.POD:
-        if MIRROR not in write.new.metadata.annotations:
-            raise status.forbidden(
-                write.subject, f'pod does not have "{MIRROR}" annotation, node "{node}" can only create mirror pods'
-            )
-        if write.new.spec.node_name != node:
-            raise status.forbidden(
-                write.subject, f'node "{node}" can only create pods with spec.nodeName set to itself'
-            )
 
 
 def _is_new_pod(write: Write) -> bool:

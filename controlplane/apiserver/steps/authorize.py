@@ -13,12 +13,12 @@ from api import kinds
 from api.kinds import Kind
 from controlplane.apiserver import status
 from controlplane.apiserver.call import Call, User
-from controlplane.apiserver.node_access import restrict_node
+from controlplane.apiserver.node_access import node_of, restrict_node
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
-MASTERS, NODES, NODE_PREFIX = "system:masters", "system:nodes", "system:node:"
+MASTERS = "system:masters"
 _READ = ("get", "list", "watch")
 _WRITE = ("create", "update", "patch", "delete", "deletecollection")
 _ANYBODY = frozenset({"/healthz", "/livez", "/readyz", "/version"})
@@ -52,9 +52,11 @@ _PROXY = _rules(
     (("list", "watch"), "services endpoints endpointslices.discovery.k8s.io namespaces"), (_READ, "nodes"), _EVENTS
 )
 _NODE = _rules(
-    (_READ, "services nodes pods configmaps secrets endpoints serviceaccounts leases.coordination.k8s.io"),
-    (("create", "update", "patch"), "nodes nodes/status leases.coordination.k8s.io"),
-    (("delete",), "nodes leases.coordination.k8s.io"),
+    (_READ, "services nodes pods configmaps secrets"),
+    (("get",), "endpoints serviceaccounts"),
+    (("create", "update", "patch"), "nodes"),
+    (("update", "patch"), "nodes/status"),
+    (("get", "create", "update", "patch", "delete"), "leases.coordination.k8s.io"),
     (("create", "delete"), "pods"),
     (("patch", "update"), "pods/status"),
     (("create",), "serviceaccounts/token"),
@@ -92,12 +94,12 @@ def authorize(call: Call, core: Core) -> None:
         return
     if (call.verb, _resource(call.target.kind, call.target.subresource)) not in _rules_of(user):
         raise status.forbidden(status.subject(call.target.kind, call.target.name), _refusal(user, call))
-    if user.name.startswith(NODE_PREFIX):
-        restrict_node(user.name.removeprefix(NODE_PREFIX), call, core)
+    if node := node_of(user):
+        restrict_node(node, call, core)
 
 
 def _rules_of(user: User) -> Rules:
-    if NODES in user.groups and user.name.startswith(NODE_PREFIX):
+    if node_of(user):
         return _NODE
     return _USERS.get(user.name, frozenset())
 

@@ -8,6 +8,8 @@ from api import codec, kinds
 from api.core_v1 import Container, Node, Pod, PodSpec
 from api.meta_v1 import ObjectMeta
 from client.errors import ApiError, BadRequest
+from controlplane.apiserver import status
+from controlplane.apiserver.logs import AgentLogs, resolve
 from controlplane.apiserver.server import ApiServer, Settings
 from controlplane.store.sqlite import SqliteStore
 from kit import pki
@@ -17,6 +19,7 @@ from kit.http.server import Server
 from kit.http.tls import ServerTls, client_context
 from kit.supervisor import Supervisor
 
+ADDRESS = "192.0.2.77"
 PATH = kinds.POD.path("default", "p", "log")
 
 
@@ -32,6 +35,8 @@ class Agent:
         assert request.peer is not None
         assert request.peer.common_name == "kubelet-client"
         self.asked.append(request.target)
+        if "tailLines=7" in request.target:
+            return Response(400, b"x" * 1_000_000, "text/plain")
         if "/waiting" in request.target:
             return Response(400, b'container "waiting" in pod "p" is waiting to start: ContainerCreating', "text/plain")
         if "follow=true" in request.target:
@@ -41,6 +46,12 @@ class Agent:
             self.streams.append(stream)
             return None
         return Response(200, b"hello\n", "text/plain")
+
+
+async def beside(host: str) -> str:
+    """No node is on this machine's loopback, except for this test."""
+    assert host == ADDRESS
+    return "127.0.0.1"
 
 
 @pytest.fixture
@@ -57,6 +68,7 @@ async def relay(tmp_path):
         supervisor.defer("store", store.close)
         settings = Settings("192.0.2.10", agent_tls=client_context(cert=own.cert, key=own.key, verify=False))
         server = ApiServer(store, settings, SystemClock())
+        server.core.logs = AgentLogs(settings.agent_tls, beside)
         await server.start(supervisor)
         client = server.client("admin", "system:masters")
         await client.create(kinds.NODE, node(listening.port))
@@ -69,7 +81,7 @@ async def relay(tmp_path):
 
 def node(port: int) -> Node:
     status = {
-        "addresses": [{"type": "Hostname", "address": "unknown"}, {"type": "InternalIP", "address": "127.0.0.1"}],
+        "addresses": [{"type": "Hostname", "address": "unknown"}, {"type": "InternalIP", "address": ADDRESS}],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
     }
     return codec.from_dict(kinds.NODE, {"metadata": {"name": "n1"}, "status": status})
@@ -132,3 +144,41 @@ def as_admin(handler):
         return handler(request)
 
     return handle
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.9.9.9",
+        "::1",
+        "::ffff:127.0.0.1",
+        "169.254.169.254",
+        "fe80::1",
+        "0.0.0.0",
+        "::",
+        "224.0.0.1",
+        "localhost",
+    ],
+)
+async def test_nodes_cannot_point_the_server_at_itself(address):
+    with pytest.raises(status.StatusError, match="address not allowed"):
+        await resolve(address)
+
+
+async def test_where_nodes_may_be():
+    assert await resolve("192.0.2.1") == "192.0.2.1"
+    assert await resolve("2001:db8::1") == "2001:db8::1"
+
+
+@pytest.mark.parametrize("host", ["", "a" * 300, "\0", "no such host"])
+async def test_names_that_lead_nowhere(host):
+    with pytest.raises(status.StatusError):
+        await resolve(host)
+
+
+async def test_an_agent_that_talks_too_much_is_cut_short(relay):
+    client, *_ = relay
+    with pytest.raises(BadRequest) as caught:
+        await client.transport.request("GET", PATH, {"container": "waiting", "tailLines": "7"})
+    assert len(str(caught.value)) < 70_000

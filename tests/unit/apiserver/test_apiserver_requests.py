@@ -84,6 +84,12 @@ def test_routes(method, path, query, verb, target):
         ("DELETE", f"{PODS}/web/status", 405),
         ("GET", f"{PODS}/web/binding", 405),
         ("TRACE", PODS, 405),
+        ("POST", "/api/v1/watch/namespaces/default/pods", 405),
+        ("DELETE", "/api/v1/watch/namespaces/default/pods/web", 405),
+        ("GET", "/api/v1/namespaces//pods", 404),
+        ("GET", f"{PODS}//log", 404),
+        ("GET", "*", 404),
+        ("GET", "x", 404),
     ],
 )
 def test_no_such_route(method, path, code):
@@ -101,7 +107,12 @@ def _pods() -> Kept:
     ]
     env = [{"name": "E", "valueFrom": {"secretKeyRef": {"name": "s-env", "key": "k"}}}]
     container = {"name": "x", "env": env, "envFrom": [{"configMapRef": {"name": "c-from"}}]}
-    spec = {"volumes": volumes, "initContainers": [container], "imagePullSecrets": [{"name": "s-pull"}]}
+    spec = {
+        "volumes": volumes,
+        "initContainers": [container],
+        "imagePullSecrets": [{"name": "s-pull"}],
+        "serviceAccountName": "own",
+    }
     for revision, (name, more) in enumerate(
         {"mine": {"nodeName": "n1"} | spec, "other": {"nodeName": "n2"}}.items(), 1
     ):
@@ -149,7 +160,28 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
         (CONTROLLERS, "PUT", "/apis/apps/v1/namespaces/a/deployments/d/status", True),
         (CONTROLLERS, "PUT", "/api/v1/namespaces/a/finalize", True),
         (CONTROLLERS, "GET", f"{PODS}/a/log", False),
-        (NODE, "GET", PODS, True),
+        (NODE, "GET", PODS, False),
+        (NODE, "GET", "/api/v1/pods", False),
+        (NODE, "GET", "/api/v1/pods?fieldSelector=spec.nodeName=n1", True),
+        (NODE, "GET", "/api/v1/pods?fieldSelector=spec.nodeName=n2", False),
+        (NODE, "GET", "/api/v1/pods?fieldSelector=spec.nodeName!=n1", False),
+        (NODE, "GET", f"{PODS}?fieldSelector=metadata.name=mine", True),
+        (NODE, "GET", f"{PODS}?fieldSelector=metadata.name=other", False),
+        (NODE, "GET", f"{PODS}/mine", True),
+        (NODE, "GET", f"{PODS}/other", False),
+        (NODE, "GET", f"{PODS}/none", False),
+        (NODE, "GET", f"{PODS}/mine/log", False),
+        (NODE, "GET", "/api/v1/nodes", False),
+        (NODE, "GET", "/api/v1/nodes/n1", True),
+        (NODE, "GET", "/api/v1/nodes/n2", False),
+        (NODE, "GET", "/api/v1/nodes?fieldSelector=metadata.name=n1", True),
+        (NODE, "DELETE", "/api/v1/nodes/n1", False),
+        (NODE, "GET", LEASES, False),
+        (NODE, "GET", f"{LEASES}/n1", True),
+        (NODE, "GET", f"{LEASES}/n2", False),
+        (NODE, "POST", LEASES, True),
+        (NODE, "GET", "/api/v1/namespaces/default/serviceaccounts/own", True),
+        (NODE, "GET", "/api/v1/namespaces/default/serviceaccounts/default", False),
         (NODE, "PATCH", "/api/v1/nodes/n1/status", True),
         (NODE, "PATCH", "/api/v1/nodes/n2/status", False),
         (NODE, "POST", "/api/v1/nodes", True),

@@ -1,0 +1,298 @@
+"""What clients may not do to the server, to each other, or by way of a node: each was possible once."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from api import codec, kinds
+from api.core_v1 import ConfigMap, Node, Pod
+from api.meta_v1 import ObjectMeta
+from client.client import Client
+from client.errors import Forbidden
+from kit.http.model import Peer
+from tests.scenario.apiserver.apiserver_requests import Sent
+from tests.scenario.apiserver.conftest import Cluster
+from tests.scenario.apiserver.test_apiserver_fuzz import ask
+
+NS = "default"
+MAPS = kinds.CONFIG_MAP.path(NS)
+JSON, YAML = "application/json", "application/yaml"
+JSON_PATCH, MERGE, STRATEGIC = (f"application/{kind}-patch+json" for kind in ("json", "merge", "strategic-merge"))
+COPIES = b",".join([b'{"op":"copy","from":"/data","path":"/data/y"}'] * 40)
+N1 = Peer("system:node:n1", ("system:nodes",))
+
+
+@pytest.fixture
+def admin(cluster: Cluster) -> Client:
+    return cluster.server.client("admin", "system:masters")
+
+
+async def sent(
+    cluster: Cluster, method: str, target: str, body: bytes = b"", media: str = JSON, **headers: str
+) -> tuple[int, Any]:
+    """Status and document of the answer to an administrator over the network's door."""
+    lines = [("content-type", media), *((name.replace("_", "-"), value) for name, value in headers.items())]
+    code, answer, _ = await ask(cluster.server.handler, Sent(method, target, lines, body))
+    return code, msgspec.json.decode(answer) if answer.startswith(b"{") else answer
+
+
+def config_map(**metadata: Any) -> bytes:
+    return json.dumps({"metadata": {"name": "a", **metadata}}).encode()
+
+
+async def made(admin: Client) -> ConfigMap:
+    return await admin.create(kinds.CONFIG_MAP, ConfigMap(metadata=ObjectMeta(name="a", namespace=NS), data={"k": "v"}))
+
+
+# bodies and patches
+
+
+@pytest.mark.parametrize(
+    ("media", "body", "code"),
+    [
+        (JSON, b"[" * 100_000, 400),
+        (JSON, b'{"metadata":' * 900 + b"{}" + b"}" * 900, 422),
+        (JSON, b'{"metadata":{"name":"\xff"}}', 400),
+        (JSON, b'{"metadata":{"name":"a"},"x":"\xff"}', 201),
+        (JSON, b'{"metadata":{"name":"a","generation":9223372036854775808}}', 400),
+        (JSON, b'{"metadata":{}}', 422),
+        (YAML, b"[" * 3000, 400),
+        (YAML, b"a: 0x" + b"f" * 5000, 400),
+        (YAML, b"a: !!timestamp x", 422),
+        (YAML, b"a: !!float ''", 400),
+        (YAML, b"#" * 300_000, 413),
+    ],
+)
+async def test_bodies_that_are_none(cluster: Cluster, media: str, body: bytes, code: int):
+    assert (await sent(cluster, "POST", f"{MAPS}?fieldValidation=Warn", body, media))[0] == code
+
+
+@pytest.mark.parametrize(
+    ("media", "body", "code"),
+    [
+        (MERGE, b'{"a":' * 995 + b"1" + b"}" * 995, 400),
+        (STRATEGIC, b'{"a":' * 2000, 400),
+        (MERGE, b'{"a":"\xff"}', 400),
+        (STRATEGIC, b'{"metadata":{"finalizers":[{}]}}', 400),
+        (STRATEGIC, b'{"metadata":{"ownerReferences":[{"uid":[]}]}}', 400),
+        (STRATEGIC, b'{"metadata":{"$setElementOrder/finalizers":["a"],"finalizers":7}}', 400),
+        (JSON_PATCH, b'[{"op":"copy","from":"","path":"/data/x"},' + COPIES + b"]", 400),
+        (JSON_PATCH, b'[{"op":"add","path":"/data/k","value":' + b"[" * 3000 + b"}]", 400),
+        (JSON_PATCH, b'[{"op":{},"path":"/"}]', 400),
+        (JSON_PATCH, b'[{"op":"remove","path":"/data/\xd9\xa3"}]', 422),
+    ],
+)  # fmt: skip
+async def test_patches_that_are_none(cluster: Cluster, admin: Client, media: str, body: bytes, code: int):
+    await made(admin)
+    assert (await sent(cluster, "PATCH", f"{MAPS}/a", body, media))[0] == code
+
+
+async def test_objects_that_are_too_large(cluster: Cluster):
+    body = config_map(annotations={}, labels={})
+    fields = b',"data":{' + b",".join(b'"k%d":"%b"' % (n, b"\\u0001" * 1000) for n in range(400)) + b"}}"
+    code, answer = await sent(cluster, "POST", MAPS, body[:-1] + fields)
+    assert (code, answer["reason"]) == (413, "RequestEntityTooLarge")
+
+
+async def test_a_list_of_mistakes_is_not_told_for_each_of_them(cluster: Cluster):
+    owners = [{"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": str(n), "controller": True} for n in range(3000)]
+    code, answer = await sent(cluster, "POST", MAPS, config_map(ownerReferences=owners))
+    assert code == 422
+    assert len(answer["message"]) < 2_000_000
+
+
+async def test_warnings_may_be_in_any_language_and_are_not_endless(cluster: Cluster):
+    body = (
+        b'{"metadata":{"name":"a"},"\xe4\xbd\xa0\\u0001":1'
+        + b"".join(b',"%b%d":1' % (b"x" * 300, n) for n in range(90))
+        + b"}"
+    )
+    from kit.http.heads import header_lines
+    from tests.scenario.apiserver.test_apiserver_fuzz import ADMIN, Carrier, Request
+
+    request = Request("POST", f"{MAPS}?fieldValidation=Warn", [(b"content-type", JSON.encode())], body, Carrier(ADMIN))
+    answer = await cluster.server.handler(request)
+    lines = header_lines(answer.headers)
+    assert answer.status == 201
+    assert len(lines) < 6000
+    assert "你".encode() in lines
+    assert b"\x01" not in lines
+
+
+async def test_names_that_no_path_leads_to(cluster: Cluster):
+    for name in ("a/b", "..", ".", "a%b"):
+        event = {"metadata": {"name": name}, "involvedObject": {"namespace": NS}}
+        code, answer = await sent(cluster, "POST", kinds.EVENT.path(NS), json.dumps(event).encode())
+        assert code == 400, answer
+    assert (await sent(cluster, "POST", kinds.EVENT.path(NS), b'{"involvedObject":{}}'))[0] == 422
+
+
+# queries and headers
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("limit=-1", 200),
+        ("limit=9999999999999999999999", 400),
+        ("limit=1_0", 400),
+        ("resourceVersion=" + "9" * 5000, 422),
+        ("watch=1&timeoutSeconds=" + "9" * 40, 400),
+        ("watch=1&timeoutSeconds=" + "9" * 18, 200),
+        ("watch=1&resourceVersion=999999", 504),
+        ("labelSelector=" + "%20" * 20_000, 200),
+        ("labelSelector=%C3%A9", 400),
+    ],
+)
+async def test_queries(cluster: Cluster, query: str, code: int):
+    got, answer, stream = await ask(cluster.server.handler, Sent("GET", f"{MAPS}?{query}", [], b""))
+    assert got == code, answer
+    if stream is not None:
+        stream.close()
+
+
+async def test_who_asks_for_less_rights_does_not_get_his_own(cluster: Cluster):
+    code, answer = await sent(cluster, "GET", MAPS, impersonate_user="jane")
+    assert code == 403
+    assert 'User "admin" cannot impersonate resource "users"' in answer["message"]
+
+
+async def test_a_watch_has_no_form_without_lines(cluster: Cluster):
+    assert (await sent(cluster, "GET", f"{MAPS}?watch=1", accept=YAML))[0] == 406
+    assert not cluster.server.core.cache.resources[kinds.CONFIG_MAP].listeners
+
+
+# revisions and options
+
+
+async def test_revisions_of_an_update(cluster: Cluster, admin: Client):
+    now = await made(admin)
+    for asked, code in (
+        ("", 200),
+        ("0", 200),
+        (now.metadata.resource_version, 200),
+        ("1", 409),
+        ("x", 400),
+        ("-1", 400),
+        ("٣", 400),
+    ):
+        body = codec.encode(ConfigMap(metadata=ObjectMeta(name="a", resource_version=asked), data={"k": "v"}))
+        got, answer = await sent(cluster, "PUT", f"{MAPS}/a", body)
+        assert got == code, (asked, answer)
+
+
+async def test_a_delete_that_asks_for_what_there_is_not(cluster: Cluster, admin: Client):
+    await made(admin)
+    code, answer = await sent(cluster, "DELETE", f"{MAPS}/a", b'{"dryRun":["None"]}')
+    assert (code, answer["details"]["causes"][0]["field"]) == (422, "dryRun")
+    assert (await sent(cluster, "DELETE", f"{MAPS}/a", b'{"dryRun":["All"]}'))[0] == 200
+    assert await admin.get(kinds.CONFIG_MAP, "a", NS)
+
+
+async def test_a_grace_period_that_no_date_could_follow(cluster: Cluster, admin: Client):
+    await admin.create(kinds.POD, pod("p"))
+    code, answer = await sent(cluster, "DELETE", kinds.POD.path(NS, "p"), b'{"gracePeriodSeconds":9223372036854775807}')
+    assert (code, answer["metadata"]["deletionGracePeriodSeconds"]) == (200, 2**31 - 1)
+
+
+# what a node may write
+
+
+def pod(name: str, **more: Any) -> Pod:
+    spec = {"nodeName": "n1", "containers": [{"name": "c", "image": "i:1"}], **more.pop("spec", {})}
+    return codec.from_dict(kinds.POD, {"metadata": {"name": name, "namespace": NS, **more}, "spec": spec})
+
+
+@pytest.fixture
+async def node(cluster: Cluster, admin: Client) -> Node:
+    agent = cluster.server.client(N1.common_name, *N1.organizations)
+    labels = {"kubernetes.io/hostname": "n1", "example.com/rack": "7", "node.kubernetes.io/x": "y"}
+    return await agent.create(kinds.NODE, Node(metadata=ObjectMeta(name="n1", labels=labels)))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"spec": {"taints": None}}, "not allowed to modify taints"),
+        (
+            {"metadata": {"labels": {"node-restriction.kubernetes.io/trusted": "yes"}}},
+            "node-restriction.kubernetes.io/trusted",
+        ),
+        (
+            {"metadata": {"labels": {"node-role.kubernetes.io/control-plane": ""}}},
+            "node-role.kubernetes.io/control-plane",
+        ),
+        ({"metadata": {"labels": {"x.k8s.io/a": ""}}}, "x.k8s.io/a"),
+        (
+            {"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"}]}},
+            "ownerReferences",
+        ),
+        ({"metadata": {"labels": {"example.com/rack": "8", "topology.kubernetes.io/zone": "z"}}}, ""),
+    ],
+)
+async def test_a_node_does_not_make_itself_attractive(cluster: Cluster, node: Node, change: dict[str, Any], why: str):
+    agent = cluster.server.client(N1.common_name, *N1.organizations)
+    for subresource in ("", "status"):
+        if not why:
+            await agent.patch(kinds.NODE, "n1", change, subresource=subresource)
+        elif subresource == "" or "spec" not in change:
+            with pytest.raises(Forbidden, match=why):
+                await agent.patch(kinds.NODE, "n1", change, subresource=subresource)
+
+
+async def test_a_node_registers_as_itself(cluster: Cluster):
+    agent = cluster.server.client(N1.common_name, *N1.organizations)
+    with pytest.raises(Forbidden, match="not allowed to modify node"):
+        await agent.create(kinds.NODE, Node(metadata=ObjectMeta(name="n2")))
+    with pytest.raises(Forbidden, match="not allowed to set the following labels: node-role.kubernetes.io/x"):
+        await agent.create(kinds.NODE, Node(metadata=ObjectMeta(name="n1", labels={"node-role.kubernetes.io/x": ""})))
+
+
+MIRROR = {"kubernetes.io/config.mirror": "hash"}
+SECRET = {"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}
+CLAIM = {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]}
+ENVIRONMENT = {
+    "containers": [
+        {"name": "c", "image": "i:1", "env": [{"name": "E", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("owner", "spec", "why"),
+    [
+        ({}, {}, ""),
+        ({}, SECRET, "reference secrets"),
+        ({}, ENVIRONMENT, "reference secrets"),
+        ({}, CLAIM, "reference persistentvolumeclaims"),
+        ({}, {"serviceAccountName": "admin"}, "reference serviceaccounts"),
+        ({}, {"nodeName": "n2"}, "spec.nodeName set to itself"),
+        ({"uid": "other"}, {}, "UID mismatch"),
+        ({"name": "n2"}, {}, "owner reference set to itself"),
+        ({"controller": False}, {}, "controller owner reference"),
+        ({"blockOwnerDeletion": True}, {}, "blockOwnerDeletion"),
+        (None, {}, "with an owner reference"),
+    ],
+)
+async def test_a_mirror_pod_opens_no_doors(
+    cluster: Cluster, node: Node, owner: dict[str, Any] | None, spec: dict[str, Any], why: str
+):
+    agent = cluster.server.client(N1.common_name, *N1.organizations)
+    known = {"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": node.metadata.uid, "controller": True}
+    owners = [] if owner is None else [known | owner]
+    wanted = pod("m", annotations=MIRROR, ownerReferences=owners, spec=spec)
+    if not why:
+        assert (await agent.create(kinds.POD, wanted)).spec.node_name == "n1"
+        return
+    with pytest.raises(Forbidden, match=why):
+        await agent.create(kinds.POD, wanted)
+
+
+async def test_a_node_does_not_relabel_pods(cluster: Cluster, admin: Client):
+    agent = cluster.server.client(N1.common_name, *N1.organizations)
+    await admin.create(kinds.POD, pod("p"))
+    with pytest.raises(Forbidden, match="cannot update labels through pod status"):
+        await agent.patch(kinds.POD, "p", {"metadata": {"labels": {"app": "web"}}}, NS, subresource="status")
+    await agent.patch(kinds.POD, "p", {"status": {"phase": "Running"}}, NS, subresource="status")
