@@ -12,6 +12,7 @@ from linux import process
 
 # From the range for network tests (RFC 2544), which no network uses.
 LONELY = "198.18.0.1"
+OURS = ("proto", "87")  # who made a route; a number that rt_protos(5) leaves free
 
 
 def wanted(machine: Machine) -> list[tuple[str, ...]]:
@@ -21,7 +22,7 @@ def wanted(machine: Machine) -> list[tuple[str, ...]]:
     if settings.node_address == LONELY and LONELY not in facts.local_addresses():
         found.append(("address", f"{LONELY}/32", "dev", "lo"))
     if not facts.default_route_interface() and not routes("dev", "lo", "exact", settings.service_cidr):
-        found.append(("route", settings.service_cidr, "dev", "lo", "src", settings.node_address))
+        found.append(("route", settings.service_cidr, "dev", "lo", "src", settings.node_address, *OURS))
     return found
 
 
@@ -34,11 +35,11 @@ def do(machine: Machine) -> str:
 
 
 def undo(machine: Machine) -> None:
-    """Remove them, known by their look: a lost configuration must not leave them."""
+    """Remove them, known by their marks: a lost configuration must not leave them."""
     if LONELY in facts.local_addresses():
         process.run(["ip", "address", "delete", f"{LONELY}/32", "dev", "lo"])
-    for route in routes("dev", "lo", "scope", "link"):
-        process.run(["ip", "route", "delete", route, "dev", "lo"])
+    for route in routes("dev", "lo", *OURS):
+        process.run(["ip", "route", "delete", route, "dev", "lo", *OURS])
 
 
 def routes(*selector: str) -> list[str]:

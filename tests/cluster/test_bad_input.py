@@ -6,7 +6,7 @@ import pytest
 
 from testbed import Node, Snapshot, Switch
 from testbed.checkout import CHECKOUT
-from tests.cluster.conftest import WHERRY, Host
+from tests.cluster.conftest import DEMO, KUBECTL_CACHE, WHERRY, Host
 
 pytestmark = [pytest.mark.root, pytest.mark.cluster, pytest.mark.slow]
 
@@ -185,22 +185,32 @@ def test_a_program_that_cannot_start(host: Host) -> None:
     assert not Snapshot.take(host.node).leftovers(before)
 
 
-def test_only_loopback() -> None:
-    """Without any other interface a node runs on loopback, and says so."""
-    with Node("alone") as node:
-        done = node.run([WHERRY, "up"], timeout=180)
-        assert "only the loopback interface" in done.text
-        assert node.run([WHERRY, "status"], check=False).code == 0
-
-
-def test_without_a_default_route() -> None:
-    with Switch() as switch, Node("lan", switch, default_route=False) as node:
-        done = node.run([WHERRY, "up"], timeout=180)
-        assert f"node address {switch_address(node)}: address of eth0; there is no default route" in done.text
-
-
-def switch_address(node: Node) -> str:
-    return node.address
+@pytest.mark.parametrize("network", ["loopback only", "no default route"])
+def test_poor_networks(network: str) -> None:
+    """A node runs all the same and says with which address; Services answer; reset leaves nothing."""
+    with (
+        Switch() as switch,
+        Node("poor", switch if network == "no default route" else None, default_route=False) as node,
+    ):
+        host = Host(node, switch)
+        before = Snapshot.take(node)
+        said = host.wherry("up").text
+        if network == "loopback only":
+            assert "only the loopback interface, so it gets this one; other machines cannot reach this node" in said
+        else:
+            assert f"node address {node.address}: address of eth0; there is no default route" in said
+        host.kubectl(f"create deployment web --image={DEMO}")
+        host.kubectl("expose deployment web --port=80 --target-port=8080")
+        host.until("the pod is ready", lambda: host.ready_pods("app=web"))
+        address = host.get("service web")["spec"]["clusterIP"]
+        name = host.ready_pods("app=web")[0]["metadata"]["name"]
+        host.until("the service answers", lambda: host.curl(f"http://{address}/") == name)
+        pod = host.ready_pods("app=web")[0]["status"]["podIP"]
+        assert "gitVersion" in host.in_pod(pod, "curl -skS -m 5 https://10.96.0.1/version")
+        node.run(["rm", "-rf", KUBECTL_CACHE])
+        host.wherry("reset")
+        found = Snapshot.take(node).leftovers(before)
+        assert not found, found
 
 
 def test_the_checkout_is_not_written_to() -> None:
