@@ -25,14 +25,20 @@ def run(options: argparse.Namespace) -> int:
     if not machine.layout.etc.exists():
         print("wherry: there is no cluster on this machine")
         return 0
+    errors: list[CliError] = []
     with alone():
         services = machine.services
         services.stop(["agent"])
         if services.state("containerd").running:
-            stopped = pods.stop_all(machine, grace=max(options.grace, 0), remove=False)
-            print(f"  pods                 stopped {stopped}")
+            try:
+                stopped = pods.stop_all(machine, grace=max(options.grace, 0), remove=False)
+                machine.say(f"  pods                 stopped {stopped}")
+            except CliError as error:  # a runtime that hangs keeps nobody else up
+                errors.append(error)
         services.stop(["proxy"])
         services.stop(["controlplane"])
         services.remove()
+    if errors:
+        raise errors[0]
     print("wherry: stopped; data, images and certificates stay. 'wherry up' starts again, 'wherry reset' removes all")
     return 0
