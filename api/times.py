@@ -1,9 +1,10 @@
 """RFC 3339 times as the API writes them: whole seconds (Time) or microseconds (MicroTime), in UTC."""
 
+import functools
 import re
 from datetime import UTC, datetime, timedelta
 
-_SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -25,3 +26,15 @@ def parse_time(text: str) -> float:
         return (datetime.fromisoformat(text) - _EPOCH).total_seconds()
     except (ValueError, OverflowError) as error:
         raise ValueError(f"cannot read time {text!r}: {error}") from None
+
+
+@functools.lru_cache(maxsize=4096)
+def canonical(text: str, *, micro: bool = False) -> str:
+    """An RFC 3339 time as the API writes it; ValueError if it is none."""
+    if not _SHAPE.fullmatch(text):
+        raise ValueError(f"cannot read time {text[:40]!r}: not RFC 3339")
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"cannot read time {text[:40]!r}: {error}") from None
+    return moment.isoformat(timespec="microseconds" if micro else "seconds") + "Z"

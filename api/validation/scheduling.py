@@ -1,5 +1,7 @@
 """Rules for where a pod may run: affinity, tolerations, taints, spreading."""
 
+from collections import Counter
+
 from api import names
 from api.core_v1 import (
     Affinity,
@@ -153,6 +155,7 @@ def taints(found: Problems, path: str, items: list[Taint]) -> None:
 
 def spread(found: Problems, path: str, items: list[TopologySpreadConstraint]) -> None:
     """How evenly pods spread."""
+    left = Counter((item.topology_key, item.when_unsatisfiable) for item in items)
     for index, item in enumerate(items):
         where = f"{path}[{index}]"
         if item.max_skew <= 0:
@@ -161,10 +164,10 @@ def spread(found: Problems, path: str, items: list[TopologySpreadConstraint]) ->
             found.required(f"{where}.topologyKey", "can not be empty")
         actions = ("DoNotSchedule", "ScheduleAnyway")
         found.optional_one_of(f"{where}.whenUnsatisfiable", item.when_unsatisfiable, actions)
-        for other in items[index + 1 :]:
-            if (other.topology_key, other.when_unsatisfiable) == (item.topology_key, item.when_unsatisfiable):
-                pair = f"{{{item.topology_key}, {item.when_unsatisfiable}}}"
-                found.duplicate(f"{where}.{{topologyKey, whenUnsatisfiable}}", pair)
+        left[item.topology_key, item.when_unsatisfiable] -= 1
+        if left[item.topology_key, item.when_unsatisfiable]:
+            pair = f"{{{item.topology_key}, {item.when_unsatisfiable}}}"
+            found.duplicate(f"{where}.{{topologyKey, whenUnsatisfiable}}", pair)
         if item.min_domains is not None:
             if item.min_domains <= 0:
                 found.invalid(f"{where}.minDomains", item.min_domains, "must be greater than zero")

@@ -139,10 +139,12 @@ def _cluster_ips(found: Problems, spec: ServiceSpec, headless: bool) -> None:
         found.invalid(path, ips, "first value must match `clusterIP`")
     elif not spec.cluster_ip and ips:
         found.invalid(path, ips, "must be empty when `clusterIP` is not specified")
+    seen: set[str] = set()
     for index, family in enumerate(spec.ip_families):
         found.optional_one_of(f"spec.ipFamilies[{index}]", family, _FAMILIES)
-        if family in spec.ip_families[:index]:
+        if family in seen:
             found.duplicate(f"spec.ipFamilies[{index}]", family)
+        seen.add(family)
     found.optional_one_of("spec.ipFamilyPolicy", spec.ip_family_policy, _FAMILY_POLICIES)
     if headless:
         if len(ips) > 1:

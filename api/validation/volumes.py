@@ -176,6 +176,9 @@ def _projected_items(found: Problems, path: str, name: str, source: Any) -> list
             return [item.path for item in source.items]
         case "service_account_token":
             _token(found, path, source)
+        case "pod_certificate":
+            files = (source.credential_bundle_path, source.key_path, source.certificate_chain_path)
+            return [file for file in files if file]
     return [source.path] if source.path else []
 
 

@@ -135,6 +135,8 @@ def _check_families(write: Write, numbers: ServiceNumbers) -> None:
 
 def _reserve_addresses(write: Write, numbers: ServiceNumbers, owner: str) -> None:
     spec = write.new.spec
+    if len(spec.ip_families) > len(numbers.families):
+        return  # validation refuses it
     addresses = list(spec.cluster_ips)
     for index, family in enumerate(spec.ip_families):
         pool = numbers.families.get(family)

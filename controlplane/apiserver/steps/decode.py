@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from api import codec, patch, protobuf
+from api import codec, moments, patch, protobuf
 from api.fields import Type
 from controlplane.apiserver import status, views
 from controlplane.apiserver.call import Call
@@ -36,6 +36,10 @@ def decode(write: Write, core: Core) -> None:
         body = _patched(call, view.type, view.show(write.old, write.entry))
     else:
         body = read_body(call, view.type, write)
+    try:
+        moments.normalize(body)
+    except codec.DecodeError as error:
+        raise _undecodable(view.type, error) from None
     _identify(body, write, view.type)
     write.asked_revision = body.metadata.resource_version or ""
     write.new = view.carry(body, write)
@@ -74,8 +78,7 @@ def _typed(call: Call, what: type[Type], data: bytes, write: Write | None = None
     try:
         obj = codec.decode(what, data)
     except codec.DecodeError as error:
-        name = what.__name__
-        raise status.bad_request(f'{name} in version "v1" cannot be handled as a {name}: {error}') from None
+        raise _undecodable(what, error) from None
     if level in ("Strict", "Warn"):
         _validate_fields(level, what, data, write)
     elif level not in ("", "Ignore"):
@@ -83,12 +86,15 @@ def _typed(call: Call, what: type[Type], data: bytes, write: Write | None = None
     return obj
 
 
+def _undecodable(what: type[Type], problem: object) -> status.StatusError:
+    name = what.__name__
+    return status.bad_request(f'{name} in version "v1" cannot be handled as a {name}: {problem}')
+
+
 def _validate_fields(level: str, what: type[Type], data: bytes, write: Write | None) -> None:
     problems = codec.strict_problems(what, data)
     if problems and level == "Strict":
-        name = what.__name__
-        message = codec.strict_message(problems)
-        raise status.bad_request(f'{name} in version "v1" cannot be handled as a {name}: {message}')
+        raise _undecodable(what, codec.strict_message(problems))
     if write is not None:
         write.warnings = problems
 

@@ -5,6 +5,7 @@ Most requests are nearly right, because what is wholly wrong is refused at the f
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -43,14 +44,17 @@ _METHODS = (
 _NAMES = ("a", "b", "n1")
 _NAMESPACES = (*["default"] * 12, "kube-system", "kube-node-lease", "gone", "a")
 _TEXTS = (
-    "", "a", "b", "default", "kubernetes", "Node", "n1", "v1", "apps/v1", "None", "*", "/", "..", "a/b", "-", "é", "\u0000", "\ud7ff\U0001f600",
+    "", "a", "b", "default", "kubernetes", "Node", "n1", "v1", "apps/v1", "None", "*", "/", "..", "a/b", "-", "é", "\u0000",
+    "\ud7ff\U0001f600",
     "x" * 64, "x" * 300, "a.b.c", "A", "TCP", "Always", "10.0.0.1", "10.96.0.9", "::1", "fe80::1%eth0", "300.1.1.1", "10.0.0.0/8", "http",
     "100m", "1Gi", "-1", "1e3", "1e999", "9" * 30, "true", "null", "2026-01-01T00:00:00Z", "2026-02-30T25:61:61Z", "9999-12-31T23:59:59Z",
-    "0001-01-01T00:00:00Z", "2026-01-01T00:00:00.123456+14:00", "ClusterIP", "NodePort", "LoadBalancer", "ExternalName", "Local", "IPv4", "IPv6",
+    "0001-01-01T00:00:00Z", "2026-01-01T00:00:00.123456+14:00", "ClusterIP", "NodePort", "LoadBalancer", "ExternalName", "Local", "IPv4",
+    "IPv6",
     "kubernetes.io/hostname", "foregroundDeletion", "orphan", "kubernetes", "\n", "{}", "$patch", "a\r\nb: c", "%s%n", "٣", "1_000",
 )  # fmt: skip
 _ODD: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2, 80, 30080, 65536, 2**31, -(2**31) - 1, 2**63 - 1, 2**63, 2**64, -(2**63) - 1, 10**30, 0.5, 1e300, -0.0, "", [], {},
+    None, True, False, 0, 1, -1, 2, 80, 30080, 65536, 2**31, -(2**31) - 1, 2**63 - 1, 2**63, 2**64, -(2**63) - 1, 10**30, 0.5, 1e300,
+    -0.0, "", [], {},
     [None], {"": None}, [[]], [{}], "x" * 5000, {"a": {"a": {"a": 1}}},
 )  # fmt: skip
 _DIRECTIVES = (
@@ -60,39 +64,21 @@ _DIRECTIVES = (
     "$setElementOrder/containers",
     "$setElementOrder/nope",
 )
-_PARAMETERS = {
-    "labelSelector": lambda r: selector(r),
-    "fieldSelector": lambda r: field_selector(r),
-    "limit": lambda r: r.choice(("1", "2", "0", "-1", "x", "9" * 25, "", "1.5")),
-    "continue": lambda r: r.choice(("", "x", "e30", token(r), token(r), token(r), "é", "====", "A" * 999)),
-    "resourceVersion": lambda r: r.choice(("", "0", "1", "5", "20", "99999999", "9" * 30, "9" * 5000, "-1", "x", "٣", "1 ")),
-    "resourceVersionMatch": lambda r: r.choice(("Exact", "NotOlderThan", "", "x")),
-    "sendInitialEvents": lambda r: r.choice(("true", "false", "", "x")),
-    "allowWatchBookmarks": lambda r: r.choice(("true", "1", "x")),
-    "timeoutSeconds": lambda r: r.choice(("1", "0", "-1", "9" * 18, "9" * 40, "x")),
-    "watch": lambda r: r.choice(("true", "1", "0", "", "x")),
-    "dryRun": lambda r: r.choice(("All", "All", "", "x")),
-    "fieldValidation": lambda r: r.choice(("Strict", "Warn", "Ignore", "", "x")),
-    "fieldManager": lambda r: r.choice(_TEXTS),
-    "gracePeriodSeconds": lambda r: r.choice(("0", "1", "30", "-1", "9" * 15, "9" * 19, "x")),
-    "propagationPolicy": lambda r: r.choice(("Orphan", "Foreground", "Background", "", "x")),
-    "orphanDependents": lambda r: r.choice(("true", "false", "x")),
-    "includeObject": lambda r: r.choice(("None", "Object", "Metadata", "x")),
-    "container": lambda r: r.choice(_TEXTS),
-    "tailLines": lambda r: r.choice(("1", "x", "-1")),
-    "follow": lambda r: r.choice(("true", "x")),
-    "exclude": lambda r: r.choice(_TEXTS),
-    "verbose": lambda r: "",
-}  # fmt: skip
 _ACCEPTS = (
-    "", JSON, "*/*", YAML, PROTOBUF, "application/json;as=Table;v=v1;g=meta.k8s.io,application/json", "application/json;as=Table;v=v1;g=meta.k8s.io",
-    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
-    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", "text/html", ";;,,;=", "application/json;as=Nope", "a" * 500, "é",
+    "", JSON, "*/*", YAML, PROTOBUF, "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
+    "application/json;as=Table;v=v1;g=meta.k8s.io",
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", "text/html", ";;,,;=", "application/json;as=Nope", "a" * 500,
+    "é",
 )  # fmt: skip
 _PAGES = (
-    "/", "/api", "/api/", "/apis", "/apis/", "/api/v1", "/api/v1/", "/apis/apps", "/apis/apps/v1", "/apis/nope/v1", "/openapi/v2", "/openapi/v3",
-    "/openapi/v3/api/v1", "/openapi/v3/nope", "/version", "/healthz", "/livez", "/readyz", "/readyz/cache", "/livez/nope", "/metrics", "/nope", "//", "/api/v2/x",
-    "/api/v1/namespaces//pods", "/api/v1/watch", "/api/v1/watch/pods", "/api/v1/namespaces/default/pods//log", "/api/v1/nodes/../pods", "*", "/%00", "/%",
+    "/", "/api", "/api/", "/apis", "/apis/", "/api/v1", "/api/v1/", "/apis/apps", "/apis/apps/v1", "/apis/nope/v1", "/openapi/v2",
+    "/openapi/v3",
+    "/openapi/v3/api/v1", "/openapi/v3/nope", "/version", "/healthz", "/livez", "/readyz", "/readyz/cache", "/livez/nope", "/metrics",
+    "/nope", "//", "/api/v2/x",
+    "/api/v1/namespaces//pods", "/api/v1/watch", "/api/v1/watch/pods", "/api/v1/namespaces/default/pods//log", "/api/v1/nodes/../pods",
+    "*", "/%00", "/%",
     "/api/v1/namespaces/default%2Fpods", "/api/v1/namespaces/%2e%2e/pods", "http://x/api", "/api/v1/namespaces/default/pods/a/b/c/d/e",
 )  # fmt: skip
 _KINDS: tuple[Kind[Any], ...] = kinds.ALL
@@ -131,6 +117,11 @@ def request(rng: random.Random) -> Sent:
             )
         )
     return Sent(method, path + _query(rng), headers, body)
+
+
+def odd(rng: random.Random) -> Any:
+    """A value that belongs nowhere; the caller's own, to put more into."""
+    return copy.deepcopy(rng.choice(_ODD))
 
 
 def selector(rng: random.Random) -> str:
@@ -178,14 +169,16 @@ def field_selector(rng: random.Random) -> str:
         "\\",
         "é",
     )
-    return ",".join(rng.choice(paths) + rng.choice(("=", "==", "!=", "", "\\=")) + rng.choice((*_NAMES, "\\,", "\\")) for _ in range(rng.randrange(1, 4)))  # fmt: skip
+    return ",".join(rng.choice(paths) + rng.choice(("=", "==", "!=", "", "\\=")) + rng.choice((*_NAMES, "\\,",
+    "\\")) for _ in range(rng.randrange(1, 4)))  # fmt: skip
 
 
 def token(rng: random.Random) -> str:
     """A `continue` token of somebody's making."""
     import base64
 
-    value = {"v": rng.choice(("meta.k8s.io/v1", "x")), "rv": rng.choice((-1, 0, 1, 5, -7, 2**70, "x")), "start": rng.choice(("", "a", "default/a\0", "\uffff", "../../x"))}  # fmt: skip
+    value = {"v": rng.choice(("meta.k8s.io/v1", "x")), "rv": rng.choice((-1, 0, 1, 5, -7, 2**70, "x")), "start": rng.choice(("", "a",
+    "default/a\0", "\uffff", "../../x"))}  # fmt: skip
     return base64.urlsafe_b64encode(
         msgspec.json.encode(value) if value["rv"] != 2**70 else str(value).replace("'", '"').encode()
     ).decode()
@@ -218,7 +211,7 @@ def value_of(rng: random.Random, item: Any, depth: int) -> Any:
         return rng.choice(("1", "100m", "1Gi", "-1", "x", 1, 0.5, "1e400", "9" * 50))
     if item == IntOrString:
         return rng.choice((80, "http", "50%", "101%", -1, "", 2**40))
-    return rng.choice(({}, [], "x", 1, None)) if item is Json else rng.choice(_ODD)
+    return rng.choice(({}, [], "x", 1, None)) if item is Json else odd(rng)
 
 
 def object_of(rng: random.Random, cls: Any, depth: int = 0) -> dict[str, Any]:
@@ -270,16 +263,17 @@ def mutated(rng: random.Random, document: Any, cls: Any) -> Any:
         if choice < 0.6:
             holder.pop(key)
         elif choice < 0.9:
-            holder[key] = rng.choice((rng.choice(_ODD), rng.choice(_TEXTS)))
+            holder[key] = rng.choice((odd(rng), rng.choice(_TEXTS)))
         elif isinstance(holder, dict):
-            holder[rng.choice((*_TEXTS, *_DIRECTIVES))] = rng.choice(_ODD)
+            holder[rng.choice((*_TEXTS, *_DIRECTIVES))] = odd(rng)
     return document
 
 
 def _grafted(rng: random.Random, document: Any, other: Any) -> Any:
     """Two documents in one."""
     if isinstance(document, dict) and isinstance(other, dict):
-        return {key: _grafted(rng, document[key], other[key]) if key in document and key in other else document.get(key, other.get(key)) for key in {**document, **other}}  # fmt: skip
+        return {key: _grafted(rng, document[key], other[key]) if key in document and key in other else document.get(key,
+        other.get(key)) for key in {**document, **other}}  # fmt: skip
     if isinstance(document, list) and isinstance(other, list) and document and other:
         return [_grafted(rng, document[0], other[0]), *document[1:], *other[1:]]
     return document if rng.random() < 0.5 else other
@@ -308,7 +302,7 @@ def _content(
             "kind": "Scale",
             "apiVersion": "autoscaling/v1",
             "metadata": document["metadata"],
-            "spec": {"replicas": rng.choice(_ODD)},
+            "spec": {"replicas": odd(rng)},
         }
     elif subresource == "binding":
         document = {
@@ -367,12 +361,15 @@ def _patch(rng: random.Random, kind: Kind[Any]) -> tuple[str, bytes]:
     if media != PATCHES[0]:
         change = object_of(rng, kind.type)
         if rng.random() < 0.5:
-            change = mutated(rng, rng.choice((change, {"metadata": {"labels": {"app": None}, "finalizers": None}}, {"spec": {"containers": [{"name": "app", "image": "b:1"}]}})), kind.type)  # fmt: skip
+            change = mutated(rng, rng.choice((change, {"metadata": {"labels": {"app": None}, "finalizers": None}},
+            {"spec": {"containers": [{"name": "app", "image": "b:1"}]}})), kind.type)  # fmt: skip
         body = _json(change) if rng.random() < 0.95 else rng.choice(_DEEP)
         return rng.choice((media, media, media, media, media, "application/apply-patch+yaml", JSON, "")), _corrupted(
             rng, body
         )
-    pointers = ("", "/", "/metadata", "/metadata/labels", "/metadata/labels/app", "/metadata/labels/a~1b", "/spec", "/spec/containers/0", "/spec/containers/-", "/spec/containers/9", "/spec/ports/-1", "/metadata/finalizers/-", "/~", "nope", "/kind", "/metadata/name", "/spec/٣", "/data/a")  # fmt: skip
+    pointers = ("", "/", "/metadata", "/metadata/labels", "/metadata/labels/app", "/metadata/labels/a~1b", "/spec", "/spec/containers/0",
+    "/spec/containers/-", "/spec/containers/9", "/spec/ports/-1", "/metadata/finalizers/-", "/~", "nope", "/kind", "/metadata/name",
+    "/spec/٣", "/data/a")  # fmt: skip
     operations: list[Any] = []
     for _ in range(rng.randrange(4)):
         operation: dict[str, Any] = {
@@ -380,11 +377,11 @@ def _patch(rng: random.Random, kind: Kind[Any]) -> tuple[str, bytes]:
             "path": rng.choice(pointers),
         }
         if rng.random() < 0.9:
-            operation["value"] = rng.choice((rng.choice(_ODD), rng.choice(_TEXTS)))
+            operation["value"] = rng.choice((odd(rng), rng.choice(_TEXTS)))
         if rng.random() < 0.5:
             operation["from"] = rng.choice(pointers)
         operations.append(mutated(rng, operation, kind.type) if rng.random() < 0.15 else operation)
-    return media, _corrupted(rng, _json(operations if rng.random() < 0.95 else rng.choice(_ODD)))
+    return media, _corrupted(rng, _json(operations if rng.random() < 0.95 else odd(rng)))
 
 
 def _corrupted(rng: random.Random, body: bytes) -> bytes:
@@ -457,16 +454,55 @@ _GOOD: dict[Kind[Any], Callable[[random.Random], dict[str, Any]]] = {
     kinds.EVENT: lambda r: {"involvedObject": {"kind": "Pod", "namespace": "default", "name": "a"}, "reason": "r", "count": 1},
 }  # fmt: skip
 
+
+def _bomb(first: str, opening: str, closing: str) -> str:
+    """Nine of the line before, in each of nine lines."""
+    lines = [f"a: &a {first}"]
+    for this, before in zip("bcdefghij", "abcdefghi", strict=True):
+        lines.append(f"{this}: &{this} {opening}" + ",".join([f"*{before}"] * 9) + closing)
+    return "\n".join(lines)
+
+
 _BOMBS = (
-    "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [" + ",".join([f"*{chr(97 + i)}"] * 9) + "]\n" for i in range(9)),
-    "a: &a {k: v, l: w}\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} {{<<: [" + ",".join([f"*{chr(97 + i)}"] * 9) + "]}\n" for i in range(9)),
-    "&a [*a]", "&a {x: *a}", "? &a [*a]\n: b", "<<: *x", "<<: [1]", "a: !!timestamp x", "a: !!float ''", "a: !!int ''", "a: !!binary é", "a: !!set {b}",
-    "a: !!python/object:os.system x", "a: 0x" + "f" * 5000, "a: " + "9" * 5000, "1: 2\n1.5: 3\ntrue: 4\n~: 5", "- - - - -\n- ", "a: .inf\nb: .nan", "---\na: 1\n---\nb: 2",
-    "[" * 3000, "a: " * 300, "- " * 3000, "{a: " * 3000, "%YAML 9.9\n---\n", "\t", "a: !<x> y", "a: |\n\x01", "a: !!omap [b: c]", "a: !!pairs [b: c]", "a: 2001-01-01",
+    _bomb("[x,x,x]", "[", "]"),
+    _bomb("{k: v, l: w}", "{<<: [", "]}"),
+    "&a [*a]", "&a {x: *a}", "? &a [*a]\n: b", "<<: *x", "<<: [1]", "a: !!timestamp x", "a: !!float ''", "a: !!int ''", "a: !!binary é",
+    "a: !!set {b}",
+    "a: !!python/object:os.system x", "a: 0x" + "f" * 5000, "a: " + "9" * 5000, "1: 2\n1.5: 3\ntrue: 4\n~: 5", "- - - - -\n- ",
+    "a: .inf\nb: .nan", "---\na: 1\n---\nb: 2",
+    "[" * 3000, "a: " * 300, "- " * 3000, "{a: " * 3000, "%YAML 9.9\n---\n", "\t", "a: !<x> y", "a: |\n\x01", "a: !!omap [b: c]",
+    "a: !!pairs [b: c]", "a: 2001-01-01",
 )  # fmt: skip
 _DEEP = (
-    b"[" * 100_000, b'{"a":' * 5_000, b'{"metadata":' + b'{"labels":' * 3000, b"[" * 900 + b"]" * 900, b'{"a":' * 990 + b"1" + b"}" * 990, b'{"metadata":' * 985 + b"{}" + b"}" * 985,
-    b'{"spec":' * 600 + b"{}" + b"}" * 600, b'{"kind":null,"kind":1}', b"null", b"1", b'""', b"\xff", b'{"metadata":{"name":"\\ud800"}}', b'{"a":1e999}', b'{"metadata":{"generation":1e400}}',
-    b'{"metadata":{"x":99999999999999999999999999}}', b'{"metadata":{"x":"\\ud800"}}', b'{"spec":{"x":\xff}}', b"[]", b"", b" ", b"{}", b"\xef\xbb\xbf{}",
+    b"[" * 100_000, b'{"a":' * 5_000, b'{"metadata":' + b'{"labels":' * 3000, b"[" * 900 + b"]" * 900,
+    b'{"a":' * 990 + b"1" + b"}" * 990, b'{"metadata":' * 985 + b"{}" + b"}" * 985,
+    b'{"spec":' * 600 + b"{}" + b"}" * 600, b'{"kind":null,"kind":1}', b"null", b"1", b'""', b"\xff", b'{"metadata":{"name":"\\ud800"}}',
+    b'{"a":1e999}', b'{"metadata":{"generation":1e400}}',
+    b'{"metadata":{"x":99999999999999999999999999}}', b'{"metadata":{"x":"\\ud800"}}', b'{"spec":{"x":\xff}}', b"[]", b"", b" ", b"{}",
+    b"\xef\xbb\xbf{}",
     b'{"metadata":{"managedFields":[{"fieldsV1":' + b'{"f:a":' * 2000 + b"1" + b"}" * 2000 + b"}]}}",
 )  # fmt: skip
+_PARAMETERS = {
+    "labelSelector": selector,
+    "fieldSelector": field_selector,
+    "limit": lambda r: r.choice(("1", "2", "0", "-1", "x", "9" * 25, "", "1.5")),
+    "continue": lambda r: r.choice(("", "x", "e30", token(r), token(r), token(r), "é", "====", "A" * 999)),
+    "resourceVersion": lambda r: r.choice(("", "0", "1", "5", "20", "99999999", "9" * 30, "9" * 5000, "-1", "x", "٣", "1 ")),
+    "resourceVersionMatch": lambda r: r.choice(("Exact", "NotOlderThan", "", "x")),
+    "sendInitialEvents": lambda r: r.choice(("true", "false", "", "x")),
+    "allowWatchBookmarks": lambda r: r.choice(("true", "1", "x")),
+    "timeoutSeconds": lambda r: r.choice(("1", "0", "-1", "9" * 18, "9" * 40, "x")),
+    "watch": lambda r: r.choice(("true", "1", "0", "", "x")),
+    "dryRun": lambda r: r.choice(("All", "All", "", "x")),
+    "fieldValidation": lambda r: r.choice(("Strict", "Warn", "Ignore", "", "x")),
+    "fieldManager": lambda r: r.choice(_TEXTS),
+    "gracePeriodSeconds": lambda r: r.choice(("0", "1", "30", "-1", "9" * 15, "9" * 19, "x")),
+    "propagationPolicy": lambda r: r.choice(("Orphan", "Foreground", "Background", "", "x")),
+    "orphanDependents": lambda r: r.choice(("true", "false", "x")),
+    "includeObject": lambda r: r.choice(("None", "Object", "Metadata", "x")),
+    "container": lambda r: r.choice(_TEXTS),
+    "tailLines": lambda r: r.choice(("1", "x", "-1")),
+    "follow": lambda r: r.choice(("true", "x")),
+    "exclude": lambda r: r.choice(_TEXTS),
+    "verbose": lambda r: "",
+}  # fmt: skip

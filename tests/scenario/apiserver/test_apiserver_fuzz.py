@@ -23,7 +23,7 @@ from kit.http.server import Server
 from tests.scenario.apiserver.apiserver_requests import Sent, request
 from tests.scenario.apiserver.conftest import Cluster
 
-REQUESTS = int(os.environ.get("WHERRY_FUZZ_REQUESTS", "3000"))
+REQUESTS = int(os.environ.get("WHERRY_FUZZ_REQUESTS", "12000"))
 SEED = int(os.environ.get("WHERRY_FUZZ_SEED", "1"))
 SLOW = float(os.environ.get("WHERRY_FUZZ_SLOW", "0"))  # print requests that take longer, in seconds
 WATCHES = 20  # open at a time
@@ -117,7 +117,8 @@ async def test_nothing_is_a_fault_of_the_server(cluster: Cluster, faults: list[d
             print(
                 f"\nslow: {took:.2f}s {sent.method} {sent.target[:200]} {sent.headers} {len(sent.body)} {sent.body[:200]!r}"
             )
-        assert code not in (0, 500), (number, sent, body)
+        # Upstream too calls it its own fault when a node has not said where it is.
+        assert code not in (0, 500) or b"no preferred addresses found" in body, (number, sent, body)
         if code >= 400 and not sent.target.startswith(("/healthz", "/livez", "/readyz")):
             assert msgspec.json.decode(body)["code"] == code, (number, sent, body)
         codes[code] += 1

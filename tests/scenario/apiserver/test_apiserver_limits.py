@@ -296,3 +296,62 @@ async def test_a_node_does_not_relabel_pods(cluster: Cluster, admin: Client):
     with pytest.raises(Forbidden, match="cannot update labels through pod status"):
         await agent.patch(kinds.POD, "p", {"metadata": {"labels": {"app": "web"}}}, NS, subresource="status")
     await agent.patch(kinds.POD, "p", {"status": {"phase": "Running"}}, NS, subresource="status")
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "",
+        "x",
+        "2026-02-30T00:00:00Z",
+        "2026-01-01T25:00:00Z",
+        "2026-01-01",
+        "2026-01-01T00:00:00",
+        "٢026-01-01T00:00:00Z",
+    ],
+)
+async def test_no_object_has_a_time_that_is_none(cluster: Cluster, admin: Client, garbage: str):
+    await admin.create(kinds.POD, pod("p"))
+    change = {"status": {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": garbage}]}}
+    code, answer = await sent(cluster, "PATCH", kinds.POD.path(NS, "p", "status"), json.dumps(change).encode(), MERGE)
+    assert (code, "lastTransitionTime: cannot read time" in answer["message"]) == (400, True)
+
+
+async def test_times_are_kept_in_one_form(cluster: Cluster, admin: Client):
+    body = {
+        "metadata": {"name": "l"},
+        "spec": {"acquireTime": "2026-01-01T01:00:00.5+01:00", "renewTime": "2026-01-01T00:00:00Z"},
+    }
+    code, answer = await sent(cluster, "POST", kinds.LEASE.path(NS), json.dumps(body).encode())
+    expected = {"acquireTime": "2026-01-01T00:00:00.500000Z", "renewTime": "2026-01-01T00:00:00.000000Z"}
+    assert (code, answer["spec"]) == (201, expected)
+
+
+async def test_long_lists_take_no_longer_than_their_length(cluster: Cluster):
+    """Each of these took minutes, in which nobody else was served."""
+    many = 60_000
+    families = {
+        "metadata": {"name": "a"},
+        "spec": {"ports": [{"port": 80}], "ipFamilies": [f"x{n}" for n in range(many)]},
+    }
+    spread = [{"maxSkew": 1, "topologyKey": f"k{n}", "whenUnsatisfiable": "DoNotSchedule"} for n in range(20_000)]
+    web = {
+        "metadata": {"name": "a"},
+        "spec": {"containers": [{"name": "c", "image": "i"}], "topologySpreadConstraints": spread},
+    }
+    for kind, body in ((kinds.SERVICE, families), (kinds.POD, web)):
+        code, _ = await sent(cluster, "POST", kind.path(NS), json.dumps(body).encode())
+        assert code in (201, 422)
+    await sent(cluster, "POST", MAPS, config_map())
+    order = [f"example.com/{n}" for n in range(40_000)]
+    change = {"metadata": {"finalizers": order, "$setElementOrder/finalizers": order}}
+    assert (await sent(cluster, "PATCH", f"{MAPS}/a", json.dumps(change).encode(), STRATEGIC))[0] == 200
+
+
+async def test_a_projection_without_a_path(cluster: Cluster):
+    sources = [{"podCertificate": {"signerName": "a/b", "keyType": "ED25519", "keyPath": "k"}}]
+    spec = {"volumes": [{"name": "v", "projected": {"sources": sources}}], "containers": [{"name": "c", "image": "i"}]}
+    code, _ = await sent(
+        cluster, "POST", kinds.POD.path(NS), json.dumps({"metadata": {"name": "a"}, "spec": spec}).encode()
+    )
+    assert code in (201, 422)

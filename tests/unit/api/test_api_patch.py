@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api import kinds
+from api.meta_v1 import ObjectMeta
 from api.patch import PatchError, PatchInapplicable, PatchMalformed, json_patch, merge_patch, strategic_merge
 
 
@@ -272,3 +273,51 @@ def test_json_patch() -> None:
 def test_bad_json_patches(operations: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="cannot apply JSON patch"):
         json_patch({"a": 1, "list": []}, operations)
+
+
+def test_json_patch_replaces_and_tests_the_whole() -> None:
+    operations = [
+        {"op": "test", "path": "", "value": {"b": [1], "a": None}},
+        {"op": "replace", "path": "", "value": {"c": 1}},
+    ]
+    assert json_patch({"a": None, "b": [1]}, operations) == {"c": 1}
+
+
+@pytest.mark.parametrize(
+    ("operations", "error"),
+    [
+        ([{"op": {}, "path": "/a"}], PatchMalformed),
+        ([{"op": "remove"}], PatchMalformed),
+        ([{"op": "copy", "path": "/b"}], PatchMalformed),
+        ([{"op": "remove", "path": "/a~2"}], PatchMalformed),
+        ([{"op": "remove", "path": ""}], PatchInapplicable),
+        ([{"op": "remove", "path": "/list/-1"}], PatchInapplicable),
+        ([{"op": "remove", "path": "/list/٠"}], PatchInapplicable),
+        ([{"op": "remove", "path": "/list/00"}], PatchInapplicable),
+        ([{"op": "replace", "path": "/list/-", "value": 1}], PatchInapplicable),
+        ([{"op": "move", "from": "/map", "path": "/map/x"}], PatchInapplicable),
+        ([{"op": "test", "path": "/a", "value": True}], PatchInapplicable),
+        ([{"op": "add", "path": "", "value": [1]}], PatchInapplicable),
+        ([{"op": "copy", "from": "", "path": f"/map/{n}"} for n in range(40)], PatchMalformed),
+    ],
+)
+def test_json_patches_that_must_not_be_applied(operations: Any, error: type[Exception]) -> None:
+    document = {"a": 1, "list": [0], "map": {}}
+    with pytest.raises(error, match="cannot apply JSON patch"):
+        json_patch(document, operations)
+    assert document == {"a": 1, "list": [0], "map": {}}
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"finalizers": [{}]},
+        {"finalizers": [["a"]]},
+        {"$deleteFromPrimitiveList/finalizers": [{}]},
+        {"ownerReferences": [{"uid": {}}]},
+        {"$setElementOrder/finalizers": [{}], "finalizers": ["a"]},
+    ],
+)
+def test_lists_are_merged_by_plain_keys(patch: dict[str, Any]) -> None:
+    with pytest.raises(PatchMalformed):
+        strategic_merge(ObjectMeta, {"finalizers": ["a"], "ownerReferences": [{"uid": "u"}]}, patch)

@@ -89,3 +89,32 @@ def test_depth_is_bounded() -> None:
         with pytest.raises(documents.DocumentError):
             documents.read(text)
     assert documents.read("[" * 190 + "]" * 190) and len(documents.read("- a: [b, {c: d}]\n" * 1000)) == 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: &a {x: 1, w: 2}\nb: {<<: *a, w: 3}", {"x": 1, "w": 3}),
+        ("a: &a {x: 1}\nb: {<<: [*a, {x: 5, z: 1}]}", {"x": 1, "z": 1}),
+        ("b: &b {x: 1, <<: *b}", {"x": 1}),
+    ],
+)
+def test_merged_keys(text, expected):
+    assert documents.read(text)["b"] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !!float ''",
+        "<<: 7",
+        "a: &a {" + ", ".join(f"k{n}: 1" for n in range(5000)) + "}\nb: {<<: [" + ", ".join(["*a"] * 5000) + "]}",
+    ],
+)
+def test_what_once_was_a_crash_or_took_for_ever(text):
+    with pytest.raises(documents.DocumentError):
+        documents.read(text)
+
+
+def test_a_time_is_text_also_when_it_says_that_it_is_one():
+    assert documents.read("a: !!timestamp x") == {"a": "x"}
