@@ -1,7 +1,6 @@
 """How the programs of a node are: asked through the doors that they offer to everybody."""
 
 import asyncio
-import socket
 from typing import TYPE_CHECKING
 
 from cli.errors import CliError
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 
 QUICK = 2.0
 RESTARTS_TOO_MANY = 4
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # and an empty SETTINGS frame
 HEALTH_PORTS = {"agent": 10248, "proxy": 10256}
 
 
@@ -38,7 +38,7 @@ async def problem(machine: Machine, name: str) -> str:
 
 async def _ask(machine: Machine, name: str) -> str:
     if name == "containerd":
-        return _unix_problem(str(machine.layout.containerd_socket))
+        return await _runtime_problem(str(machine.layout.containerd_socket))
     if name == "controlplane":
         return await _api_problem(machine)
     from kit.http.client import ClientError, HttpClient
@@ -53,13 +53,19 @@ async def _ask(machine: Machine, name: str) -> str:
         await client.close()
 
 
-def _unix_problem(path: str) -> str:
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(QUICK)
-        try:
-            connection.connect(path)
-        except OSError as error:
-            return f"cannot connect to {path}: {error.strerror or error}"
+async def _runtime_problem(path: str) -> str:
+    """Whether a gRPC server answers: the greeting of HTTP/2, which one that hangs does not return."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+    except OSError as error:
+        return f"cannot connect to {path}: {error.strerror or error}"
+    try:
+        writer.write(HTTP2_GREETING)
+        await reader.readexactly(9)
+    except (OSError, EOFError) as error:
+        return f"no greeting from {path}: {error}"
+    finally:
+        writer.close()
     return ""
 
 

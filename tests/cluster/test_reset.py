@@ -95,6 +95,17 @@ def test_reset_without_pid_files_and_configuration(host: Host) -> None:
     assert_clean(host, before)
 
 
+def test_reset_while_containerd_hangs(host: Host) -> None:
+    before = Snapshot.take(host.node)
+    host.wherry("up")
+    fill(host)
+    host.node.run(["kill", "-STOP", str(host.status()["containerd"]["pid"])])
+    hung = host.status()["containerd"]
+    assert (hung["healthy"], hung["problem"]) == (False, "no answer in 2 s")
+    host.wherry("reset")
+    assert_clean(host, before)
+
+
 def test_reset_where_nothing_is(host: Host) -> None:
     before = Snapshot.take(host.node)
     host.wherry("reset")
