@@ -18,12 +18,19 @@ if TYPE_CHECKING:
     from api import (
         apps_sets_v1,
         apps_v1,
+        batch_v1,
         coordination_v1,
         core_limits_v1,
         core_templates_v1,
         core_v1,
         core_volumes_v1,
         discovery_v1,
+        networking_v1,
+        node_v1,
+        policy_v1,
+        rbac_v1,
+        scheduling_v1,
+        storage_v1,
     )
 
 T = TypeVar("T", bound=Type)
@@ -238,8 +245,121 @@ STATEFUL_SET: Kind[apps_sets_v1.StatefulSet] = Kind(
     subresources=_table(_SCALE, _own("StatefulSet", "apps")),
 )
 
+# batch
+CRON_JOB: Kind[batch_v1.CronJob] = Kind(
+    "batch",
+    "v1",
+    "CronJob",
+    "cronjobs",
+    "batch_v1",
+    short_names=("cj",),
+    categories=("all",),
+    subresources=_table(_own("CronJob", "batch")),
+)
+JOB: Kind[batch_v1.Job] = Kind(
+    "batch", "v1", "Job", "jobs", "batch_v1", categories=("all",), subresources=_table(_own("Job", "batch"))
+)
+
+# networking.k8s.io
+INGRESS_CLASS: Kind[networking_v1.IngressClass] = Kind(
+    "networking.k8s.io", "v1", "IngressClass", "ingressclasses", "networking_v1", namespaced=False
+)
+INGRESS: Kind[networking_v1.Ingress] = Kind(
+    "networking.k8s.io",
+    "v1",
+    "Ingress",
+    "ingresses",
+    "networking_v1",
+    short_names=("ing",),
+    subresources=_table(_own("Ingress", "networking.k8s.io")),
+)
+IP_ADDRESS: Kind[networking_v1.IPAddress] = Kind(
+    "networking.k8s.io", "v1", "IPAddress", "ipaddresses", "networking_v1", namespaced=False, short_names=("ip",)
+)
+NETWORK_POLICY: Kind[networking_v1.NetworkPolicy] = Kind(
+    "networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", "networking_v1", short_names=("netpol",)
+)
+SERVICE_CIDR: Kind[networking_v1.ServiceCIDR] = Kind(
+    "networking.k8s.io",
+    "v1",
+    "ServiceCIDR",
+    "servicecidrs",
+    "networking_v1",
+    namespaced=False,
+    subresources=_table(_own("ServiceCIDR", "networking.k8s.io")),
+)
+
+# policy
+POD_DISRUPTION_BUDGET: Kind[policy_v1.PodDisruptionBudget] = Kind(
+    "policy",
+    "v1",
+    "PodDisruptionBudget",
+    "poddisruptionbudgets",
+    "policy_v1",
+    short_names=("pdb",),
+    subresources=_table(_own("PodDisruptionBudget", "policy")),
+)
+
+# rbac.authorization.k8s.io
+CLUSTER_ROLE_BINDING: Kind[rbac_v1.ClusterRoleBinding] = Kind(
+    "rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", "rbac_v1", namespaced=False
+)
+CLUSTER_ROLE: Kind[rbac_v1.ClusterRole] = Kind(
+    "rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", "rbac_v1", namespaced=False
+)
+ROLE_BINDING: Kind[rbac_v1.RoleBinding] = Kind(
+    "rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", "rbac_v1"
+)
+ROLE: Kind[rbac_v1.Role] = Kind("rbac.authorization.k8s.io", "v1", "Role", "roles", "rbac_v1")
+
+# storage.k8s.io
+CSI_DRIVER: Kind[storage_v1.CSIDriver] = Kind(
+    "storage.k8s.io", "v1", "CSIDriver", "csidrivers", "storage_v1", namespaced=False
+)
+CSI_NODE: Kind[storage_v1.CSINode] = Kind("storage.k8s.io", "v1", "CSINode", "csinodes", "storage_v1", namespaced=False)
+CSI_STORAGE_CAPACITY: Kind[storage_v1.CSIStorageCapacity] = Kind(
+    "storage.k8s.io", "v1", "CSIStorageCapacity", "csistoragecapacities", "storage_v1"
+)
+STORAGE_CLASS: Kind[storage_v1.StorageClass] = Kind(
+    "storage.k8s.io", "v1", "StorageClass", "storageclasses", "storage_v1", namespaced=False, short_names=("sc",)
+)
+VOLUME_ATTACHMENT: Kind[storage_v1.VolumeAttachment] = Kind(
+    "storage.k8s.io",
+    "v1",
+    "VolumeAttachment",
+    "volumeattachments",
+    "storage_v1",
+    namespaced=False,
+    subresources=_table(_own("VolumeAttachment", "storage.k8s.io")),
+)
+VOLUME_ATTRIBUTES_CLASS: Kind[storage_v1.VolumeAttributesClass] = Kind(
+    "storage.k8s.io",
+    "v1",
+    "VolumeAttributesClass",
+    "volumeattributesclasses",
+    "storage_v1",
+    namespaced=False,
+    short_names=("vac",),
+)
+
+# scheduling.k8s.io
+PRIORITY_CLASS: Kind[scheduling_v1.PriorityClass] = Kind(
+    "scheduling.k8s.io",
+    "v1",
+    "PriorityClass",
+    "priorityclasses",
+    "scheduling_v1",
+    namespaced=False,
+    short_names=("pc",),
+)
+
 # coordination.k8s.io
 LEASE: Kind[coordination_v1.Lease] = Kind("coordination.k8s.io", "v1", "Lease", "leases", "coordination_v1")
+
+# node.k8s.io
+RUNTIME_CLASS: Kind[node_v1.RuntimeClass] = Kind(
+    "node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", "node_v1", namespaced=False
+)
 
 # discovery.k8s.io
 ENDPOINT_SLICE: Kind[discovery_v1.EndpointSlice] = Kind(
@@ -267,7 +387,27 @@ ALL: tuple[Kind[Any], ...] = (
     DEPLOYMENT,
     REPLICA_SET,
     STATEFUL_SET,
+    CRON_JOB,
+    JOB,
+    INGRESS_CLASS,
+    INGRESS,
+    IP_ADDRESS,
+    NETWORK_POLICY,
+    SERVICE_CIDR,
+    POD_DISRUPTION_BUDGET,
+    CLUSTER_ROLE_BINDING,
+    CLUSTER_ROLE,
+    ROLE_BINDING,
+    ROLE,
+    CSI_DRIVER,
+    CSI_NODE,
+    CSI_STORAGE_CAPACITY,
+    STORAGE_CLASS,
+    VOLUME_ATTACHMENT,
+    VOLUME_ATTRIBUTES_CLASS,
+    PRIORITY_CLASS,
     LEASE,
+    RUNTIME_CLASS,
     ENDPOINT_SLICE,
 )
 

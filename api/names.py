@@ -66,6 +66,25 @@ def dns_subdomain(value: str) -> list[str]:
     return problems
 
 
+def wildcard_subdomain(value: str) -> list[str]:
+    """A subdomain under a `*`: the host of an Ingress."""
+    problems = _too_long(value, _SUBDOMAIN_LENGTH, "characters")
+    if not (value.startswith("*.") and _is_subdomain(value[2:])):
+        rule = (
+            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of "
+            "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character"
+        )
+        problems.append(_mismatch(rule, rf"\*\.{_SUBDOMAIN}", "*.example.com"))
+    return problems
+
+
+def path_segment(value: str) -> list[str]:
+    """What can stand between two slashes of a path: names of roles."""
+    if value in (".", ".."):
+        return [f"may not be '{value}'"]
+    return [f"may not contain '{character}'" for character in "/%" if character in value]
+
+
 def dns_1035_label(value: str) -> list[str]:
     """A DNS-1035 label: it starts with a letter."""
     problems = _too_long(value, _LABEL_LENGTH, "characters")

@@ -76,7 +76,7 @@ _BODIES: dict[str, dict[str, Any]] = {
         "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "maxReplicas": 3}
     },
     "batch/v1 CronJob": {"spec": {"schedule": "*/5 * * * *", "jobTemplate": {"spec": {"template": ONCE}}}},
-    "batch/v1 Job": {"spec": {"template": ONCE}},
+    "batch/v1 Job": {"spec": {"template": ONCE, "manualSelector": True, "selector": SELECTOR}},
     "certificates.k8s.io/v1 CertificateSigningRequest": {
         "spec": {"request": CSR, "signerName": "example.com/signer", "usages": ["client auth"]}
     },

@@ -23,7 +23,19 @@ _BY_KIND: dict[Kind[Any], Callable[[Any], None]] = {
     kinds.SECRET: cluster.secret,
 }
 # The modules of kinds that few clusters use: imported with the type, when the first object comes.
-_MODULES = frozenset(("apps_sets_v1", "core_limits_v1", "core_templates_v1", "core_volumes_v1"))
+_MODULES = frozenset(
+    (
+        "apps_sets_v1",
+        "batch_v1",
+        "core_limits_v1",
+        "core_templates_v1",
+        "core_volumes_v1",
+        "networking_v1",
+        "rbac_v1",
+        "scheduling_v1",
+        "storage_v1",
+    )
+)
 
 
 def apply(kind: Kind[Any], obj: Type) -> None:

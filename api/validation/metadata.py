@@ -1,14 +1,25 @@
 """Rules for metadata, labels and selectors, which all kinds share."""
 
+import re
 from collections.abc import Callable
 
 from api import names
-from api.meta_v1 import LabelSelector, ObjectMeta, OwnerReference
+from api.meta_v1 import Condition, LabelSelector, ObjectMeta, OwnerReference
 from api.validation.problems import Problems
 
 NameRule = Callable[[str], list[str]]
 
 _ANNOTATIONS_LIMIT = 256 * 1024
+_CONDITION_STATUSES = ("False", "True", "Unknown")
+_MESSAGE_LENGTH = 32 * 1024
+_REASON_PATTERN = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"
+_REASON = (
+    "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or "
+    "'_,:', and must end with an alphanumeric character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName',  or "
+    "'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is "
+    f"'{_REASON_PATTERN}')"
+)
+_is_reason = re.compile(_REASON_PATTERN).fullmatch
 
 
 def metadata(found: Problems, meta: ObjectMeta, namespaced: bool, name_rule: NameRule) -> None:
@@ -87,6 +98,29 @@ def label_selector(found: Problems, path: str, selector: LabelSelector) -> None:
         found.invalid_all(f"{where}.key", expression.key, names.label_key(expression.key))
         for place, value in enumerate(expression.values):
             found.invalid_all(f"{where}.values[{place}]", value, names.label_value(value))
+
+
+def conditions(found: Problems, path: str, items: list[Condition]) -> None:
+    """The conditions of a status."""
+    for index, item in enumerate(items):
+        where = f"{path}[{index}]"
+        if item.type in [other.type for other in items[:index]]:
+            found.duplicate(f"{where}.type", item.type)
+        found.invalid_all(f"{where}.type", item.type, names.label_key(item.type))
+        if item.status not in _CONDITION_STATUSES:
+            found.not_supported(f"{where}.status", item.status, _CONDITION_STATUSES)
+        if (item.observed_generation or 0) < 0:
+            found.invalid(
+                f"{where}.observedGeneration", item.observed_generation, "must be greater than or equal to zero"
+            )
+        if not item.last_transition_time:
+            found.required(f"{where}.lastTransitionTime")
+        if not item.reason:
+            found.required(f"{where}.reason")
+        elif not _is_reason(item.reason):
+            found.invalid(f"{where}.reason", item.reason, _REASON)
+        if len(item.message) > _MESSAGE_LENGTH:
+            found.too_long(f"{where}.message", _MESSAGE_LENGTH)
 
 
 def _shared(found: Problems, meta: ObjectMeta) -> None:

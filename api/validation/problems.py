@@ -43,6 +43,11 @@ class Problems:
         if self._said < _ENOUGH:
             self._add(field, INVALID, f"Invalid value: {_shown(value)}: {detail}")
 
+    def invalid_here(self, field: str, detail: str) -> None:
+        """As `invalid`, of something too large to be shown."""
+        if self._said < _ENOUGH:
+            self._add(field, INVALID, f"Invalid value: {detail}")
+
     def invalid_all(self, field: str, value: Any, details: Iterable[str]) -> None:
         """As `invalid`, once for each reason."""
         for detail in details:

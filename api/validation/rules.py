@@ -1,7 +1,7 @@
 """The rules of one kind as a row of a table, for kinds that follow the common pattern.
 
-A new object needs good metadata and passes `check`. A changed one keeps its identity, passes `check` again, and `change` compares it with
-what it was. What is written through a subresource is compared by `parts`.
+A new object needs good metadata and passes `check` and `fresh`. A changed one keeps its identity, passes `check` again, and `change`
+compares it with what it was. What is written through a subresource is compared by `parts`.
 """
 
 from collections.abc import Callable
@@ -26,12 +26,14 @@ class Rules:
     change: Change | None = None
     parts: dict[str, Change] = field(default_factory=dict)
     name: NameRule = names.dns_subdomain
+    fresh: Check | None = None
 
     def create(self, found: Problems, kind: Kind[Any], obj: Any) -> None:
         """A new object."""
         metadata.metadata(found, obj.metadata, kind.namespaced, self.name)
-        if self.check is not None:
-            self.check(found, obj)
+        for check in (self.check, self.fresh):
+            if check is not None:
+                check(found, obj)
 
     def update(self, found: Problems, new: Any, old: Any, subresource: str = "") -> None:
         """A changed object, or what was changed through a subresource."""

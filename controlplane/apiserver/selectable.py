@@ -88,6 +88,14 @@ class _ReplicaSet(Part, gc=False):
     status: _ReplicaStatus = msgspec.field(default_factory=_ReplicaStatus)
 
 
+class _JobStatus(msgspec.Struct, gc=False):
+    succeeded: int | None = None
+
+
+class _Job(Part, gc=False):
+    status: _JobStatus = msgspec.field(default_factory=_JobStatus)
+
+
 class _Reference(msgspec.Struct, gc=False, rename="camel"):
     kind: str | None = None
     namespace: str | None = None
@@ -156,6 +164,7 @@ _TABLE: dict[Kind[Any], Selectable] = {
     kinds.SECRET: Selectable("type", _Secret, lambda s: (s.type,)),
     kinds.REPLICA_SET: Selectable("status.replicas", _ReplicaSet, lambda r: (str(r.status.replicas or 0),)),
     kinds.REPLICATION_CONTROLLER: Selectable("status.replicas", _ReplicaSet, lambda r: (str(r.status.replicas or 0),)),
+    kinds.JOB: Selectable("status.successful", _Job, lambda j: (str(j.status.succeeded or 0),)),
     kinds.EVENT: Selectable(_EVENT, _Event, _event),
 }
 

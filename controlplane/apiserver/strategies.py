@@ -13,12 +13,14 @@ from api import kinds
 from api.core_v1 import NamespaceStatus, PodStatus
 from api.fields import Type
 from api.kinds import Kind
+from api.meta_v1 import LabelSelector
 from api.quantity import QuantityError
 from api.resources import qos_class
 
 SYSTEM_FINALIZER = "kubernetes"
 LONGEST_GRACE = 2**31 - 1  # later than any time that can be written
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+_CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
 
 
 class Strategy:
@@ -75,6 +77,14 @@ class Counted(Strategy):
 
     def _changed(self, new: Any, old: Any) -> bool:
         return _without_metadata(new) != _without_metadata(old)
+
+
+class FirstGeneration(Strategy):
+    """A generation that never rises: what counts cannot be changed."""
+
+    def prepare_create(self, new: Any) -> None:
+        """The first generation."""
+        new.metadata.generation = 1
 
 
 class Workload(WithStatus):
@@ -170,6 +180,23 @@ class EndpointSlices(Counted):
         return super()._changed(new, old) or bool(new.metadata.labels != old.metadata.labels)
 
 
+class Jobs(Workload):
+    """Unless it says that it knows better, a Job selects its pods by its own uid."""
+
+    def prepare_create(self, new: Any) -> None:
+        """Labels for the pods, and a selector of them."""
+        super().prepare_create(new)
+        if new.spec.manual_selector:
+            return
+        name, uid = new.metadata.name or "", new.metadata.uid
+        made = {"job-name": name, "controller-uid": uid}
+        made |= {f"batch.kubernetes.io/{key}": value for key, value in made.items()}
+        labels = new.spec.template.metadata.labels
+        new.spec.template.metadata.labels = made | labels
+        new.spec.selector = new.spec.selector or LabelSelector()
+        new.spec.selector.match_labels = {_CONTROLLER_UID: uid} | new.spec.selector.match_labels
+
+
 class Volumes(WithStatus):
     """Volumes and claims to them wait for each other at first."""
 
@@ -206,6 +233,25 @@ _TABLE: dict[Kind[Any], Strategy] = {
     kinds.REPLICA_SET: Workload(),
     kinds.DAEMON_SET: Workload(),
     kinds.STATEFUL_SET: Workload(),
+    kinds.JOB: Jobs(),
+    kinds.CRON_JOB: Workload(),
+    kinds.INGRESS: Workload(),
+    kinds.INGRESS_CLASS: Counted(),
+    kinds.NETWORK_POLICY: Counted(),
+    kinds.SERVICE_CIDR: WithStatus(),
+    kinds.POD_DISRUPTION_BUDGET: Workload(unconditional_update=False),
+    kinds.ROLE: Strategy(create_on_update=True),
+    kinds.ROLE_BINDING: Strategy(create_on_update=True),
+    kinds.CLUSTER_ROLE: Strategy(create_on_update=True),
+    kinds.CLUSTER_ROLE_BINDING: Strategy(create_on_update=True),
+    kinds.STORAGE_CLASS: Strategy(returns_deleted=True),
+    kinds.VOLUME_ATTACHMENT: WithStatus(unconditional_update=False, returns_deleted=True),
+    kinds.VOLUME_ATTRIBUTES_CLASS: Strategy(returns_deleted=True),
+    kinds.CSI_DRIVER: Counted(unconditional_update=False, returns_deleted=True),
+    kinds.CSI_NODE: Strategy(unconditional_update=False, returns_deleted=True),
+    kinds.CSI_STORAGE_CAPACITY: Strategy(unconditional_update=False),
+    kinds.PRIORITY_CLASS: FirstGeneration(),
+    kinds.RUNTIME_CLASS: Strategy(create_on_update=True, unconditional_update=False),
     kinds.LEASE: Strategy(create_on_update=True, unconditional_update=False),
     kinds.ENDPOINT_SLICE: EndpointSlices(),
 }

@@ -9,10 +9,21 @@ from api import codec
 from api.fields import NOTHING, Json, Nothing
 from api.kinds import Kind
 from api.meta_v1 import ListMeta, Table, TableRow
-from controlplane.apiserver.tables import cluster, config, limits, network, pods, volumes, workloads
+from controlplane.apiserver.tables import (
+    access,
+    batch,
+    cluster,
+    config,
+    limits,
+    network,
+    pods,
+    storage,
+    volumes,
+    workloads,
+)
 from controlplane.apiserver.tables.columns import BY_NAME_AND_AGE, Layout
 
-_MODULES = (cluster, config, limits, network, pods, volumes, workloads)
+_MODULES = (access, batch, cluster, config, limits, network, pods, storage, volumes, workloads)
 _LAYOUTS: dict[Kind[Any], Layout] = {kind: layout for module in _MODULES for kind, layout in module.LAYOUTS.items()}
 
 

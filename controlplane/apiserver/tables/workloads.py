@@ -28,8 +28,8 @@ def _deployment(obj: Deployment, now: float) -> list[Cell]:
         status.updated_replicas or 0,
         status.available_replicas or 0,
         age(obj.metadata.creation_timestamp, now),
-        *_template(obj.spec.template),
-        _selector(obj.spec.selector),
+        *template(obj.spec.template),
+        selector(obj.spec.selector),
     ]
 
 
@@ -40,8 +40,8 @@ def _replica_set(obj: ReplicaSet, now: float) -> list[Cell]:
         obj.status.replicas,
         obj.status.ready_replicas or 0,
         age(obj.metadata.creation_timestamp, now),
-        *_template(obj.spec.template),
-        _selector(obj.spec.selector) or _NONE,
+        *template(obj.spec.template),
+        selector(obj.spec.selector) or _NONE,
     ]
 
 
@@ -52,7 +52,7 @@ def _replication_controller(obj: ReplicationController, now: float) -> list[Cell
         obj.status.replicas,
         obj.status.ready_replicas or 0,
         age(obj.metadata.creation_timestamp, now),
-        *_template(obj.spec.template),
+        *template(obj.spec.template),
         _labels(obj.spec.selector),
     ]
 
@@ -68,8 +68,8 @@ def _daemon_set(obj: DaemonSet, now: float) -> list[Cell]:
         status.number_available or 0,
         _labels(obj.spec.template.spec.node_selector),
         age(obj.metadata.creation_timestamp, now),
-        *_template(obj.spec.template),
-        _selector(obj.spec.selector) or _NONE,
+        *template(obj.spec.template),
+        selector(obj.spec.selector) or _NONE,
     ]
 
 
@@ -78,7 +78,7 @@ def _stateful_set(obj: StatefulSet, now: float) -> list[Cell]:
         obj.metadata.name,
         f"{obj.status.ready_replicas or 0}/{obj.spec.replicas or 0}",
         age(obj.metadata.creation_timestamp, now),
-        *_template(obj.spec.template),
+        *template(obj.spec.template),
     ]
 
 
@@ -92,10 +92,10 @@ def _revision(obj: ControllerRevision, now: float) -> list[Cell]:
 
 
 def _pod_template(obj: PodTemplate, now: float) -> list[Cell]:
-    return [obj.metadata.name, *_template(obj.template), _labels(obj.template.metadata.labels)]
+    return [obj.metadata.name, *template(obj.template), _labels(obj.template.metadata.labels)]
 
 
-def _template(template: PodTemplateSpec | None) -> tuple[str, str]:
+def template(template: PodTemplateSpec | None) -> tuple[str, str]:
     containers = template.spec.containers if template is not None else []
     return ",".join(item.name for item in containers), ",".join(item.image or "" for item in containers)
 
@@ -104,7 +104,7 @@ def _labels(labels: dict[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or _NONE
 
 
-def _selector(selector: LabelSelector | None) -> str:
+def selector(selector: LabelSelector | None) -> str:
     try:
         return str(selectors.from_struct(selector))
     except selectors.SelectorError:

@@ -1,12 +1,16 @@
 """The real kubectl, as people use it, against our server: the one that is installed, and Debian's own (1.20)."""
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from api import kinds
+from tests.samples import GOOD
 
 MANIFEST = """
 apiVersion: v1
@@ -34,7 +38,7 @@ spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
 # Each command with what its output must contain (a regular expression); "!" before it: the command must fail.
 COMMANDS = [
     ("version", r'v1\.36\.0\+wherry|GitVersion:"v1\.36\.0\+wherry"'),
-    ("api-versions", r"apps/v1\ncoordination.k8s.io/v1\ndiscovery.k8s.io/v1\nv1"),
+    ("api-versions", r"apps/v1\n(.|\n)*coordination.k8s.io/v1\ndiscovery.k8s.io/v1\n(.|\n)*v1"),
     ("api-resources", r"deployments +deploy +apps/v1 +true +Deployment"),
     ("cluster-info", r"Kubernetes control plane.* is running at"),
     ("get namespaces", r"NAME +STATUS +AGE\ndefault +Active +"),
@@ -161,6 +165,25 @@ async def test_a_manifest_with_a_mistake(kubectl, tmp_path):
     code, output = await kubectl("create", "-f", str(manifest))
     assert code
     assert re.search(r'unknown field "(spec\.|io\.k8s.*)?replicsa"', output), output
+
+
+async def test_every_kind(kubectl, tmp_path):
+    items = []
+    for kind in kinds.ALL:
+        document = json.loads(json.dumps(GOOD[kind]))
+        del document["metadata"]["resourceVersion"]
+        items.append({"apiVersion": kind.api_version, "kind": kind.name, **document})
+    manifest = tmp_path / "all.json"
+    manifest.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    code, output = await kubectl("create", "-f", str(manifest))
+    assert (code, output.count(" created\n")) == (0, len(kinds.ALL)), output
+    code, output = await kubectl("get", ",".join(kind.resource for kind in kinds.ALL), "-A")
+    assert code == 0, output
+    for kind in kinds.ALL:
+        name = GOOD[kind]["metadata"]["name"]
+        prefix = f"{kind.singular}.{kind.group}" if kind.group else kind.singular
+        if kind is not kinds.EVENT:  # its columns show what it is about instead
+            assert re.search(rf"(^|\s){re.escape(f'{prefix}/{name}')}(\s|$)", output, re.MULTILINE), f"{kind}\n{output}"
 
 
 async def test_get_watch_prints_changes_as_they_come(kubectl):
