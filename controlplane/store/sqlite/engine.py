@@ -2,6 +2,10 @@
 
 Watchers learn of a change in the event loop before the write that made it returns. A watcher that begins in the past reads the log up to
 the present and is joined to the live stream at exactly that revision, so it misses nothing and sees nothing twice.
+
+The write-ahead log is moved into the file beside the writes, a few megabytes at a time: by a timer when little is written, and whenever
+enough has come together. Only when hardly anything is left does the writer move the rest, so that the log can begin anew; in one piece
+that would be a stall of hundreds of milliseconds.
 """
 
 from __future__ import annotations
@@ -25,6 +29,9 @@ from kit.clock import Clock, SystemClock, Timer
 T = TypeVar("T")
 CATCH_UP_ROWS = 1000
 CHECKPOINT_SECONDS = 1.0
+CHECKPOINT_PAGES = 2000
+RESTART_PAGES = 10_000
+REST_PAGES = 200
 
 
 @dataclass(eq=False, slots=True)
@@ -51,6 +58,9 @@ class SqliteStore:
         self._next_expiry = self._writer.next_expiry
         self._expiry_moved = asyncio.Event()
         self._checkpoint_due: Timer | None = None
+        self._checkpointing = False
+        self._log_pages = 0  # of the write-ahead log, and how many of them are in the file
+        self._filed_pages = 0
         self._watchers: set[_Watcher] = set()
         self._closed = False
 
@@ -203,8 +213,8 @@ class SqliteStore:
         if outcome.next_expiry != self._next_expiry:
             self._next_expiry = outcome.next_expiry
             self._expiry_moved.set()
-        if outcome.log_pages and self._checkpoint_due is None and not self._closed:
-            self._checkpoint_due = self._clock.call_later(CHECKPOINT_SECONDS, self._checkpoint)
+        if outcome.log_pages:
+            self._note_log(outcome.log_pages)
         if outcome.changes:
             for watcher in self._watchers:
                 mine = [change for change in outcome.changes if change.key.startswith(watcher.prefix)]
@@ -219,10 +229,32 @@ class SqliteStore:
             else:
                 answer.set_result(result)
 
+    def _note_log(self, pages: int) -> None:
+        if pages < self._log_pages:  # it has begun anew
+            self._filed_pages = 0
+        self._log_pages = pages
+        if pages - self._filed_pages > CHECKPOINT_PAGES:
+            self._checkpoint()
+        elif self._checkpoint_due is None and not self._closed:
+            self._checkpoint_due = self._clock.call_later(CHECKPOINT_SECONDS, self._checkpoint)
+
     def _checkpoint(self) -> None:
-        self._checkpoint_due = None
-        if not self._closed:
-            self._reading.submit(schema.checkpoint, self._reader)
+        if self._checkpoint_due is not None:
+            self._checkpoint_due.cancel()
+            self._checkpoint_due = None
+        if not self._closed and not self._checkpointing:
+            self._checkpointing = True
+            filing = self._loop.run_in_executor(self._reading, schema.checkpoint, self._reader)
+            filing.add_done_callback(self._checkpointed)
+
+    def _checkpointed(self, filing: asyncio.Future[int]) -> None:
+        self._checkpointing = False
+        self._filed_pages = filing.result()
+        rest = self._log_pages - self._filed_pages
+        if self._log_pages > RESTART_PAGES and rest <= REST_PAGES:
+            self._writer.finish_log()
+        elif rest > (REST_PAGES if self._log_pages > RESTART_PAGES else CHECKPOINT_PAGES):
+            self._checkpoint()
 
     async def _expire_when_due(self) -> None:
         """Sleep until the next key expires, or until that time moves."""

@@ -68,10 +68,11 @@ def first(connection: apsw.Connection, statement: str, *parameters: Any) -> Row 
     return connection.execute(statement, parameters).fetchone()
 
 
-def checkpoint(connection: apsw.Connection) -> None:
-    """Move the write-ahead log into the file as far as nobody has to wait for it."""
+def checkpoint(connection: apsw.Connection) -> int:
+    """Move the write-ahead log into the file as far as nobody has to wait for it; how many of its pages are there now."""
     with contextlib.suppress(apsw.Error):  # a busy or full disk: the log only grows until the next try
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        return connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)[1]
+    return 0
 
 
 def connect(path: Path) -> apsw.Connection:

@@ -88,6 +88,7 @@ class Writer:
         self._wake = threading.Condition()
         self._stopping = False
         self._pages = 0
+        self._finish_log = False
         self.revision: int = self._one(schema.NEWEST_REVISION)
         self.compacted: int = self._one(schema.COMPACTED)
         self.next_expiry: float | None = self._one(schema.NEXT_EXPIRY)
@@ -106,6 +107,10 @@ class Writer:
             self._tasks.append(task)
             self._wake.notify()
 
+    def finish_log(self) -> None:
+        """After the next commit, move what is left of the write-ahead log: only a little, or writes wait."""
+        self._finish_log = True
+
     def stop(self) -> None:
         """Finish what was asked, then close the file."""
         with self._wake:
@@ -117,7 +122,7 @@ class Writer:
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
             self._deliver(self._commit(batch))
-            if self._pages > FULL_LOG_PAGES:
+            if self._finish_log or self._pages > FULL_LOG_PAGES:
                 self._checkpoint()
 
     def _next_batch(self) -> list[Task] | None:
@@ -214,6 +219,7 @@ class Writer:
         """The engine checkpoints beside the writes; only a log that outgrows that makes the writers wait."""
         schema.checkpoint(self._connection)
         self._pages = 0
+        self._finish_log = False
 
     def _one(self, statement: str) -> Any:
         row = schema.first(self._connection, statement)
