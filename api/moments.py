@@ -17,25 +17,26 @@ def normalize(obj: Type) -> None:
         value = getattr(obj, field.name)
         if value is None:
             continue
-        if field.shape == "one":
-            items = [value]
-        else:
-            items = value if field.shape == "list" else list(value.values())
         if field.struct is None:
-            _normalize_times(obj, field, items)
+            setattr(obj, field.name, _canonical(type(obj), field, value))
             continue
+        items = [value] if field.shape == "one" else value if field.shape == "list" else value.values()
         for item in items:
             normalize(item)
 
 
-def _normalize_times(obj: Type, field: Field, items: list[str]) -> None:
+def _canonical(cls: type[Type], field: Field, value: Any) -> Any:
+    canonical = functools.partial(times.canonical, micro=field.item is MICRO_TIME)
     try:
-        found = [times.canonical(text, micro=field.item is MICRO_TIME) for text in items]
+        if field.shape == "one":
+            return canonical(value)
+        return (
+            list(map(canonical, value))
+            if field.shape == "list"
+            else {key: canonical(text) for key, text in value.items()}
+        )
     except ValueError as error:
-        raise DecodeError(f"cannot decode {type(obj).__name__}: {field.json}: {error}", field.json) from None
-    if found != items:
-        assert field.shape == "one", "no type has a list of times"
-        setattr(obj, field.name, found[0])
+        raise DecodeError(f"cannot decode {cls.__name__}: {field.json}: {error}", field.json) from None
 
 
 @functools.cache
