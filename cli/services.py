@@ -217,6 +217,8 @@ class SystemdServices:
             "@EXEC@": " ".join(_quoted(word) for word in (_resolved(program.argv[0]), *program.argv[1:])),
             "@DIGEST@": program.digest,
             "@STOP@": str(program.stop_seconds),
+            # A /tmp of its own would hide a checkout that lies there.
+            "@PRIVATE_TMP@": "no" if CHECKOUT.is_relative_to("/tmp") or CHECKOUT.is_relative_to("/var/tmp") else "yes",
             "@LIB@": str(self.layout.lib),
             "@RUN@": str(self.layout.run),
         }
