@@ -28,6 +28,7 @@ from kit.clock import Clock, SystemClock, Timer
 
 T = TypeVar("T")
 CATCH_UP_ROWS = 1000
+EXPIRY_PAUSE = 1.0
 CHECKPOINT_SECONDS = 1.0
 CHECKPOINT_PAGES = 2000
 RESTART_PAGES = 10_000
@@ -257,17 +258,21 @@ class SqliteStore:
             self._checkpoint()
 
     async def _expire_when_due(self) -> None:
-        """Sleep until the next key expires, or until that time moves."""
+        """Sleep until the next key expires, or until that time moves; what a full disk refuses is tried again after a pause."""
+        earliest = 0.0
         while True:
             self._expiry_moved.clear()
             moved = asyncio.ensure_future(self._expiry_moved.wait())
             if self._next_expiry is None:
                 await moved
                 continue
-            due = asyncio.ensure_future(self._clock.sleep(max(0.0, self._next_expiry - self._clock.now())))
+            due = asyncio.ensure_future(
+                self._clock.sleep(max(0.0, max(earliest, self._next_expiry) - self._clock.now()))
+            )
             await asyncio.wait((moved, due), return_when=asyncio.FIRST_COMPLETED)
             for waiting in (moved, due):
                 waiting.cancel()
-            if self._next_expiry is not None and self._next_expiry <= self._clock.now():
+            if self._next_expiry is not None and max(earliest, self._next_expiry) <= self._clock.now():
+                earliest = self._clock.now() + EXPIRY_PAUSE
                 self._next_expiry = None  # known again with the next outcome
                 self._writer.submit(Expire(self._clock.now()))
