@@ -1,13 +1,14 @@
 """The control plane, wired: store, API server, scheduler and controllers in one process.
 
 Scheduler and controllers use the same client interface as everybody else; here it leads to the API server without a socket. They start
-when the API server answers, and end before it.
+when the API server answers, and end before it. Where several control planes share a store, those of one of them run.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from controlplane import election
 from controlplane.apiserver.server import ApiServer
 from controlplane.apiserver.server import Settings as ApiSettings
 from controlplane.config import Config, load
@@ -42,8 +43,16 @@ async def run(config: Config, supervisor: Supervisor) -> None:
     server = ApiServer(store, settings, clock)
     await server.start(supervisor)
     await server.listen(addresses, tls, supervisor)
-    await scheduler.run(server.client("system:kube-scheduler"), clock, supervisor)
     facts = ControllerSettings(
         ca_pem=Path(pki.ca_cert).read_text(), pod_cidr=config.pod_cidr, node_cidr_size=config.node_cidr_size
     )
-    await controllers.run(server.client("system:kube-controller-manager"), clock, supervisor, facts)
+
+    async def manage() -> None:
+        await scheduler.run(server.client("system:kube-scheduler"), clock, supervisor)
+        await controllers.run(server.client("system:kube-controller-manager"), clock, supervisor, facts)
+
+    if store.shared:
+        elector = server.client("system:kube-controller-manager")
+        supervisor.spawn("election", lambda: election.lead(elector, clock, manage))
+    else:
+        await manage()

@@ -126,6 +126,10 @@ async def _found(asked):
         ({"advertiseAddress": "127.0.0.1"}, "field advertiseAddress"),
         ({"listen": ["6443"]}, "field listen"),
         ({"listen": []}, "field listen"),
+        ({"store": {"etcd": {"endpoints": []}}}, "field store: at least one endpoint is needed"),
+        ({"store": {"etcd": {"endpoints": ["a:1"], "caCert": "/nowhere"}}}, "field store: there is no file /nowhere"),
+        ({"store": {"etcd": {"endpoints": ["a:1"]}, "sqlite": "/x"}}, "field store: either sqlite or etcd"),
+        ({"store": {"ectd": {}}}, "unknown field store.ectd (did you mean etcd?)"),
     ],
 )
 def test_a_configuration_that_makes_no_sense(tmp_path, change, message):
