@@ -58,6 +58,10 @@ class Call:
     target: Target = field(default_factory=Target)
     verb: str = ""
 
+    def has(self, tag: str) -> bool:
+        """Whether the client has the document with this ETag already: one of a list, or made weak by a proxy, it is the same."""
+        return tag in self.if_none_match
+
 
 @dataclass(slots=True)
 class Answer:

@@ -59,7 +59,7 @@ class Discovery:
             return Answer(plain, headers=(("Vary", "Accept"),))
         body, tag = both
         headers = (("ETag", tag), ("Vary", "Accept"))
-        if call.if_none_match == tag:
+        if call.has(tag):
             return Answer(b"", 304, AGGREGATED, headers)
         return Answer(body, 200, AGGREGATED, headers)
 

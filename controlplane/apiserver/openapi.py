@@ -40,7 +40,7 @@ class OpenApi:
         for kind in kinds:
             root = f"apis/{kind.group}/{kind.version}" if kind.group else f"api/{kind.version}"
             self._table.setdefault(root, []).append(kind)
-        self._documents: dict[str, bytes] = {}
+        self._documents: dict[str, tuple[bytes, str]] = {}  # with their ETags
         self._index = b""
 
     def serve(self, call: Call) -> Answer | None:
@@ -54,13 +54,9 @@ class OpenApi:
             return self._serve_index()
         if root not in self._table:
             raise status.no_such_path()
-        body = self._document(root)
-        tag = _tag(body)
-        return (
-            Answer(b"", 304, headers=(("ETag", tag),))
-            if call.if_none_match == tag
-            else Answer(body, headers=(("ETag", tag),))
-        )
+        body, tag = self._document(root)
+        headers = (("ETag", tag),)
+        return Answer(b"", 304, headers=headers) if call.has(tag) else Answer(body, headers=headers)
 
     def schemas(self) -> dict[str, Any]:
         """The schemas of all groups, by name."""
@@ -71,17 +67,16 @@ class OpenApi:
 
     def _serve_index(self) -> Answer:
         if not self._index:
-            paths = {
-                root: {"serverRelativeURL": f"{ROOT}/{root}?hash={_tag(self._document(root)).strip(chr(34))}"}
-                for root in self._table
-            }
+            hashes = {root: self._document(root)[1].strip('"') for root in self._table}
+            paths = {root: {"serverRelativeURL": f"{ROOT}/{root}?hash={digest}"} for root, digest in hashes.items()}
             self._index = msgspec.json.encode({"paths": paths})
         return Answer(self._index)
 
-    def _document(self, root: str) -> bytes:
+    def _document(self, root: str) -> tuple[bytes, str]:
         known = self._documents.get(root)
         if known is None:
-            known = self._documents[root] = msgspec.json.encode(_describe(self._table[root]))
+            body = msgspec.json.encode(_describe(self._table[root]))
+            known = self._documents[root] = (body, _tag(body))
         return known
 
 

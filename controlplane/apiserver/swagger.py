@@ -41,7 +41,7 @@ class Swagger:
             self._made[form] = (body, f'"{hashlib.sha512(body).hexdigest().upper()}"')
         body, tag = self._made[form]
         headers = (("ETag", tag), ("Vary", "Accept"))
-        if call.if_none_match == tag:
+        if call.has(tag):
             return Answer(b"", 304, form, headers)
         return Answer(body, 200, form, headers)
 

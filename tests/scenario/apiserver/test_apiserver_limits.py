@@ -11,10 +11,11 @@ from api.core_v1 import ConfigMap, Node, Pod
 from api.meta_v1 import ObjectMeta
 from client.client import Client
 from client.errors import Forbidden
-from kit.http.model import Peer
+from kit.http.heads import header_lines
+from kit.http.model import Peer, Request
 from tests.scenario.apiserver.apiserver_requests import Sent
 from tests.scenario.apiserver.conftest import Cluster
-from tests.scenario.apiserver.test_apiserver_fuzz import ask
+from tests.scenario.apiserver.test_apiserver_fuzz import ADMIN, Carrier, ask
 
 NS = "default"
 MAPS = kinds.CONFIG_MAP.path(NS)
@@ -109,9 +110,6 @@ async def test_warnings_may_be_in_any_language_and_are_not_endless(cluster: Clus
         + b"".join(b',"%b%d":1' % (b"x" * 300, n) for n in range(90))
         + b"}"
     )
-    from kit.http.heads import header_lines
-    from tests.scenario.apiserver.test_apiserver_fuzz import ADMIN, Carrier, Request
-
     request = Request("POST", f"{MAPS}?fieldValidation=Warn", [(b"content-type", JSON.encode())], body, Carrier(ADMIN))
     answer = await cluster.server.handler(request)
     lines = header_lines(answer.headers)
@@ -162,6 +160,18 @@ async def test_who_asks_for_less_rights_does_not_get_his_own(cluster: Cluster):
 async def test_a_watch_has_no_form_without_lines(cluster: Cluster):
     assert (await sent(cluster, "GET", f"{MAPS}?watch=1", accept=YAML))[0] == 406
     assert not cluster.server.core.cache.resources[kinds.CONFIG_MAP].listeners
+
+
+async def test_documents_that_the_client_has_are_not_sent_again(cluster: Cluster):
+    for path, accept in (
+        ("/openapi/v3/api/v1", JSON),
+        ("/apis", f"{JSON};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"),
+    ):
+        request = Request("GET", path, [(b"accept", accept.encode())], b"", Carrier(ADMIN))
+        tag = dict(cluster.server.handler(request).headers)["ETag"]
+        for held in (tag, f"W/{tag}", f'"x", {tag}'):
+            assert (await sent(cluster, "GET", path, accept=accept, if_none_match=held))[0] == 304
+        assert (await sent(cluster, "GET", path, accept=accept, if_none_match='"x"'))[0] == 200
 
 
 # revisions and options
