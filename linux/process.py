@@ -177,7 +177,6 @@ def start(
     log: Path | int | IO[bytes] | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | str | None = None,
-    pass_fds: Sequence[int] = (),
 ) -> Child:
     """Start a program in a session of its own; its output is appended to `log` (None: thrown away)."""
     opened = open(log, "ab", buffering=0) if isinstance(log, Path) else None  # noqa: SIM115 - closed below
@@ -192,7 +191,6 @@ def start(
             env=dict(env) if env is not None else None,
             cwd=cwd,
             start_new_session=True,
-            pass_fds=tuple(pass_fds),
         )
     except (FileNotFoundError, PermissionError) as error:
         raise NotInstalled(argv[0]) from error
@@ -200,14 +198,6 @@ def start(
         if opened is not None:
             opened.close()
     return Child(tuple(argv), handle)
-
-
-def replace(argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
-    """Become another program (exec); returns only by an error."""
-    try:
-        os.execvpe(argv[0], list(argv), dict(env) if env is not None else dict(os.environ))
-    except (FileNotFoundError, PermissionError) as error:
-        raise NotInstalled(argv[0]) from error
 
 
 def _open(
