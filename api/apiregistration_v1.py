@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+import msgspec
+
 from api.fields import F, Int32, Time, Type, constant, required
 from api.meta_v1 import ObjectMeta
 
@@ -16,7 +18,7 @@ class APIServiceSpec(Type):
     service: Annotated[ServiceReference | None, F(1)] = None
     group: Annotated[str | None, F(2)] = None
     version: Annotated[str | None, F(3)] = None
-    insecure_skip_tls_verify: Annotated[bool | None, F(4)] = None
+    insecure_skip_tls_verify: Annotated[bool | None, F(4)] = msgspec.field(default=None, name="insecureSkipTLSVerify")
     ca_bundle: Annotated[bytes | None, F(5)] = None
     group_priority_minimum: Annotated[Int32, F(7)] = required(int)
     version_priority: Annotated[Int32, F(8)] = required(int)

@@ -16,19 +16,26 @@ from api.fields import Type
 
 if TYPE_CHECKING:
     from api import (
+        admissionregistration_v1,
+        apiextensions_v1,
+        apiregistration_v1,
         apps_sets_v1,
         apps_v1,
+        autoscaling_v2,
         batch_v1,
+        certificates_v1,
         coordination_v1,
         core_limits_v1,
         core_templates_v1,
         core_v1,
         core_volumes_v1,
         discovery_v1,
+        flowcontrol_v1,
         networking_v1,
         node_v1,
         policy_v1,
         rbac_v1,
+        resource_v1,
         scheduling_v1,
         storage_v1,
     )
@@ -200,6 +207,18 @@ SERVICE: Kind[core_v1.Service] = Kind(
     subresources=_table(_own("Service")),
 )
 
+# apiregistration.k8s.io
+API_SERVICE: Kind[apiregistration_v1.APIService] = Kind(
+    "apiregistration.k8s.io",
+    "v1",
+    "APIService",
+    "apiservices",
+    "apiregistration_v1",
+    namespaced=False,
+    categories=("api-extensions",),
+    subresources=_table(_own("APIService", "apiregistration.k8s.io")),
+)
+
 # apps
 CONTROLLER_REVISION: Kind[apps_sets_v1.ControllerRevision] = Kind(
     "apps", "v1", "ControllerRevision", "controllerrevisions", "apps_sets_v1"
@@ -245,6 +264,18 @@ STATEFUL_SET: Kind[apps_sets_v1.StatefulSet] = Kind(
     subresources=_table(_SCALE, _own("StatefulSet", "apps")),
 )
 
+# autoscaling
+HORIZONTAL_POD_AUTOSCALER: Kind[autoscaling_v2.HorizontalPodAutoscaler] = Kind(
+    "autoscaling",
+    "v2",
+    "HorizontalPodAutoscaler",
+    "horizontalpodautoscalers",
+    "autoscaling_v2",
+    short_names=("hpa",),
+    categories=("all",),
+    subresources=_table(_own("HorizontalPodAutoscaler", "autoscaling", version="v2")),
+)
+
 # batch
 CRON_JOB: Kind[batch_v1.CronJob] = Kind(
     "batch",
@@ -258,6 +289,21 @@ CRON_JOB: Kind[batch_v1.CronJob] = Kind(
 )
 JOB: Kind[batch_v1.Job] = Kind(
     "batch", "v1", "Job", "jobs", "batch_v1", categories=("all",), subresources=_table(_own("Job", "batch"))
+)
+
+# certificates.k8s.io
+CERTIFICATE_SIGNING_REQUEST: Kind[certificates_v1.CertificateSigningRequest] = Kind(
+    "certificates.k8s.io",
+    "v1",
+    "CertificateSigningRequest",
+    "certificatesigningrequests",
+    "certificates_v1",
+    namespaced=False,
+    short_names=("csr",),
+    subresources=_table(
+        _own("CertificateSigningRequest", "certificates.k8s.io", "approval"),
+        _own("CertificateSigningRequest", "certificates.k8s.io"),
+    ),
 )
 
 # networking.k8s.io
@@ -342,6 +388,76 @@ VOLUME_ATTRIBUTES_CLASS: Kind[storage_v1.VolumeAttributesClass] = Kind(
     short_names=("vac",),
 )
 
+# admissionregistration.k8s.io
+MUTATING_ADMISSION_POLICY: Kind[admissionregistration_v1.MutatingAdmissionPolicy] = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "MutatingAdmissionPolicy",
+    "mutatingadmissionpolicies",
+    "admissionregistration_v1",
+    namespaced=False,
+    categories=("api-extensions",),
+)
+MUTATING_ADMISSION_POLICY_BINDING: Kind[admissionregistration_v1.MutatingAdmissionPolicyBinding] = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "MutatingAdmissionPolicyBinding",
+    "mutatingadmissionpolicybindings",
+    "admissionregistration_v1",
+    namespaced=False,
+    categories=("api-extensions",),
+)
+MUTATING_WEBHOOK_CONFIGURATION: Kind[admissionregistration_v1.MutatingWebhookConfiguration] = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "MutatingWebhookConfiguration",
+    "mutatingwebhookconfigurations",
+    "admissionregistration_v1",
+    namespaced=False,
+    categories=("api-extensions",),
+)
+VALIDATING_ADMISSION_POLICY: Kind[admissionregistration_v1.ValidatingAdmissionPolicy] = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "ValidatingAdmissionPolicy",
+    "validatingadmissionpolicies",
+    "admissionregistration_v1",
+    namespaced=False,
+    categories=("api-extensions",),
+    subresources=_table(_own("ValidatingAdmissionPolicy", "admissionregistration.k8s.io")),
+)
+VALIDATING_ADMISSION_POLICY_BINDING: Kind[admissionregistration_v1.ValidatingAdmissionPolicyBinding] = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "ValidatingAdmissionPolicyBinding",
+    "validatingadmissionpolicybindings",
+    "admissionregistration_v1",
+    namespaced=False,
+    categories=("api-extensions",),
+)
+VALIDATING_WEBHOOK_CONFIGURATION: Kind[admissionregistration_v1.ValidatingWebhookConfiguration] = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "ValidatingWebhookConfiguration",
+    "validatingwebhookconfigurations",
+    "admissionregistration_v1",
+    namespaced=False,
+    categories=("api-extensions",),
+)
+
+# apiextensions.k8s.io
+CUSTOM_RESOURCE_DEFINITION: Kind[apiextensions_v1.CustomResourceDefinition] = Kind(
+    "apiextensions.k8s.io",
+    "v1",
+    "CustomResourceDefinition",
+    "customresourcedefinitions",
+    "apiextensions_v1",
+    namespaced=False,
+    short_names=("crd", "crds"),
+    categories=("api-extensions",),
+    subresources=_table(_own("CustomResourceDefinition", "apiextensions.k8s.io")),
+)
+
 # scheduling.k8s.io
 PRIORITY_CLASS: Kind[scheduling_v1.PriorityClass] = Kind(
     "scheduling.k8s.io",
@@ -366,6 +482,45 @@ ENDPOINT_SLICE: Kind[discovery_v1.EndpointSlice] = Kind(
     "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", "discovery_v1"
 )
 
+# flowcontrol.apiserver.k8s.io
+FLOW_SCHEMA: Kind[flowcontrol_v1.FlowSchema] = Kind(
+    "flowcontrol.apiserver.k8s.io",
+    "v1",
+    "FlowSchema",
+    "flowschemas",
+    "flowcontrol_v1",
+    namespaced=False,
+    subresources=_table(_own("FlowSchema", "flowcontrol.apiserver.k8s.io")),
+)
+PRIORITY_LEVEL_CONFIGURATION: Kind[flowcontrol_v1.PriorityLevelConfiguration] = Kind(
+    "flowcontrol.apiserver.k8s.io",
+    "v1",
+    "PriorityLevelConfiguration",
+    "prioritylevelconfigurations",
+    "flowcontrol_v1",
+    namespaced=False,
+    subresources=_table(_own("PriorityLevelConfiguration", "flowcontrol.apiserver.k8s.io")),
+)
+
+# resource.k8s.io
+DEVICE_CLASS: Kind[resource_v1.DeviceClass] = Kind(
+    "resource.k8s.io", "v1", "DeviceClass", "deviceclasses", "resource_v1", namespaced=False
+)
+RESOURCE_CLAIM: Kind[resource_v1.ResourceClaim] = Kind(
+    "resource.k8s.io",
+    "v1",
+    "ResourceClaim",
+    "resourceclaims",
+    "resource_v1",
+    subresources=_table(_own("ResourceClaim", "resource.k8s.io")),
+)
+RESOURCE_CLAIM_TEMPLATE: Kind[resource_v1.ResourceClaimTemplate] = Kind(
+    "resource.k8s.io", "v1", "ResourceClaimTemplate", "resourceclaimtemplates", "resource_v1"
+)
+RESOURCE_SLICE: Kind[resource_v1.ResourceSlice] = Kind(
+    "resource.k8s.io", "v1", "ResourceSlice", "resourceslices", "resource_v1", namespaced=False
+)
+
 ALL: tuple[Kind[Any], ...] = (
     CONFIG_MAP,
     ENDPOINTS,
@@ -382,13 +537,16 @@ ALL: tuple[Kind[Any], ...] = (
     SECRET,
     SERVICE_ACCOUNT,
     SERVICE,
+    API_SERVICE,
     CONTROLLER_REVISION,
     DAEMON_SET,
     DEPLOYMENT,
     REPLICA_SET,
     STATEFUL_SET,
+    HORIZONTAL_POD_AUTOSCALER,
     CRON_JOB,
     JOB,
+    CERTIFICATE_SIGNING_REQUEST,
     INGRESS_CLASS,
     INGRESS,
     IP_ADDRESS,
@@ -405,10 +563,23 @@ ALL: tuple[Kind[Any], ...] = (
     STORAGE_CLASS,
     VOLUME_ATTACHMENT,
     VOLUME_ATTRIBUTES_CLASS,
+    MUTATING_ADMISSION_POLICY,
+    MUTATING_ADMISSION_POLICY_BINDING,
+    MUTATING_WEBHOOK_CONFIGURATION,
+    VALIDATING_ADMISSION_POLICY,
+    VALIDATING_ADMISSION_POLICY_BINDING,
+    VALIDATING_WEBHOOK_CONFIGURATION,
+    CUSTOM_RESOURCE_DEFINITION,
     PRIORITY_CLASS,
     LEASE,
     RUNTIME_CLASS,
     ENDPOINT_SLICE,
+    FLOW_SCHEMA,
+    PRIORITY_LEVEL_CONFIGURATION,
+    DEVICE_CLASS,
+    RESOURCE_CLAIM,
+    RESOURCE_CLAIM_TEMPLATE,
+    RESOURCE_SLICE,
 )
 
 _BY_PLURAL = {(kind.group, kind.version, kind.plural): kind for kind in ALL}

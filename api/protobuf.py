@@ -148,6 +148,8 @@ def _value(item: Any, value: int | bytes) -> Any:
         return next((_text(text) for number, text in _fields(raw) if number == 1), "0")
     if item == IntOrString:
         return _int_or_string(raw)
+    if item == list[str]:  # a message of its own that only holds the texts
+        return [_text(text) for number, text in _fields(raw) if number == 1]
     if item is Json:
         return _json(next((_expect_bytes(json) for number, json in _fields(raw) if number == 1), b""))
     return decode_message(item, raw)

@@ -25,13 +25,19 @@ _BY_KIND: dict[Kind[Any], Callable[[Any], None]] = {
 # The modules of kinds that few clusters use: imported with the type, when the first object comes.
 _MODULES = frozenset(
     (
+        "admissionregistration_v1",
+        "apiextensions_v1",
+        "apiregistration_v1",
         "apps_sets_v1",
+        "autoscaling_v2",
         "batch_v1",
         "core_limits_v1",
         "core_templates_v1",
         "core_volumes_v1",
+        "flowcontrol_v1",
         "networking_v1",
         "rbac_v1",
+        "resource_v1",
         "scheduling_v1",
         "storage_v1",
     )

@@ -96,6 +96,23 @@ class _Job(Part, gc=False):
     status: _JobStatus = msgspec.field(default_factory=_JobStatus)
 
 
+class _RequestSpec(msgspec.Struct, gc=False, rename="camel"):
+    signer_name: str | None = None
+
+
+class _CertificateRequest(Part, gc=False):
+    spec: _RequestSpec = msgspec.field(default_factory=_RequestSpec)
+
+
+class _SliceSpec(msgspec.Struct, gc=False, rename="camel"):
+    node_name: str | None = None
+    driver: str | None = None
+
+
+class _ResourceSlice(Part, gc=False):
+    spec: _SliceSpec = msgspec.field(default_factory=_SliceSpec)
+
+
 class _Reference(msgspec.Struct, gc=False, rename="camel"):
     kind: str | None = None
     namespace: str | None = None
@@ -165,6 +182,12 @@ _TABLE: dict[Kind[Any], Selectable] = {
     kinds.REPLICA_SET: Selectable("status.replicas", _ReplicaSet, lambda r: (str(r.status.replicas or 0),)),
     kinds.REPLICATION_CONTROLLER: Selectable("status.replicas", _ReplicaSet, lambda r: (str(r.status.replicas or 0),)),
     kinds.JOB: Selectable("status.successful", _Job, lambda j: (str(j.status.succeeded or 0),)),
+    kinds.CERTIFICATE_SIGNING_REQUEST: Selectable(
+        "spec.signerName", _CertificateRequest, lambda r: (r.spec.signer_name,)
+    ),
+    kinds.RESOURCE_SLICE: Selectable(
+        "spec.nodeName spec.driver", _ResourceSlice, lambda r: (r.spec.node_name, r.spec.driver)
+    ),
     kinds.EVENT: Selectable(_EVENT, _Event, _event),
 }
 

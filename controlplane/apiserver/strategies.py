@@ -20,6 +20,7 @@ from api.resources import qos_class
 SYSTEM_FINALIZER = "kubernetes"
 LONGEST_GRACE = 2**31 - 1  # later than any time that can be written
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+_DECISIONS = ("Approved", "Denied")
 _CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
 
 
@@ -41,6 +42,9 @@ class Strategy:
 
     def prepare_status(self, new: Any, old: Any) -> None:
         """Keep what a write to the status may not change."""
+
+    def prepare_approval(self, new: Any, old: Any) -> None:
+        """Keep what a decision may not change."""
 
     def grace(self, obj: Any, asked: int | None) -> int | None:
         """Seconds that an object lives on after DELETE; None for kinds that go at once."""
@@ -214,6 +218,36 @@ class PersistentVolumes(Volumes):
         new.status.last_phase_transition_time = new.metadata.creation_timestamp
 
 
+class Definitions(Workload):
+    """A definition knows from the start in which version its objects are stored."""
+
+    def prepare_create(self, new: Any) -> None:
+        """A fresh status but for that."""
+        super().prepare_create(new)
+        new.status.stored_versions = [version.name for version in new.spec.versions if version.storage][:1]
+
+
+class CertificateRequests(WithStatus):
+    """What is asked for never changes; who decides and who signs write different parts of the status."""
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """Only metadata can be changed."""
+        new.spec, new.status = old.spec, old.status
+
+    def prepare_status(self, new: Any, old: Any) -> None:
+        """The old request, and the decision as it is."""
+        new.spec = old.spec
+        decided = [condition for condition in old.status.conditions if condition.type in _DECISIONS]
+        others = [condition for condition in new.status.conditions if condition.type not in _DECISIONS]
+        new.status.conditions = [*decided, *others]
+
+    def prepare_approval(self, new: Any, old: Any) -> None:
+        """Everything as it was but for the conditions."""
+        conditions = new.status.conditions
+        new.spec, new.status = old.spec, old.status
+        new.status.conditions = conditions
+
+
 _PLAIN = Strategy()
 _TABLE: dict[Kind[Any], Strategy] = {
     kinds.POD: Pods(returns_deleted=True),
@@ -252,6 +286,22 @@ _TABLE: dict[Kind[Any], Strategy] = {
     kinds.CSI_STORAGE_CAPACITY: Strategy(unconditional_update=False),
     kinds.PRIORITY_CLASS: FirstGeneration(),
     kinds.RUNTIME_CLASS: Strategy(create_on_update=True, unconditional_update=False),
+    kinds.HORIZONTAL_POD_AUTOSCALER: WithStatus(),
+    kinds.CERTIFICATE_SIGNING_REQUEST: CertificateRequests(),
+    kinds.VALIDATING_WEBHOOK_CONFIGURATION: Counted(unconditional_update=False),
+    kinds.MUTATING_WEBHOOK_CONFIGURATION: Counted(unconditional_update=False),
+    kinds.VALIDATING_ADMISSION_POLICY: Workload(unconditional_update=False),
+    kinds.VALIDATING_ADMISSION_POLICY_BINDING: Counted(unconditional_update=False),
+    kinds.MUTATING_ADMISSION_POLICY: Counted(unconditional_update=False),
+    kinds.MUTATING_ADMISSION_POLICY_BINDING: Counted(unconditional_update=False),
+    kinds.CUSTOM_RESOURCE_DEFINITION: Definitions(unconditional_update=False),
+    kinds.API_SERVICE: WithStatus(unconditional_update=False),
+    kinds.FLOW_SCHEMA: Workload(),
+    kinds.PRIORITY_LEVEL_CONFIGURATION: Workload(),
+    kinds.DEVICE_CLASS: Counted(returns_deleted=True),
+    kinds.RESOURCE_CLAIM: WithStatus(returns_deleted=True),
+    kinds.RESOURCE_CLAIM_TEMPLATE: Strategy(returns_deleted=True),
+    kinds.RESOURCE_SLICE: Counted(returns_deleted=True),
     kinds.LEASE: Strategy(create_on_update=True, unconditional_update=False),
     kinds.ENDPOINT_SLICE: EndpointSlices(),
 }

@@ -85,6 +85,8 @@ def _prepare_update(write: Write) -> None:
     rules, new, old = strategy(write.kind), write.new, write.old
     if write.subresource == "status":
         rules.prepare_status(new, old)
+    elif write.subresource == "approval":
+        rules.prepare_approval(new, old)
     elif write.subresource == "finalize":
         new.status = old.status
     elif write.subresource != "binding":  # a binding changes spec and status of the old object and nothing else

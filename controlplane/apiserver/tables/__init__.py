@@ -14,16 +14,33 @@ from controlplane.apiserver.tables import (
     batch,
     cluster,
     config,
+    devices,
+    extension,
     limits,
     network,
     pods,
+    scaling,
     storage,
     volumes,
     workloads,
 )
 from controlplane.apiserver.tables.columns import BY_NAME_AND_AGE, Layout
 
-_MODULES = (access, batch, cluster, config, limits, network, pods, storage, volumes, workloads)
+_MODULES = (
+    access,
+    batch,
+    cluster,
+    config,
+    devices,
+    extension,
+    limits,
+    network,
+    pods,
+    scaling,
+    storage,
+    volumes,
+    workloads,
+)
 _LAYOUTS: dict[Kind[Any], Layout] = {kind: layout for module in _MODULES for kind, layout in module.LAYOUTS.items()}
 
 

@@ -155,3 +155,18 @@ async def test_scale(admin, kind):
     scale = await answer(admin, "PATCH", path, {}, {"spec": {"replicas": 3}}, "application/merge-patch+json")
     assert (scale["kind"], scale["spec"], scale["status"]["selector"]) == ("Scale", {"replicas": 3}, "a=b")
     assert (await admin.get(kind, "x", "default")).spec.replicas == 3
+
+
+async def test_decisions_about_certificates(admin):
+    kind = kinds.CERTIFICATE_SIGNING_REQUEST
+    await answer(admin, "POST", kind.path(), {}, sample(kind))
+    approved = {"type": "Approved", "status": "True", "reason": "Why"}
+    merge = "application/merge-patch+json"
+    change = {"status": {"conditions": [approved]}, "spec": {"signerName": "example.com/other"}}
+    for path in (kind.path(name="x"), kind.path(name="x", subresource="status")):
+        assert "conditions" not in (await answer(admin, "PATCH", path, {}, change, merge))["status"]
+    decided = await answer(admin, "PATCH", kind.path(name="x", subresource="approval"), {}, change, merge)
+    assert (decided["status"]["conditions"], decided["spec"]["signerName"]) == ([approved], "example.com/signer")
+    signed = {"status": {"certificate": "YQ==", "conditions": []}}
+    issued = await answer(admin, "PATCH", kind.path(name="x", subresource="status"), {}, signed, merge)
+    assert issued["status"] == {"conditions": [approved], "certificate": "YQ=="}

@@ -52,6 +52,8 @@ def _value(field: Field, number: int, value: Any) -> bytes:
         seconds = times.parse_time(value)
         nanos = round(seconds % 1 * 1e6) * 1000
         return _bytes(number, b"\x08" + varint(int(seconds // 1)) + b"\x10" + varint(nanos))
+    if item == list[str]:
+        return _bytes(number, b"".join(_bytes(1, text.encode()) for text in value))
     if item is QUANTITY:
         return _bytes(number, _bytes(1, value.encode()))
     if item == IntOrString:

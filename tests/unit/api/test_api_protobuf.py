@@ -139,6 +139,12 @@ def test_negative_numbers_and_unknown_fields() -> None:
     assert options.grace_period_seconds == -5
 
 
+def test_lists_of_texts_in_a_map() -> None:
+    body = b'{"spec":{"request":"YQ==","signerName":"a.b/c","extra":{"scopes":["x","y"],"none":[]}}}'
+    obj = codec.decode(kinds.CERTIFICATE_SIGNING_REQUEST, body)
+    assert protobuf.decode(kinds.CERTIFICATE_SIGNING_REQUEST, writer.body(obj)) == obj
+
+
 @pytest.mark.parametrize(
     "data",
     [

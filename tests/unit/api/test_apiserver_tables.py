@@ -57,6 +57,22 @@ COLUMNS = {
     kinds.CSI_STORAGE_CAPACITY: "Name Created_At",
     kinds.PRIORITY_CLASS: "Name Value Global-Default Age PreemptionPolicy",
     kinds.RUNTIME_CLASS: "Name Handler Age",
+    kinds.HORIZONTAL_POD_AUTOSCALER: "Name Reference Targets MinPods MaxPods Replicas Age",
+    kinds.CERTIFICATE_SIGNING_REQUEST: "Name Age SignerName Requestor RequestedDuration Condition",
+    kinds.MUTATING_ADMISSION_POLICY: "Name Mutations ParamKind Age",
+    kinds.MUTATING_ADMISSION_POLICY_BINDING: "Name PolicyName ParamRef Age",
+    kinds.MUTATING_WEBHOOK_CONFIGURATION: "Name Webhooks Age",
+    kinds.VALIDATING_ADMISSION_POLICY: "Name Validations ParamKind Age",
+    kinds.VALIDATING_ADMISSION_POLICY_BINDING: "Name PolicyName ParamRef Age",
+    kinds.VALIDATING_WEBHOOK_CONFIGURATION: "Name Webhooks Age",
+    kinds.CUSTOM_RESOURCE_DEFINITION: "Name Created_At",
+    kinds.API_SERVICE: "Name Service Available Age",
+    kinds.FLOW_SCHEMA: "Name PriorityLevel MatchingPrecedence DistinguisherMethod Age MissingPL",
+    kinds.PRIORITY_LEVEL_CONFIGURATION: "Name Type NominalConcurrencyShares Queues HandSize QueueLengthLimit Age",
+    kinds.DEVICE_CLASS: "Name Age",
+    kinds.RESOURCE_CLAIM: "Name State Age",
+    kinds.RESOURCE_CLAIM_TEMPLATE: "Name Age",
+    kinds.RESOURCE_SLICE: "Name Node Driver Pool Age",
 }
 
 
