@@ -399,3 +399,115 @@ def test_ages(seconds: float, text: str) -> None:
 def test_ages_of_nonsense() -> None:
     assert age(None, NOW) == "<unknown>"
     assert age("soon", NOW) == "<invalid>"
+
+
+CELLS: list[tuple[kinds.Kind[Any], dict[str, Any], list[Any]]] = [
+    (
+        kinds.PERSISTENT_VOLUME,
+        {
+            "spec": {
+                "capacity": {"storage": "1Gi"},
+                "accessModes": ["ReadWriteMany", "ReadWriteOnce"],
+                "persistentVolumeReclaimPolicy": "Retain",
+                "claimRef": {"namespace": "n", "name": "c"},
+                "storageClassName": "fast",
+                "volumeMode": "Block",
+            },
+            "status": {"phase": "Bound"},
+        },
+        ["x", "1Gi", "RWO,RWX", "Retain", "Bound", "n/c", "fast", "<unset>", "", "5m", "Block"],
+    ),
+    (
+        kinds.PERSISTENT_VOLUME_CLAIM,
+        {"spec": {"resources": {"requests": {"storage": "1Gi"}}}, "status": {"phase": "Pending"}},
+        ["x", "Pending", "", "", "", "", "<unset>", "5m", "<unset>"],
+    ),
+    (
+        kinds.RESOURCE_QUOTA,
+        {"status": {"hard": {"pods": "5", "limits.cpu": "2", "cpu": "1"}, "used": {"pods": "1"}}},
+        ["x", "cpu: 0/1, pods: 1/5", "limits.cpu: 0/2", "5m"],
+    ),
+    (
+        kinds.STATEFUL_SET,
+        {"spec": {"replicas": 3, "template": {"spec": {"containers": [{"name": "c", "image": "i"}]}}}},
+        ["x", "0/3", "5m", "c", "i"],
+    ),
+    (
+        kinds.JOB,
+        {
+            "spec": {"completions": 2},
+            "status": {
+                "succeeded": 2,
+                "startTime": "2026-01-01T23:58:00Z",
+                "completionTime": "2026-01-01T23:58:30Z",
+                "conditions": [{"type": "Complete", "status": "True"}],
+            },
+        },
+        ["x", "Complete", "2/2", "30s", "5m", "", "", "<none>"],
+    ),
+    (
+        kinds.CRON_JOB,
+        {"spec": {"schedule": "@daily", "suspend": False}, "status": {"lastScheduleTime": "2026-01-01T00:00:00Z"}},
+        ["x", "@daily", "<none>", "False", 0, "24h", "5m", "", "", "<none>"],
+    ),
+    (
+        kinds.INGRESS,
+        {
+            "spec": {"rules": [{"host": h} for h in ("a", "b", "c", "d")], "tls": [{}]},
+            "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}},
+        },
+        ["x", "<none>", "a,b,c + 1 more...", "192.0.2.1", "80, 443", "5m"],
+    ),
+    (
+        kinds.POD_DISRUPTION_BUDGET,
+        {"spec": {"minAvailable": "50%"}, "status": {"disruptionsAllowed": 1}},
+        ["x", "50%", "N/A", 1, "5m"],
+    ),
+    (
+        kinds.ROLE_BINDING,
+        {
+            "roleRef": {"kind": "Role", "name": "r"},
+            "subjects": [
+                {"kind": "User", "name": "u"},
+                {"kind": "Group", "name": "g"},
+                {"kind": "ServiceAccount", "namespace": "n", "name": "s"},
+            ],
+        },
+        ["x", "Role/r", "5m", "u", "g", "n/s"],
+    ),
+    (
+        kinds.HORIZONTAL_POD_AUTOSCALER,
+        {
+            "spec": {
+                "scaleTargetRef": {"kind": "Deployment", "name": "w"},
+                "maxReplicas": 5,
+                "metrics": [
+                    {
+                        "type": "Resource",
+                        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}},
+                    }
+                ],
+            }
+        },
+        ["x", "Deployment/w", "cpu: <unknown>/80%", "<unset>", 5, 0, "5m"],
+    ),
+    (
+        kinds.CERTIFICATE_SIGNING_REQUEST,
+        {
+            "spec": {"signerName": "a.b/c", "username": "u", "expirationSeconds": 3600},
+            "status": {"conditions": [{"type": "Approved"}], "certificate": "YQ=="},
+        },
+        ["x", "5m", "a.b/c", "u", "60m", "Approved,Issued"],
+    ),
+    (
+        kinds.PRIORITY_LEVEL_CONFIGURATION,
+        {"spec": {"type": "Exempt"}},
+        ["x", "Exempt", "<none>", "<none>", "<none>", "<none>", "5m"],
+    ),
+    (kinds.RESOURCE_CLAIM, {}, ["x", "pending", "5m"]),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "expected"), CELLS, ids=lambda value: getattr(value, "name", ""))
+def test_cells(kind: kinds.Kind[Any], fields: dict[str, Any], expected: list[Any]) -> None:
+    assert cells(kind, **fields) == expected
