@@ -37,6 +37,11 @@ def meta_set(register: int, key: int) -> bytes:
     return expression("meta", u32(2, key), u32(3, register))
 
 
+def immediate(register: int, value: bytes) -> bytes:
+    """register = value"""
+    return expression("immediate", u32(1, register), nest(2, attr(1, value)))
+
+
 def conntrack(register: int, key: int) -> bytes:
     """Load a fact about the connection."""
     return expression("ct", u32(1, register), u32(2, key))

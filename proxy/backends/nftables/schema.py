@@ -4,7 +4,9 @@ A packet's way: `prerouting` and `output` go to `svc`, which finds the word of a
 (or of protocol and port in `nodeports`, if the address is the node's own) and keeps it in `meta priority`. `dispatch`
 marks what must be masqueraded and finds the word's code in `lb`, which leads to `lb-N`: draw an index below N, find
 (group, index) in `endpoints`, send the packet there. A look-up that finds nothing ends its rule, and the next one runs:
-index 0 if the drawn endpoint has just been removed (each look-up sees the newest state by itself), then refusal.
+index 0 if the drawn endpoint has just been removed (each look-up sees the newest state by itself).
+A packet that is on its way through a table while that is replaced finds nothing more in it. It is dropped, not refused:
+its sender asks again, and the new table answers. So every refusal is by a code that `lb` still holds.
 `aff-N-T` does the same but remembers the choice in `affinity` for T seconds.
 
 Each rule is what the nft program can show again: `userdata` for every map, nothing fed from one look-up into the next.
@@ -107,7 +109,7 @@ class Schema:
         rules = self._affinity_rules(count, timeout) if timeout else self._plain_rules(count)
         made = [objects.new_chain(self.netlink, self.table, chain)]
         made += [self._rule(chain, *rule) for rule in rules]
-        made.append(self._rule(chain, ex.verdict(ex.GOTO, _REFUSE_CHAIN)))
+        made.append(self._rule(chain, ex.verdict(ex.DROP)))  # only in a table that is being replaced
         return made + list(self.adds[LB].mixed([goto_element(_host(code), chain)]))
 
     def _rule(self, chain: str, *expressions: bytes) -> bytes:
@@ -207,7 +209,14 @@ class Schema:
                 keep,
                 to_dispatch,
             ),
-            self._rule("svc", self._destination, ex.lookup(CLUSTER_IPS, R0), ex.verdict(ex.GOTO, "refuse")),
+            self._rule(
+                "svc",
+                self._destination,
+                ex.lookup(CLUSTER_IPS, R0),
+                ex.immediate(R0, _host(REFUSE)),
+                keep,
+                ex.verdict(ex.GOTO, "pick"),
+            ),
             self._rule("dispatch", *self._routed(Route.EXTERNAL), *self._masquerade_later()),
             self._rule("dispatch", *self._routed(Route.EXTERNAL_LOCAL), ex.verdict(ex.GOTO, "external-local")),
         ]
@@ -223,6 +232,7 @@ class Schema:
         rules.append(self._rule("external-local", ex.verdict(ex.GOTO, "pick")))
         code = (ex.meta(R0, ex.META_PRIORITY), ex.bitwise(R0, _host(CODE_MASK), _host(0)))
         rules.append(self._rule("pick", *code, ex.lookup(LB, R0, ex.VERDICT)))
+        rules.append(self._rule("pick", ex.verdict(ex.DROP)))
         return rules
 
     def _ends(self) -> list[bytes]:
