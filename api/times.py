@@ -6,16 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 _SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BEGINNING = _EPOCH.replace(tzinfo=None)
 
 
 def format_time(seconds: float) -> str:
     """A wall time as Time, `2026-03-01T12:00:00Z`; fractions of a second are cut off."""
-    return (_EPOCH + timedelta(seconds=seconds // 1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (_BEGINNING + timedelta(seconds=seconds // 1)).isoformat(timespec="seconds") + "Z"
 
 
 def format_micro_time(seconds: float) -> str:
     """A wall time as MicroTime, `2026-03-01T12:00:00.000000Z`."""
-    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (_BEGINNING + timedelta(seconds=seconds)).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_time(text: str) -> float:

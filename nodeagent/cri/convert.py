@@ -23,6 +23,11 @@ _STATES = {
 }
 
 
+def moment(nanoseconds: int) -> float:
+    """Seconds since 1970; 0 for a time that never was, which containerd may tell as one in the year 1."""
+    return max(0, nanoseconds) / NANO
+
+
 def status(found: pb.RuntimeStatus) -> RuntimeStatus:
     """The two conditions that matter."""
     named = {condition.type: condition for condition in found.conditions}
@@ -43,7 +48,7 @@ def _problem(condition: pb.RuntimeCondition | None, name: str) -> str:
 
 def sandbox(found: pb.PodSandbox) -> Owned[SeenSandbox]:
     """From a listing: no addresses."""
-    seen = SeenSandbox(found.id, found.metadata.attempt, found.state == pb.SANDBOX_READY, found.created_at / NANO)
+    seen = SeenSandbox(found.id, found.metadata.attempt, found.state == pb.SANDBOX_READY, moment(found.created_at))
     return Owned(_owner(found.labels), seen)
 
 
@@ -54,7 +59,7 @@ def sandbox_status(found: pb.PodSandboxStatus) -> SeenSandbox:
         id=found.id,
         attempt=found.metadata.attempt,
         ready=found.state == pb.SANDBOX_READY,
-        created_at=found.created_at / NANO,
+        created_at=moment(found.created_at),
         ips=(*first, *(more.ip for more in found.network.additional_ips)),
         host_network=found.linux.namespaces.options.network == pb.NODE,
     )
@@ -69,7 +74,7 @@ def container(found: pb.Container) -> Owned[SeenContainer]:
         name=labels.get(CONTAINER_NAME, found.metadata.name),
         attempt=found.metadata.attempt,
         state=_STATES.get(found.state, ContainerState.UNKNOWN),
-        created_at=found.created_at / NANO,
+        created_at=moment(found.created_at),
         image=found.image.image,
         image_ref=found.image_ref,
         spec_hash=found.annotations.get(SPEC_HASH, ""),
@@ -90,9 +95,9 @@ def container_status(found: pb.ContainerStatus) -> SeenContainer:
         name=found.labels.get(CONTAINER_NAME, found.metadata.name),
         attempt=found.metadata.attempt,
         state=_STATES.get(found.state, ContainerState.UNKNOWN),
-        created_at=found.created_at / NANO,
-        started_at=found.started_at / NANO,
-        finished_at=found.finished_at / NANO,
+        created_at=moment(found.created_at),
+        started_at=moment(found.started_at),
+        finished_at=moment(found.finished_at),
         exit_code=found.exit_code,
         reason=found.reason,
         message=found.message,

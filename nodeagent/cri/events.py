@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from nodeagent.cri import convert
 from nodeagent.cri.port import Changed, Exited, OutOfMemory, RuntimeEvent
 from proto import containerd_events_calls, cri_v1_calls
 from proto import containerd_events_pb2 as ev
@@ -38,7 +39,7 @@ def _read(envelope: ev.Envelope) -> RuntimeEvent | None:
 
 
 def _seconds(stamp: Timestamp) -> float:
-    return stamp.seconds + stamp.nanos / 1e9
+    return convert.moment(stamp.ToNanoseconds())
 
 
 async def from_cri(channel: grpc.aio.Channel) -> AsyncIterator[RuntimeEvent]:
@@ -50,7 +51,7 @@ async def from_cri(channel: grpc.aio.Channel) -> AsyncIterator[RuntimeEvent]:
 def _read_cri(event: pb.ContainerEventResponse) -> RuntimeEvent:
     for found in event.containers_statuses:
         if found.id == event.container_id and found.state == pb.CONTAINER_EXITED:
-            return Exited(found.id, found.exit_code, found.finished_at / 1e9)
+            return Exited(found.id, found.exit_code, convert.moment(found.finished_at))
     return Changed(event.container_id)
 
 

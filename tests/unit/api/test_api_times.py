@@ -35,3 +35,8 @@ def test_round_trip(seconds: int, micros: int) -> None:
     moment = seconds + micros / 1e6
     assert times.parse_time(times.format_time(moment)) == seconds
     assert abs(times.parse_time(times.format_micro_time(moment)) - moment) < 2e-6
+
+
+def test_years_have_four_digits() -> None:
+    assert times.format_time(-62135596800.0) == "0001-01-01T00:00:00Z"
+    assert times.format_micro_time(-62135596800.0) == "0001-01-01T00:00:00.000000Z"
