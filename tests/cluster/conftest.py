@@ -74,7 +74,7 @@ class Host:
         """
         return self.node.sh(script).text.strip()
 
-    def until(self, what: str, condition: Callable[[], Any], seconds: float = 60) -> Any:
+    def until(self, what: str, condition: Callable[[], Any], seconds: float = 180) -> Any:
         """Look again and again until it is so; what it gave."""
         deadline = time.monotonic() + seconds
         last: object = None

@@ -41,4 +41,4 @@ def test_containerd_dies_and_comes_back(host: Host) -> None:
 
 
 def test_agent_is_killed_again_and_again(host: Host) -> None:
-    host.play("trouble.agent_killed_again_and_again", timeout=120)
+    host.play("trouble.agent_killed_again_and_again", timeout=400)

@@ -57,7 +57,7 @@ async def agent_killed_again_and_again(stage: Stage) -> None:
         pods = stage.api.objects(kinds.POD)
         return all(p.status.phase == "Running" for p in pods) and len(stage.agent.pods.workers) == len(pods)
 
-    await stage.until(settled, "all pods run", 60)
+    await stage.until(settled, "all pods run", 240)
     await asyncio.sleep(1)
     pods = stage.api.objects(kinds.POD)
     running = [c for c in await stage.runtime.containers() if c.thing.running]
