@@ -157,9 +157,10 @@ async def test_what_one_wrote_the_other_sees(etcd: EtcdCluster, store: EtcdStore
     other = await EtcdStore.open(etcd.place())
     follower = Follower(store, store.revision)
     written = [await other.put(f"/{n}", b"x") for n in range(20)]
-    assert await store.fresh() == written[-1] == store.revision
-    assert [c.revision for c in await follower.until(written[-1])] == written
-    assert sorted(await asyncio.gather(*(store.fresh() for _ in range(50)))) == [written[-1]] * 50
+    assert await store.fresh() == written[-1]
+    told = await follower.until(written[-1])
+    assert [c.revision for c in told if c.key != PROGRESS] == written  # a slow watch may have been moved on by a fence
+    assert min(await asyncio.gather(*(store.fresh() for _ in range(50)))) >= written[-1]
     await store.compact(written[10])
     await other.compact(written[5])  # another API server was quicker
     await other.close()
