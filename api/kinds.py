@@ -582,8 +582,13 @@ ALL: tuple[Kind[Any], ...] = (
     RESOURCE_SLICE,
 )
 
-_BY_PLURAL = {(kind.group, kind.version, kind.plural): kind for kind in ALL}
-_BY_NAME = {(kind.api_version, kind.name): kind for kind in ALL}
+# Asked and answered, never kept: reviews and what is measured at the moment.
+ANSWERED: tuple[Kind[Any], ...] = ()
+
+SERVED = (*ALL, *ANSWERED)
+
+_BY_PLURAL = {(kind.group, kind.version, kind.plural): kind for kind in SERVED}
+_BY_NAME = {(kind.api_version, kind.name): kind for kind in SERVED}
 
 
 def by_plural(group: str, version: str, plural: str) -> Kind[Any] | None:

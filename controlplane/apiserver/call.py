@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from api.kinds import Kind
 if TYPE_CHECKING:
     from controlplane.apiserver.cache import Kept
     from controlplane.apiserver.selection import Selection
+    from kit.http.model import Request
 
 JSON = "application/json"
 
@@ -21,6 +22,8 @@ class User:
 
     name: str
     groups: frozenset[str] = frozenset()
+    uid: str = ""
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 ANONYMOUS = User("system:anonymous", frozenset({"system:unauthenticated"}))
@@ -116,4 +119,11 @@ class Relayed:
     status: int = 200
 
 
-Result = Answer | Found | Listed | Watching | Relayed
+@dataclass(slots=True)
+class Connected:
+    """What needs the connection itself. `run` answers the request; until it has begun to, it may raise StatusError."""
+
+    run: Callable[[Request], Awaitable[None]]
+
+
+Result = Answer | Found | Listed | Watching | Relayed | Connected

@@ -16,7 +16,7 @@ from client import errors
 from client.transport import JSON, Listing, Query
 from controlplane.apiserver import status
 from controlplane.apiserver.cache import TooOld
-from controlplane.apiserver.call import Call, Listed, Relayed, Result, User, Watching
+from controlplane.apiserver.call import Call, Connected, Listed, Relayed, Result, User, Watching
 from controlplane.apiserver.pages import Pages
 from controlplane.apiserver.pipeline import handle
 from controlplane.apiserver.steps.authenticate import AUTHENTICATED
@@ -42,6 +42,8 @@ class LocalTransport:
             result = await self._handle(call)
             if isinstance(result, Relayed):
                 return b"".join([chunk async for chunk in result.chunks])
+            if isinstance(result, Connected):
+                raise status.bad_request("there is no connection inside the process")
             assert not isinstance(result, Watching), "watches have a method of their own"
             answer = encode(call, self._core, result)
         except status.StatusError as error:

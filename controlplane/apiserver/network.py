@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from controlplane.apiserver import status
 from controlplane.apiserver.cache import TooOld
-from controlplane.apiserver.call import JSON, Answer, Call, Listed, Relayed, Result, Watching
+from controlplane.apiserver.call import JSON, Answer, Call, Connected, Listed, Relayed, Result, Watching
 from controlplane.apiserver.instruments import Instruments
 from controlplane.apiserver.pages import Pages
 from controlplane.apiserver.pipeline import handle
@@ -41,7 +41,7 @@ class NetworkDoor:
             result = handle(call, core)
             if result is None:
                 result = self._pages.serve(call)
-            if isinstance(result, Awaitable):
+            if isinstance(result, Awaitable | Connected):
                 return self._later(request, call, result, started)
             if isinstance(result, Watching):
                 return self._watch(request, call, result)
@@ -55,9 +55,14 @@ class NetworkDoor:
             answer = _fault(call, error)
         return self._respond(call, answer, started)
 
-    async def _later(self, request: Request, call: Call, result: Awaitable[Result], started: float) -> Response | None:
+    async def _later(
+        self, request: Request, call: Call, result: Awaitable[Result] | Connected, started: float
+    ) -> Response | None:
         try:
-            done = await result
+            done = result if isinstance(result, Connected) else await result
+            if isinstance(done, Connected):
+                await done.run(request)
+                return None
             if isinstance(done, Relayed):
                 await self._relay(request, done)
                 return None

@@ -3,6 +3,7 @@
     every request   authenticate, route, authorize, wait until the cache is fresh (only with a shared store)
     a read          the verb (cache), encode
     a write         decode, default, mutate, validate, admit, store (`writes.STEPS`), encode
+    anything else   its own file in `actions/`, encode
 
 What can be answered at once is returned, not awaited: a GET costs no task. Whoever carries requests (network, this process) calls `handle`
 and does with the result what its own side needs.
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from controlplane.apiserver import freshness, reads, writes
+from controlplane.apiserver.actions import ACTIONS, Action
 from controlplane.apiserver.call import Call, Result
 from controlplane.apiserver.steps.authenticate import authenticate
 from controlplane.apiserver.steps.authorize import authorize
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 FIRST: tuple[Callable[[Call, Core], None], ...] = (authenticate, route, authorize)
 
-VERBS: dict[str, Callable[[Call, Core], Result | Awaitable[Result]]] = {
+VERBS: dict[str, Action] = {
     "get": reads.get,
     "list": reads.list_,
     "watch": reads.watch,
@@ -44,10 +46,16 @@ def handle(call: Call, core: Core) -> Result | Awaitable[Result] | None:
         return None
     if freshness.behind(call, core):
         return _when_fresh(call, core)
-    return VERBS[call.verb](call, core)
+    return _handler(call)(call, core)
+
+
+def _handler(call: Call) -> Action:
+    target = call.target
+    assert target.kind is not None
+    return ACTIONS.get((target.kind, target.subresource)) or VERBS[call.verb]
 
 
 async def _when_fresh(call: Call, core: Core) -> Result:
     await freshness.fresh(core)
-    result = VERBS[call.verb](call, core)
+    result = _handler(call)(call, core)
     return await result if isinstance(result, Awaitable) else result

@@ -1,4 +1,4 @@
-"""The verbs that only read: answered from the cache at once, without waiting for anything (old pages and logs excepted)."""
+"""The verbs that only read: answered from the cache at once, without waiting for anything (old pages excepted)."""
 
 from __future__ import annotations
 
@@ -31,8 +31,6 @@ def get(call: Call, core: Core) -> Result | Awaitable[Result]:
         raise status.not_found(status.subject(kind, target.name))
     if not target.subresource:
         return Found(kind, entry.data)
-    if target.subresource == "log":
-        return core.logs.open(call, core)
     return Found(kind, view(kind, target.subresource).answer(entry.data, kind))
 
 

@@ -58,11 +58,11 @@ class ApiServer:
         numbers = ServiceNumbers(settings.service_cidrs, settings.node_ports)
         cache.observe(numbers.observe)
         self.core = Core(store, cache, clock, numbers, Representations(clock), AgentLogs(settings.agent_tls))
-        openapi = OpenApi(kinds.ALL)
+        openapi = OpenApi(kinds.SERVED)
         self.pages = Pages(
-            Discovery(kinds.ALL, f"{settings.address}:{settings.port}"),
+            Discovery(kinds.SERVED, f"{settings.address}:{settings.port}"),
             openapi,
-            Swagger(kinds.ALL, openapi.schemas),
+            Swagger(kinds.SERVED, openapi.schemas),
             self._metrics,
             live={"cache": self._cache_problem},
             ready={"bootstrap": lambda: self._problem},

@@ -1,0 +1,24 @@
+"""What is neither read nor written as it stands: reviews, tokens, evictions, connections. One file each; the table is here.
+
+An action gets the call after it has been authenticated, routed and authorized. It is looked up by kind and subresource ("" for the kind
+itself), and sees to the verbs that `api.kinds` grants it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from api import kinds
+from api.kinds import Kind
+from controlplane.apiserver.actions import logs
+from controlplane.apiserver.call import Call, Result
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+Action = Callable[[Call, "Core"], Result | Awaitable[Result]]
+
+ACTIONS: dict[tuple[Kind[Any], str], Action] = {
+    (kinds.POD, "log"): logs.log,
+}
