@@ -40,6 +40,15 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Op:
+    """One of several writes that are done together: `value` None deletes. `expected` as in `put`; None: whatever is there, or nothing."""
+
+    key: str
+    value: bytes | None
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Range:
     """Records in key order, as of `revision`; `remaining` counts the keys behind the limit."""
 
@@ -105,6 +114,9 @@ class Store(Protocol):
 
     async def delete(self, key: str, *, expected: int | None = None) -> int:
         """Delete and return the revision of the deletion. A missing key raises CompareFailed with current=None."""
+
+    async def commit(self, *ops: Op) -> int:
+        """Write all of them or none, and return the revision of the last, the highest. No key comes twice. Raises CompareFailed."""
 
     def watch(self, prefix: str, after: int) -> AsyncIterator[list[Change]]:
         """Every change under `prefix` with a revision above `after`, in order, in batches. Raises Compacted."""

@@ -21,13 +21,14 @@ from dataclasses import dataclass
 
 from controlplane.store.choice import Etcd
 from controlplane.store.etcd.connection import Connection, Refused
-from controlplane.store.etcd.layout import PAGE, Layout, end_of, write_request
+from controlplane.store.etcd.layout import PAGE, Layout, commit_request, end_of, write_request
 from controlplane.store.interface import (
     PROGRESS,
     Change,
     Compacted,
     CompareFailed,
     FutureRevision,
+    Op,
     Range,
     Record,
     StoreError,
@@ -121,6 +122,20 @@ class EtcdStore:
         """Delete; returns when it is durable."""
         change = pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=self._layout.raw(key)))
         return await self._write(key, change, expected, must_exist=True)
+
+    async def commit(self, *ops: Op) -> int:
+        """Write all or none, at one revision; returns when they are durable."""
+        layout = self._layout
+        answer = await self._connection.call(calls.TXN, commit_request(layout, ops))
+        revision = self._see(answer.header)
+        if answer.succeeded:
+            return revision
+        for op, response in zip(ops, answer.responses, strict=True):
+            kvs = response.response_range.kvs
+            current = layout.record(kvs[0]) if kvs else None
+            if op.expected is not None and op.expected != (current.mod_revision if current else 0):
+                raise CompareFailed(op.key, op.expected, current)
+        raise Unavailable("cannot write: etcd refuses, and does not show why")
 
     async def watch(self, prefix: str, after: int) -> AsyncIterator[list[Change]]:
         """Changes above `after`, through lost connections and other endpoints."""

@@ -9,9 +9,10 @@ Every write is a transaction that compares the key's mod revision and, when that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from controlplane.store.interface import PROGRESS, Change, Compacted, Record
+from controlplane.store.interface import PROGRESS, Change, Compacted, Op, Record
 from proto import etcd_v3_pb2 as pb
 
 PAGE = 1000
@@ -89,6 +90,21 @@ def write_request(raw: bytes, change: pb.RequestOp, *, expected: int | None, mus
         compares.append(_compare(raw, pb.Compare.GREATER, 0))
     read = pb.RequestOp(request_range=pb.RangeRequest(key=raw))
     return pb.TxnRequest(compare=compares, success=[change], failure=[read])
+
+
+def commit_request(layout: Layout, ops: Sequence[Op]) -> pb.TxnRequest:
+    """All of `ops`, if each key is as its writer thinks; else what stands there."""
+    request = pb.TxnRequest()
+    for op in ops:
+        raw = layout.raw(op.key)
+        if op.expected is not None:
+            request.compare.append(_compare(raw, pb.Compare.EQUAL, op.expected and op.expected - layout.offset))
+        if op.value is None:
+            request.success.append(pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=raw)))
+        else:
+            request.success.append(pb.RequestOp(request_put=pb.PutRequest(key=raw, value=op.value)))
+        request.failure.append(pb.RequestOp(request_range=pb.RangeRequest(key=raw)))
+    return request
 
 
 def _compare(raw: bytes, result: pb.Compare.CompareResult, revision: int) -> pb.Compare:

@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 
 import apsw
 
-from controlplane.store.interface import Change, Compacted, FutureRevision, Range, Record, StoreError, Unavailable
+from controlplane.store.interface import Change, Compacted, FutureRevision, Op, Range, Record, StoreError, Unavailable
 from controlplane.store.sqlite import schema
-from controlplane.store.sqlite.writer import Compact, Expire, Outcome, StartAfter, Task, Write, Writer
+from controlplane.store.sqlite.writer import Compact, Expire, Outcome, StartAfter, Task, Together, Write, Writer
 from kit.clock import Clock, SystemClock, Timer
 
 T = TypeVar("T")
@@ -116,6 +116,10 @@ class SqliteStore:
     async def delete(self, key: str, *, expected: int | None = None) -> int:
         """Delete; returns when it is durable."""
         return await self._ask(partial(Write, key, None, expected, None))
+
+    async def commit(self, *ops: Op) -> int:
+        """Write all or none; returns when they are durable."""
+        return await self._ask(partial(Together, ops))
 
     async def compact(self, revision: int) -> None:
         """Forget what was replaced at or before `revision`, in small pieces."""

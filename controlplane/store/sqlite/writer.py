@@ -19,7 +19,7 @@ from typing import Any
 
 import apsw
 
-from controlplane.store.interface import Change, CompareFailed, Record, StoreError, Unavailable
+from controlplane.store.interface import Change, CompareFailed, Op, Record, StoreError, Unavailable
 from controlplane.store.sqlite import schema
 
 BATCH = 512
@@ -36,6 +36,14 @@ class Write:
     value: bytes | None
     expected: int | None
     expires: float | None
+    token: Any
+
+
+@dataclass(slots=True)
+class Together:
+    """Several writes, all or none."""
+
+    ops: tuple[Op, ...]
     token: Any
 
 
@@ -74,7 +82,24 @@ class Outcome:
     log_pages: int = 0
 
 
-Task = Write | Compact | StartAfter | Expire
+Task = Write | Together | Compact | StartAfter | Expire
+
+
+@dataclass(slots=True)
+class _Before:
+    """What stands under a key before a write."""
+
+    key: str
+    newest: int
+    created: int
+    value: bytes | None
+
+    def compare(self, expected: int | None) -> None:
+        """Raise CompareFailed unless it is as the writer thinks."""
+        found = self.newest if self.value is not None else 0
+        if expected is not None and expected != found:
+            current = Record(self.key, self.value, self.created, self.newest) if self.value is not None else None
+            raise CompareFailed(self.key, expected, current)
 
 
 class Writer:
@@ -156,7 +181,12 @@ class Writer:
             return self._compact(task, done)
         if isinstance(task, Expire):
             return self._expire(task, done)
-        do = partial(self._write, task) if isinstance(task, Write) else partial(self._start_after, task)
+        if isinstance(task, Write):
+            do = partial(self._write, task)
+        elif isinstance(task, Together):
+            do = partial(self._write_together, task)
+        else:
+            do = partial(self._start_after, task)
         try:
             done.answers.append((task.token, do(done)))
         except StoreError as failed:
@@ -164,17 +194,30 @@ class Writer:
         return None
 
     def _write(self, task: Write, done: Outcome) -> int:
-        newest, created, held = schema.first(self._connection, schema.NEWEST, task.key) or (0, 0, None)
-        found = newest if held is not None else 0
-        if (task.expected is not None and task.expected != found) or (task.value is None and not found):
-            current = Record(task.key, held, created, newest) if found else None
-            raise CompareFailed(task.key, found if task.expected is None else task.expected, current)
+        before = self._before(task.key)
+        before.compare(task.expected)
+        if task.value is None and before.value is None:
+            raise CompareFailed(task.key, 0, None)
+        return self._append(before, task.value, task.expires, done)
+
+    def _write_together(self, task: Together, done: Outcome) -> int:
+        befores = [self._before(op.key) for op in task.ops]
+        for op, before in zip(task.ops, befores, strict=True):
+            before.compare(op.expected)
+        for op, before in zip(task.ops, befores, strict=True):
+            if op.value is not None or before.value is not None:
+                self._append(before, op.value, None, done)
+        return done.revision
+
+    def _before(self, key: str) -> _Before:
+        return _Before(key, *(schema.first(self._connection, schema.NEWEST, key) or (0, 0, None)))
+
+    def _append(self, before: _Before, value: bytes | None, expires: float | None, done: Outcome) -> int:
         done.revision += 1
-        if not found:
-            created = done.revision
-        row = (done.revision, task.key, created, newest, task.value, task.expires)
+        created = before.created if before.value is not None else done.revision
+        row = (done.revision, before.key, created, before.newest, value, expires)
         self._connection.execute(schema.APPEND, row)
-        done.changes.append(Change(done.revision, task.key, task.value, held, created))
+        done.changes.append(Change(done.revision, before.key, value, before.value, created))
         return done.revision
 
     def _start_after(self, task: StartAfter, done: Outcome) -> int:

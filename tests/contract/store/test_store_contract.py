@@ -17,6 +17,7 @@ from controlplane.store.interface import (
     Compacted,
     CompareFailed,
     FutureRevision,
+    Op,
     Store,
     StoreError,
     Unavailable,
@@ -167,6 +168,45 @@ async def test_of_many_writers_with_one_expectation_exactly_one_wins(store: Stor
     assert sum(isinstance(r, int) for r in results) == 1
     assert sum(isinstance(r, CompareFailed) for r in results) == 49
     assert store.revision == base + 2
+
+
+async def test_writes_that_are_done_together(store: Store, base: int) -> None:
+    old = await store.put("/old", b"1")
+    watch = store.watch("/", old)
+    last = await store.commit(Op("/b", b"1", 0), Op("/old", None, old), Op("/nothing", None), Op("/a", b"1", 0))
+    assert [(r.key, r.value) for r in (await store.range("/")).records] == [("/a", b"1"), ("/b", b"1")]
+    found = await store.get("/a")
+    assert found is not None
+    assert found.mod_revision == last == store.revision == await store.fresh()
+    changes = await take(watch, 3)
+    assert [(c.key, c.value, c.previous) for c in sorted(changes, key=lambda c: c.key)] == [
+        ("/a", b"1", None),
+        ("/b", b"1", None),
+        ("/old", None, b"1"),
+    ]
+    assert all(base + 1 < change.revision <= last for change in changes)
+    await watch.aclose()
+
+
+async def test_of_writes_together_none_is_done_if_one_cannot_be(store: Store) -> None:
+    first = await store.put("/taken", b"1")
+    for failing in (Op("/taken", b"2", 0), Op("/taken", None, first + 7), Op("/missing", b"2", first)):
+        with pytest.raises(CompareFailed) as failed:
+            await store.commit(Op("/new", b"1", 0), failing, Op("/taken2", b"1"))
+        assert failed.value.key == failing.key
+        assert (failed.value.current is not None) == (failing.key == "/taken")
+    assert [r.key for r in (await store.range("/")).records] == ["/taken"]
+    assert await store.fresh() == first
+
+
+async def test_of_many_who_write_together_with_one_key_in_common_exactly_one_wins(store: Store) -> None:
+    tries = (store.commit(Op(f"/mine/{n}", b"1", 0), Op("/common", b"%d" % n, 0)) for n in range(30))
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(r, int) for r in results) == 1
+    assert sum(isinstance(r, CompareFailed) for r in results) == 29
+    winner = await store.get("/common")
+    assert winner is not None
+    assert [r.key for r in (await store.range("/mine/")).records] == [f"/mine/{winner.value.decode()}"]
 
 
 async def test_range_is_ordered_and_bounded_by_its_prefix(store: Store) -> None:
