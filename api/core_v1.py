@@ -1286,3 +1286,17 @@ class Binding(Type):
     api_version: str = constant("v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
     target: Annotated[ObjectReference, F(2)] = required(ObjectReference)
+
+
+class ComponentCondition(Type):
+    type: Annotated[str, F(1)] = required(str)
+    status: Annotated[str, F(2)] = required(str)
+    message: Annotated[str | None, F(3)] = None
+    error: Annotated[str | None, F(4)] = None
+
+
+class ComponentStatus(Type):
+    kind: str = constant("ComponentStatus")
+    api_version: str = constant("v1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    conditions: Annotated[list[ComponentCondition], F(2, merge="type")] = []

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         apiregistration_v1,
         apps_sets_v1,
         apps_v1,
+        authentication_v1,
+        authorization_v1,
         autoscaling_v2,
         batch_v1,
         certificates_v1,
@@ -119,6 +121,17 @@ def _own(
 _SCALE = Subresource("scale", _READ_WRITE, "autoscaling", "v1", "Scale")
 
 # core
+BINDING: Kind[core_v1.Binding] = Kind("", "v1", "Binding", "bindings", "core_v1", verbs=("create",))
+COMPONENT_STATUS: Kind[core_v1.ComponentStatus] = Kind(
+    "",
+    "v1",
+    "ComponentStatus",
+    "componentstatuses",
+    "core_v1",
+    namespaced=False,
+    short_names=("cs",),
+    verbs=("get", "list"),
+)
 CONFIG_MAP: Kind[core_v1.ConfigMap] = Kind("", "v1", "ConfigMap", "configmaps", "core_v1", short_names=("cm",))
 ENDPOINTS: Kind[core_v1.Endpoints] = Kind("", "v1", "Endpoints", "endpoints", "core_v1", short_names=("ep",))
 EVENT: Kind[core_v1.Event] = Kind("", "v1", "Event", "events", "core_v1", short_names=("ev",))
@@ -168,7 +181,10 @@ POD: Kind[core_v1.Pod] = Kind(
     categories=("all",),
     subresources=_table(
         Subresource("binding", ("create",), "", "v1", "Binding"),
+        _own("Pod", name="ephemeralcontainers"),
+        Subresource("eviction", ("create",), "policy", "v1", "Eviction"),
         Subresource("log", ("get",), "", "v1", "Pod"),
+        _own("Pod", name="resize"),
         _own("Pod"),
     ),
 )
@@ -194,7 +210,13 @@ RESOURCE_QUOTA: Kind[core_limits_v1.ResourceQuota] = Kind(
 )
 SECRET: Kind[core_v1.Secret] = Kind("", "v1", "Secret", "secrets", "core_v1")
 SERVICE_ACCOUNT: Kind[core_v1.ServiceAccount] = Kind(
-    "", "v1", "ServiceAccount", "serviceaccounts", "core_v1", short_names=("sa",)
+    "",
+    "v1",
+    "ServiceAccount",
+    "serviceaccounts",
+    "core_v1",
+    short_names=("sa",),
+    subresources=_table(Subresource("token", ("create",), "authentication.k8s.io", "v1", "TokenRequest")),
 )
 SERVICE: Kind[core_v1.Service] = Kind(
     "",
@@ -521,6 +543,64 @@ RESOURCE_SLICE: Kind[resource_v1.ResourceSlice] = Kind(
     "resource.k8s.io", "v1", "ResourceSlice", "resourceslices", "resource_v1", namespaced=False
 )
 
+# authentication.k8s.io
+_ASKED = ("create",)
+SELF_SUBJECT_REVIEW: Kind[authentication_v1.SelfSubjectReview] = Kind(
+    "authentication.k8s.io",
+    "v1",
+    "SelfSubjectReview",
+    "selfsubjectreviews",
+    "authentication_v1",
+    namespaced=False,
+    verbs=_ASKED,
+)
+TOKEN_REVIEW: Kind[authentication_v1.TokenReview] = Kind(
+    "authentication.k8s.io",
+    "v1",
+    "TokenReview",
+    "tokenreviews",
+    "authentication_v1",
+    namespaced=False,
+    verbs=_ASKED,
+)
+
+# authorization.k8s.io
+LOCAL_SUBJECT_ACCESS_REVIEW: Kind[authorization_v1.LocalSubjectAccessReview] = Kind(
+    "authorization.k8s.io",
+    "v1",
+    "LocalSubjectAccessReview",
+    "localsubjectaccessreviews",
+    "authorization_v1",
+    verbs=_ASKED,
+)
+SELF_SUBJECT_ACCESS_REVIEW: Kind[authorization_v1.SelfSubjectAccessReview] = Kind(
+    "authorization.k8s.io",
+    "v1",
+    "SelfSubjectAccessReview",
+    "selfsubjectaccessreviews",
+    "authorization_v1",
+    namespaced=False,
+    verbs=_ASKED,
+)
+SELF_SUBJECT_RULES_REVIEW: Kind[authorization_v1.SelfSubjectRulesReview] = Kind(
+    "authorization.k8s.io",
+    "v1",
+    "SelfSubjectRulesReview",
+    "selfsubjectrulesreviews",
+    "authorization_v1",
+    namespaced=False,
+    verbs=_ASKED,
+)
+SUBJECT_ACCESS_REVIEW: Kind[authorization_v1.SubjectAccessReview] = Kind(
+    "authorization.k8s.io",
+    "v1",
+    "SubjectAccessReview",
+    "subjectaccessreviews",
+    "authorization_v1",
+    namespaced=False,
+    verbs=_ASKED,
+)
+
 ALL: tuple[Kind[Any], ...] = (
     CONFIG_MAP,
     ENDPOINTS,
@@ -583,7 +663,16 @@ ALL: tuple[Kind[Any], ...] = (
 )
 
 # Asked and answered, never kept: reviews and what is measured at the moment.
-ANSWERED: tuple[Kind[Any], ...] = ()
+ANSWERED: tuple[Kind[Any], ...] = (
+    SELF_SUBJECT_REVIEW,
+    TOKEN_REVIEW,
+    LOCAL_SUBJECT_ACCESS_REVIEW,
+    SELF_SUBJECT_ACCESS_REVIEW,
+    SELF_SUBJECT_RULES_REVIEW,
+    SUBJECT_ACCESS_REVIEW,
+    BINDING,
+    COMPONENT_STATUS,
+)
 
 SERVED = (*ALL, *ANSWERED)
 

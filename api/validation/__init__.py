@@ -13,7 +13,7 @@ from api import kinds
 from api.core_v1 import Binding
 from api.fields import Type
 from api.kinds import Kind
-from api.validation import cluster, config, endpoints, events, pod_updates, pods, services, workloads
+from api.validation import cluster, config, endpoints, events, pod_resize, pod_updates, pods, services, workloads
 from api.validation.problems import Cause, Problems, summary
 from api.validation.rules import Rules
 
@@ -45,6 +45,7 @@ _UPDATE: dict[tuple[Kind[Any], str], Callable[[Problems, Any, Any], None]] = {
     (kinds.POD, ""): pod_updates.update,
     (kinds.POD, "status"): pod_updates.update_status,
     (kinds.POD, "ephemeralcontainers"): pod_updates.update_ephemeral_containers,
+    (kinds.POD, "resize"): pod_resize.update_resize,
     (kinds.DEPLOYMENT, ""): workloads.update_deployment,
     (kinds.DEPLOYMENT, "status"): workloads.update_deployment_status,
     (kinds.REPLICA_SET, ""): workloads.update_replica_set,

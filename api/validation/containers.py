@@ -25,6 +25,8 @@ from api.validation.volumes import descending_path
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
+_RESIZABLE = ("cpu", "memory")
+_RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 _RESTART_POLICIES = ("Always", "Never", "OnFailure")
 _NOT_EPHEMERAL = (
     ("ports", "ports"),
@@ -33,7 +35,9 @@ _NOT_EPHEMERAL = (
     ("livenessProbe", "liveness_probe"),
     ("readinessProbe", "readiness_probe"),
     ("startupProbe", "startup_probe"),
+    ("resizePolicy", "resize_policy"),
     ("restartPolicy", "restart_policy"),
+    ("restartPolicyRules", "restart_policy_rules"),
 )
 
 
@@ -45,6 +49,7 @@ class Surroundings(NamedTuple):
     grace_seconds: int | None
     host_users: bool
     is_pod: bool
+    restart_policy: str | None = None
 
 
 def containers(found: Problems, path: str, items: list[Container], pod: Surroundings) -> None:
@@ -110,6 +115,10 @@ def ephemeral_containers(
         for place, mount in enumerate(container.volume_mounts):
             if mount.sub_path:
                 found.forbidden(f"{where}.volumeMounts[{place}].subPath", "cannot be set for an Ephemeral Container")
+            if mount.sub_path_expr:
+                found.forbidden(
+                    f"{where}.volumeMounts[{place}].subPathExpr", "cannot be set for an Ephemeral Container"
+                )
 
 
 def _container(found: Problems, path: str, container: Container | EphemeralContainer, pod: Surroundings) -> None:
@@ -133,8 +142,24 @@ def _container(found: Problems, path: str, container: Container | EphemeralConta
     found.one_of(f"{path}.imagePullPolicy", container.image_pull_policy, ("Always", "IfNotPresent", "Never"))
     if container.resources is not None:
         resources.requirements(found, f"{path}.resources", container.resources, pod.claims)
+    _resize_policy(found, f"{path}.resizePolicy", container, pod.restart_policy)
     if container.security_context is not None:
         _security_context(found, f"{path}.securityContext", container.security_context, pod.host_users)
+
+
+def _resize_policy(
+    found: Problems, path: str, container: Container | EphemeralContainer, restart_policy: str | None
+) -> None:
+    seen: set[str] = set()
+    for index, policy in enumerate(container.resize_policy):
+        if policy.resource_name in seen:
+            found.duplicate(f"{path}[{index}]", policy.resource_name)
+        seen.add(policy.resource_name)
+        found.one_of(path, policy.resource_name, _RESIZABLE)
+        found.one_of(path, policy.restart_policy, _RESIZE_POLICIES)
+        if restart_policy == "Never" and policy.restart_policy != "NotRequired":
+            detail = "must be 'NotRequired' when pod `restartPolicy` is 'Never'"
+            found.invalid(path, policy.restart_policy, detail)
 
 
 def _ports(found: Problems, path: str, ports: list[ContainerPort]) -> None:

@@ -7,6 +7,7 @@ import msgspec
 from api import names
 from api.core_v1 import Container, ContainerStatus, Pod, PodSpec, Toleration
 from api.validation import addresses, metadata, pods, scheduling
+from api.validation.pod_resize import MIRROR
 from api.validation.problems import Problems
 from api.zeros import without_zeros
 
@@ -71,16 +72,18 @@ def update_status(found: Problems, new: Pod, old: Pod) -> None:
 
 def update_ephemeral_containers(found: Problems, new: Pod, old: Pod) -> None:
     """Containers added to a running Pod: none goes, none changes."""
+    if MIRROR in old.metadata.annotations:
+        found.forbidden("", "static pods do not support ephemeral containers")
+        return
     metadata.metadata_update(found, new.metadata, old.metadata)
     pods.pod_spec(found, "spec", new.spec, is_pod=True)
     known = {container.name: container for container in new.spec.ephemeral_containers}
-    for index, container in enumerate(old.spec.ephemeral_containers):
-        where = f"spec.ephemeralContainers[{index}]"
+    where = "spec.ephemeralContainers"
+    for container in old.spec.ephemeral_containers:
         if container.name not in known:
-            detail = f"existing ephemeral containers {container.name!r} may not be removed"
-            found.forbidden("spec.ephemeralContainers", detail.replace("'", '"'))
-        elif known[container.name] != container:
-            found.forbidden(where, f'existing ephemeral containers "{container.name}" may not be changed')
+            found.forbidden(where, f'existing ephemeral containers "{container.name}" may not be removed\n')
+        elif without_zeros(known[container.name]) != without_zeros(container):
+            found.forbidden(where, f'existing ephemeral containers "{container.name}" may not be changed\n')
 
 
 def _deadline(found: Problems, new: int | None, old: int | None) -> bool:

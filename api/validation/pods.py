@@ -46,6 +46,7 @@ def pod_spec(found: Problems, path: str, spec: PodSpec, *, is_pod: bool) -> None
         grace_seconds=spec.termination_grace_period_seconds,
         host_users=spec.host_users is not False,
         is_pod=is_pod,
+        restart_policy=spec.restart_policy,
     )
     containers(found, f"{path}.containers", spec.containers, pod)
     init_containers(found, f"{path}.initContainers", spec.init_containers, spec.containers, pod)

@@ -92,7 +92,7 @@ async def delete(call: Call, core: Core) -> Result:
     kind = _kind(call)
     if kind is kinds.NAMESPACE:
         require_mortal(call.target.name)
-    data, gone = await _delete(call.target, opts, core, dry_run=_dry_run(call) or bool(opts.dry_run))
+    data, gone = await delete_one(call.target, opts, core, dry_run=is_dry_run(call) or bool(opts.dry_run))
     if gone and not strategy(kind).returns_deleted:
         obj: Any = codec.decode(kind, data)
         details = status.subject(kind, call.target.name).details() | {"uid": obj.metadata.uid}
@@ -107,13 +107,13 @@ async def delete_collection(call: Call, core: Core) -> Result:
     wanted = options.parse(call.query, watch=False)
     chosen = selection.select(kind, call.target.namespace, wanted.labels, wanted.fields)
     entries = chosen.of(core.cache.resources[kind])
-    revision, dry_run = core.cache.revision, _dry_run(call) or bool(opts.dry_run)
+    revision, dry_run = core.cache.revision, is_dry_run(call) or bool(opts.dry_run)
     limit = asyncio.Semaphore(DELETE_AT_ONCE)
 
     async def one(entry: Entry) -> None:
         async with limit:
             try:
-                await _delete(Target(kind, entry.namespace, entry.name), opts, core, dry_run=dry_run)
+                await delete_one(Target(kind, entry.namespace, entry.name), opts, core, dry_run=dry_run)
             except status.StatusError as error:
                 if error.code != 404:
                     raise
@@ -136,11 +136,12 @@ def delete_options(call: Call) -> DeleteOptions:
             orphan_dependents=options.boolean(query, "orphanDependents") if "orphanDependents" in query else None,
             propagation_policy=query.get("propagationPolicy"),
         )
-    _check_options(opts)
+    check_delete_options(opts)
     return opts
 
 
-def _check_options(opts: DeleteOptions) -> None:
+def check_delete_options(opts: DeleteOptions) -> None:
+    """Raise Invalid for options that cannot be carried out."""
     causes = []
     if any(value != "All" for value in opts.dry_run) or len(opts.dry_run) > 1:
         causes.append(Cause("dryRun", "FieldValueNotSupported", f'{_unsupported(",".join(opts.dry_run))}"All"'))
@@ -159,7 +160,7 @@ def _unsupported(value: str) -> str:
     return f'Unsupported value: "{value}": supported values: '
 
 
-async def _delete(target: Target, opts: DeleteOptions, core: Core, *, dry_run: bool) -> tuple[bytes, bool]:
+async def delete_one(target: Target, opts: DeleteOptions, core: Core, *, dry_run: bool) -> tuple[bytes, bool]:
     """Delete or mark one object; its bytes, and whether it is gone."""
     kind = target.kind
     assert kind is not None
@@ -216,7 +217,7 @@ async def _bind(call: Call, core: Core) -> Result:
 def _begin(call: Call, core: Core) -> Write:
     kind = _kind(call)
     kept = core.cache.resources[kind]
-    return Write(call, kind, kept, times.format_time(core.clock.now()), _dry_run(call))
+    return Write(call, kind, kept, times.format_time(core.clock.now()), is_dry_run(call))
 
 
 def _find(write: Write) -> None:
@@ -287,7 +288,8 @@ def _kind(call: Call) -> Any:
     return call.target.kind
 
 
-def _dry_run(call: Call) -> bool:
+def is_dry_run(call: Call) -> bool:
+    """Whether nothing is to be written. Raises StatusError."""
     asked = call.query.get("dryRun", "") if call.query else ""
     if asked not in ("", "All"):
         cause = Cause("dryRun", "FieldValueNotSupported", f'{_unsupported(asked)}"All"')

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from api import kinds
 from api.kinds import Kind
-from controlplane.apiserver.actions import logs
+from controlplane.apiserver.actions import bindings, components, eviction, logs
 from controlplane.apiserver.call import Call, Result
 
 if TYPE_CHECKING:
@@ -20,5 +20,8 @@ if TYPE_CHECKING:
 Action = Callable[[Call, "Core"], Result | Awaitable[Result]]
 
 ACTIONS: dict[tuple[Kind[Any], str], Action] = {
+    (kinds.BINDING, ""): bindings.bind,
+    (kinds.COMPONENT_STATUS, ""): components.show,
+    (kinds.POD, "eviction"): eviction.evict,
     (kinds.POD, "log"): logs.log,
 }

@@ -89,5 +89,7 @@ def _prepare_update(write: Write) -> None:
         rules.prepare_approval(new, old)
     elif write.subresource == "finalize":
         new.status = old.status
+    elif write.subresource in ("ephemeralcontainers", "resize"):
+        rules.prepare_part(write.subresource, new, old)
     elif write.subresource != "binding":  # a binding changes spec and status of the old object and nothing else
         rules.prepare_update(new, old)

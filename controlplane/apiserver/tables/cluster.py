@@ -1,10 +1,10 @@
-"""The tables of Nodes, Namespaces, Leases and Events."""
+"""The tables of Nodes, Namespaces, Leases, Events and ComponentStatuses."""
 
 from typing import Any
 
 from api import kinds
 from api.coordination_v1 import Lease
-from api.core_v1 import Event, EventSource, Namespace, Node, NodeSystemInfo
+from api.core_v1 import ComponentStatus, Event, EventSource, Namespace, Node, NodeSystemInfo
 from api.kinds import Kind
 from controlplane.apiserver.tables.ages import age
 from controlplane.apiserver.tables.columns import Cell, Layout, columns
@@ -83,6 +83,14 @@ def _source(obj: Event) -> str:
     return f"{component}, {instance}" if instance else component
 
 
+def _component(obj: ComponentStatus, _: float) -> list[Cell]:
+    told = next((condition for condition in obj.conditions if condition.type == "Healthy"), None)
+    if told is None:
+        return [obj.metadata.name, "Unknown", "", ""]
+    shown = "Healthy" if told.status == "True" else "Unhealthy"
+    return [obj.metadata.name, shown, told.message or "", told.error or ""]
+
+
 _EVENT_COLUMNS = columns("Last Seen", "Type", "Reason", "Object")
 _EVENT_COLUMNS += columns(wide=("Subobject", "Source"))
 _EVENT_COLUMNS += columns("Message", wide=("First Seen", "Count", "Name"))
@@ -102,4 +110,5 @@ LAYOUTS: dict[Kind[Any], Layout] = {
     kinds.NAMESPACE: Layout(columns("Name", "Status", "Age"), _namespace),
     kinds.LEASE: Layout(columns("Name", "Holder", "Age"), _lease),
     kinds.EVENT: Layout(_EVENT_COLUMNS, _event),
+    kinds.COMPONENT_STATUS: Layout(columns("Name", "Status", "Message", "Error"), _component),
 }
