@@ -36,12 +36,13 @@ class Reply(NamedTuple):
 class Incoming:
     """An answer whose body is still coming: iterate over it, or `read` what has come."""
 
-    __slots__ = ("_exchange", "headers", "status")
+    __slots__ = ("_exchange", "headers", "raw_headers", "status")
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self.status = exchange.status
         self.headers = exchange.headers
+        self.raw_headers = exchange.raw_headers  # as they came, one by one
 
     async def read(self) -> bytes:
         """All that has come since the last call, at least one byte; b"" at the end. Raises ClientError."""
@@ -67,6 +68,7 @@ class HttpClient:
         *,
         unix: str = "",
         server_name: str = "",
+        host_header: str = "",
         clock: Clock | None = None,
     ) -> None:
         self._host, self._port, self._unix = host, port, unix
@@ -77,7 +79,7 @@ class HttpClient:
         self._busy: set[ClientConnection] = set()
         self._where = unix or f"{host}:{port}"
         shown = f"[{host}]" if ":" in host else host or "localhost"
-        self._host_header = shown if port in (0, 443 if tls else 80) else f"{shown}:{port}"
+        self._host_header = host_header or (shown if port in (0, 443 if tls else 80) else f"{shown}:{port}")
 
     @property
     def where(self) -> str:

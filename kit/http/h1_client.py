@@ -31,6 +31,7 @@ class Exchange:
         "head_done",
         "headers",
         "method",
+        "raw_headers",
         "size",
         "status",
         "upgraded",
@@ -41,6 +42,7 @@ class Exchange:
         self.connection = connection
         self.status = 0
         self.headers: dict[str, str] = {}
+        self.raw_headers: list[tuple[bytes, bytes]] = []
         self.head_done = False
         self.complete = False
         self.upgraded: RawStream | None = None
@@ -227,6 +229,7 @@ class ClientConnection(asyncio.Protocol):
         if self._interim:
             return
         exchange.status = status
+        exchange.raw_headers = self._headers
         exchange.headers = headers = merge_headers(self._headers)
         self._until_close = "content-length" not in headers and "chunked" not in headers.get("transfer-encoding", "")
         exchange.head_done = True

@@ -98,9 +98,9 @@ class RawStream(asyncio.Protocol):
         self._wake()
 
     def eof_received(self) -> bool:
-        """The other side has finished; our side stays open for writing."""
+        """The other side has finished; our side stays open for writing, where the transport can (TLS cannot)."""
         self._finish()
-        return True
+        return self.transport.get_extra_info("ssl_object") is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""

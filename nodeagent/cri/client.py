@@ -27,6 +27,7 @@ from nodeagent.cri.port import (
     RuntimeStatus,
     RuntimeVersion,
     SeenImage,
+    Streams,
 )
 from nodeagent.model.seen import SeenContainer, SeenSandbox
 from proto import cri_v1_calls as calls
@@ -137,6 +138,27 @@ class GrpcRuntime:
         request = pb.ExecSyncRequest(container_id=ident, cmd=command, timeout=max(1, int(timeout)))
         answer = await self._call(calls.EXEC_SYNC, request, ident, timeout + 5)
         return ExecResult(answer.exit_code, answer.stdout, answer.stderr)
+
+    async def exec(self, ident: str, command: list[str], streams: Streams) -> str:
+        request = pb.ExecRequest(
+            container_id=ident,
+            cmd=command,
+            stdin=streams.stdin,
+            stdout=streams.stdout,
+            stderr=streams.stderr,
+            tty=streams.tty,
+        )
+        return (await self._call(calls.EXEC, request, ident, QUICK)).url
+
+    async def attach(self, ident: str, streams: Streams) -> str:
+        request = pb.AttachRequest(
+            container_id=ident, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, tty=streams.tty
+        )
+        return (await self._call(calls.ATTACH, request, ident, QUICK)).url
+
+    async def port_forward(self, sandbox_id: str, ports: list[int]) -> str:
+        request = pb.PortForwardRequest(pod_sandbox_id=sandbox_id, port=ports)
+        return (await self._call(calls.PORT_FORWARD, request, sandbox_id, QUICK)).url
 
     async def image(self, name: str) -> SeenImage | None:
         request = pb.ImageStatusRequest(image=pb.ImageSpec(image=name))

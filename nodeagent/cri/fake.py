@@ -24,6 +24,7 @@ from nodeagent.cri.port import (
     RuntimeStatus,
     RuntimeVersion,
     SeenImage,
+    Streams,
 )
 from nodeagent.model.seen import ContainerState, PodRef, SeenContainer, SeenSandbox
 from proto import cri_v1_pb2 as pb
@@ -78,6 +79,8 @@ class FakeRuntime:
         self.network_ready = True
         self.exec_results: dict[tuple[str, ...], ExecResult] = {}
         self.calls: dict[str, int] = {}
+        self.streaming_at = "http://127.0.0.1:9"  # where the tests' own streaming server is
+        self.granted: dict[str, object] = {}  # token -> what may be done with it
         self._serial = itertools.count(1)
         self._watchers: list[asyncio.Queue[RuntimeEvent | None]] = []
 
@@ -218,6 +221,31 @@ class FakeRuntime:
         if not found.seen.running:
             raise Refused("exec sync", ident, "container is not running")
         return self.exec_results.get(tuple(command), ExecResult(0, b"", b""))
+
+    async def exec(self, ident: str, command: list[str], streams: Streams) -> str:
+        self._running("exec", ident)
+        return self._grant("exec", (ident, tuple(command), streams))
+
+    async def attach(self, ident: str, streams: Streams) -> str:
+        self._running("attach", ident)
+        return self._grant("attach", (ident, streams))
+
+    async def port_forward(self, sandbox_id: str, ports: list[int]) -> str:
+        self._enter("port_forward", sandbox_id)
+        if sandbox_id not in self.live_sandboxes:
+            raise NotFound("port forward", sandbox_id, "not found")
+        return self._grant("portforward", (sandbox_id, tuple(ports)))
+
+    def _running(self, call: str, ident: str) -> None:
+        self._enter(call, ident)
+        found = self._container(call, ident)
+        if not found.seen.running:
+            raise Refused(call, ident, f"it is {found.seen.state.value}")
+
+    def _grant(self, call: str, what: object) -> str:
+        token = f"/{call}/{next(self._serial)}"
+        self.granted[token] = what
+        return self.streaming_at + token
 
     async def image(self, name: str) -> SeenImage | None:
         self._enter("image", name)

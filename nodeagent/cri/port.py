@@ -49,6 +49,16 @@ class ExecResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Streams:
+    """Which streams of a process somebody wants; with `tty` what it writes comes as one."""
+
+    stdin: bool = False
+    stdout: bool = False
+    stderr: bool = False
+    tty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SeenImage:
     """An image in the runtime's store."""
 
@@ -130,6 +140,15 @@ class Runtime(Protocol):
         """All containers, or those of one pod; without times of start and end, exit codes and reasons."""
 
     async def exec_sync(self, ident: str, command: list[str], timeout: float) -> ExecResult: ...
+
+    async def exec(self, ident: str, command: list[str], streams: Streams) -> str:
+        """Where to connect, once and within moments, to run a command in a container with streams."""
+
+    async def attach(self, ident: str, streams: Streams) -> str:
+        """Where to connect, once and within moments, to a container's own process."""
+
+    async def port_forward(self, sandbox_id: str, ports: list[int]) -> str:
+        """Where to connect, once and within moments, to ports of a pod; they may be named later, on the connection."""
 
     async def image(self, name: str) -> SeenImage | None: ...
 

@@ -26,6 +26,7 @@ from nodeagent.render.settings import NodeSettings
 from nodeagent.server.follow import NoLog, stream_log
 from nodeagent.server.logs import LogOptions, comparable
 from nodeagent.server.stats import summarize
+from nodeagent.server.streams import StreamApi
 from nodeagent.sync.pods import Pods
 from nodeagent.sync.worker import PodWorker
 
@@ -64,6 +65,7 @@ class AgentApi:
         self._clock = clock
         self._metrics = metrics
         self._healthy = healthy
+        self._streams = StreamApi(pods, runtime, clock)
 
     def __call__(self, request: Request) -> Answer:
         """Answer one request."""
@@ -73,6 +75,8 @@ class AgentApi:
             return Response(500 if problem else 200, (problem or "ok").encode(), TEXT)
         if (refusal := _refusal(request)) is not None:
             return refusal
+        if (streaming := self._streams(request)) is not None:
+            return streaming
         if request.method not in ("GET", "HEAD"):
             return Response(405, b"method not allowed\n", TEXT)
         if path in ("/pods", "/pods/"):
