@@ -72,8 +72,16 @@ class Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to parse."""
+        """Begin to parse; or leave the connection to HTTP/2, if that is what the TLS handshake has chosen."""
         self._transport = cast(asyncio.Transport, transport)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None and tls.selected_alpn_protocol() == "h2":
+            from kit.http import h2  # only who meets such a client pays for it
+
+            successor = h2.Connection(self._server)
+            self._transport.set_protocol(successor)
+            successor.connection_made(transport)
+            return
         self._parser = httptools.HttpRequestParser(self)
         self._server.attached(self)
 

@@ -21,6 +21,10 @@ class BadRequest(HttpError):
     """The request cannot be understood."""
 
 
+class NoUpgrade(HttpError):
+    """The connection cannot become something else than HTTP: it is HTTP/2."""
+
+
 class StreamClosed(HttpError):
     """The reader of a stream has gone, or was cut for being too slow."""
 
@@ -68,7 +72,7 @@ class Stream(Protocol):
         """End the answer properly."""
 
     def abort(self) -> None:
-        """End the connection without ending the answer, so that the reader sees the break."""
+        """Break off without ending the answer, so that the reader sees it; over HTTP/1 that ends the connection."""
 
     def on_close(self, callback: Callable[[], object]) -> None:
         """Call back once when the stream has ended, for whatever reason; at once if it already has."""
@@ -169,7 +173,10 @@ class Request:
         return self._carrier.start_stream(self, status, headers)
 
     def hijack(self, status: int = 101, headers: Headers = ()) -> RawStream:
-        """Take the connection over after sending the head of a response (nothing for status 0); the handler then returns None."""
+        """Take the connection over after sending the head of a response (nothing for status 0); the handler then returns None.
+
+        Raises NoUpgrade over HTTP/2.
+        """
         return self._carrier.hijack(self, status, headers)
 
 

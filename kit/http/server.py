@@ -10,6 +10,7 @@ import stat
 from dataclasses import dataclass
 from time import gmtime
 from types import TracebackType
+from typing import Protocol
 
 from kit.clock import Clock, SystemClock, Timer
 from kit.http.h1 import Connection
@@ -38,6 +39,21 @@ class Limits:
     handshake_timeout: float = 10.0
     shutdown_timeout: float = 3.0
     linger: float = 1.0
+    # HTTP/2: of one connection
+    streams: int = 250
+    bodies: int = 64 * 1024 * 1024
+    connection_backlog: int = 32 * 1024 * 1024
+    silence: float = 60.0
+
+
+class Served(Protocol):
+    """A connection, whatever its version of HTTP, as the server sees it."""
+
+    def sweep(self, tick: int) -> None: ...
+
+    def shut(self) -> None: ...
+
+    def abort(self) -> None: ...
 
 
 class Server:
@@ -66,7 +82,7 @@ class Server:
         self.closing = False
         self._context = tls.context if isinstance(tls, ServerTls) else tls
         self._server: asyncio.AbstractServer | None = None
-        self._connections: set[Connection] = set()
+        self._connections: set[Served] = set()
         self._raw: set[RawStream] = set()
         self._emptied: asyncio.Future[None] | None = None
         self.tasks: set[asyncio.Task[None] | None] = set()
@@ -156,18 +172,18 @@ class Server:
             self._date = b"Date: " + http_date(now) + b"\r\n"
         return self._date
 
-    def attached(self, connection: Connection) -> None:
+    def attached(self, connection: Served) -> None:
         """A connection has begun."""
         self._connections.add(connection)
         if self._sweeper is None:
             self._sweeper = self.clock.call_later(self.TICK, self._sweep)
 
-    def detached(self, connection: Connection) -> None:
+    def detached(self, connection: Served) -> None:
         """A connection has ended."""
         self._connections.discard(connection)
         self._maybe_emptied()
 
-    def hijacked(self, connection: Connection, raw: RawStream) -> None:
+    def hijacked(self, connection: Served, raw: RawStream) -> None:
         """A connection has left HTTP; it is still closed with the server."""
         self._connections.discard(connection)
         self._raw.add(raw)

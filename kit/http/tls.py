@@ -13,15 +13,24 @@ class TlsError(Exception):
 
 
 class ServerTls:
-    """What a server proves itself with, and which client certificates it believes. `reload` takes effect for new connections."""
+    """What a server proves itself with, and which client certificates it believes. `reload` takes effect for new connections.
+
+    Clients that can speak HTTP/2 get it, unless `http2` says otherwise.
+    """
 
     def __init__(
-        self, cert: str | Path, key: str | Path, client_ca: str | Path | None = None, *, require_client: bool = False
+        self,
+        cert: str | Path,
+        key: str | Path,
+        client_ca: str | Path | None = None,
+        *,
+        require_client: bool = False,
+        http2: bool = True,
     ) -> None:
         self._cert, self._key, self._client_ca = cert, key, client_ca
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.context.set_alpn_protocols(["http/1.1"])
+        self.context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
         self.reload()
         if client_ca is not None:
             self.context.verify_mode = ssl.CERT_REQUIRED if require_client else ssl.CERT_OPTIONAL
