@@ -7,8 +7,10 @@ its own revision has come round before it answers, so who has seen a write's ans
 
 Other API servers may write to the same store; `fresh` waits for what they did (see `freshness`).
 
-Watches start in the past from the ring; a revision older than the ring is `TooOld`, and the client lists again. If the feed breaks (the
-store compacted what we had not seen yet), everything is loaded again and the difference is applied as if it had been fed.
+Watches start in the past from the ring; a revision older than the ring is `TooOld`, and the client lists again. The first load is of a
+moment a while ago, from where the feed goes over the store's history: so the rings are full again after a restart, and who watched before
+goes on without a gap. If the feed breaks (the store compacted what we had not seen yet), everything is loaded again and the difference is
+applied as if it had been fed.
 """
 
 from __future__ import annotations
@@ -24,7 +26,16 @@ import msgspec
 
 from api.kinds import Kind
 from controlplane.apiserver.entry import Entry, Splicer
-from controlplane.store.interface import Change, Record, Store, StoreError, Unavailable
+from controlplane.store.interface import (
+    Change,
+    Compacted,
+    FutureRevision,
+    Range,
+    Record,
+    Store,
+    StoreError,
+    Unavailable,
+)
 from kit import log
 from kit.backoff import Backoff
 from kit.clock import Clock, SystemClock
@@ -32,6 +43,7 @@ from kit.clock import Clock, SystemClock
 RING = 4096
 ROOT = "/registry/"
 
+_PAST_TRIES = 3  # somebody may compact in between
 _BACKOFF = Backoff(base=0.1, cap=5.0, jitter=0.5)
 _log = log.get("apiserver.cache")
 
@@ -179,18 +191,18 @@ class Cache:
         self._observers.append(observer)
 
     async def load(self) -> None:
-        """Fill all resources with the store's present state."""
-        read = await self._store.range(ROOT)
+        """Fill all resources with the store's state: at first that of a while ago, later the present one."""
+        first = self.revision == 0
+        read = await (self._past() if first else self._store.range(ROOT))
         by_kept: dict[Kept, list[Record]] = {kept: [] for kept in self.resources.values()}
         for record in read.records:
             if (kept := self._kept(record.key)) is not None:
                 by_kept[kept].append(record)
-        first = self.revision == 0
         for kept, records in by_kept.items():
             for change in kept.load(records, read.revision):
                 self._apply(kept, *change)
             self._flush((kept,))
-            if first:  # what was written before we started is state, not news
+            if first:  # what was written before is state, not news
                 kept.ring.clear()
                 kept.oldest = kept.changed = read.revision
         self._advance(read.revision)
@@ -223,6 +235,23 @@ class Cache:
         waiting = _Waiting(revision, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         await waiting.done
+
+    async def _past(self) -> Range:
+        """The state `RING` revisions ago, or as long ago as the store remembers."""
+        at = max(self._store.revision - RING, 1)
+        for _ in range(_PAST_TRIES):
+            try:
+                return await self._store.range(ROOT, revision=at)
+            except Compacted:
+                pass
+            except FutureRevision:  # nothing has ever been written
+                break
+            try:
+                async for _ in self._store.watch(ROOT, after=at):
+                    break
+            except Compacted as error:  # which says how far the past goes back
+                at = error.oldest
+        return await self._store.range(ROOT)
 
     async def _load_again(self) -> None:
         failures = _BACKOFF.retries()

@@ -12,11 +12,11 @@ from controlplane.apiserver.allocators.services import ServiceNumbers
 from controlplane.apiserver.bootstrap import bootstrap
 from controlplane.apiserver.cache import Cache
 from controlplane.apiserver.compaction import compact_for_ever
+from controlplane.apiserver.connect.agents import Agents
 from controlplane.apiserver.core import Core
 from controlplane.apiserver.discovery import Discovery
 from controlplane.apiserver.instruments import Instruments
 from controlplane.apiserver.local import LocalTransport
-from controlplane.apiserver.logs import AgentLogs
 from controlplane.apiserver.network import NetworkDoor
 from controlplane.apiserver.openapi import OpenApi
 from controlplane.apiserver.pages import Pages
@@ -55,9 +55,10 @@ class ApiServer:
         self._metrics = metrics or Metrics()
         self._problem = "not started yet"
         cache = Cache(store, kinds.ALL, clock)
-        numbers = ServiceNumbers(settings.service_cidrs, settings.node_ports)
+        addresses = cache.resources[kinds.IP_ADDRESS].entries
+        numbers = ServiceNumbers(settings.service_cidrs, settings.node_ports, known=addresses)
         cache.observe(numbers.observe)
-        self.core = Core(store, cache, clock, numbers, Representations(clock), AgentLogs(settings.agent_tls))
+        self.core = Core(store, cache, clock, numbers, Representations(clock), Agents(settings.agent_tls))
         openapi = OpenApi(kinds.SERVED)
         self.pages = Pages(
             Discovery(kinds.SERVED, f"{settings.address}:{settings.port}"),
@@ -79,9 +80,11 @@ class ApiServer:
         store, cache = self.core.store, self.core.cache
         await cache.load()
         supervisor.spawn("apiserver-cache", self._follow)
+        if not store.shared:  # else every request waits until the cache is fresh
+            await cache.caught_up(store.revision)
         supervisor.spawn("apiserver-bookmarks", self._bookmark, restart=True)
         supervisor.spawn("apiserver-compaction", lambda: compact_for_ever(store, cache, self._clock), restart=True)
-        first = self.core.numbers.families[self.core.numbers.default_family].first
+        first = self.core.numbers.first
         await bootstrap(self.client(ITSELF, MASTERS), self._settings.address, self._settings.port, first)
         self._problem = ""
 
