@@ -7,13 +7,14 @@ unless the client said which revision it replaces: then that is a conflict, whic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from api import codec, kinds, times
 from api.meta_v1 import DeleteOptions
 from api.validation import Cause
-from controlplane.apiserver import deletion, freshness, options, selection, status
+from controlplane.apiserver import beside, deletion, freshness, options, selection, status
 from controlplane.apiserver.admission.namespaces import require_mortal
 from controlplane.apiserver.cache import Kept
 from controlplane.apiserver.call import Answer, Call, Found, Listed, Result, Target
@@ -22,7 +23,7 @@ from controlplane.apiserver.steps import admit, decode, default, mutate, store, 
 from controlplane.apiserver.strategies import strategy
 from controlplane.apiserver.views import copy, view
 from controlplane.apiserver.write import CREATE, UPDATE, Step, Write
-from controlplane.store.interface import CompareFailed, Unavailable
+from controlplane.store.interface import CompareFailed, Op, Unavailable
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -37,7 +38,25 @@ DELETE_AT_ONCE = 32
 WARNINGS_LENGTH = 4096  # bytes
 _SHOWN = 100
 
+Verb = Callable[[Call, "Core"], Coroutine[Any, Any, Result]]
 
+
+def _until_not_outrun(verb: Verb) -> Verb:
+    """Begin again when another server took a number (`beside.py`) that this write was to have."""
+
+    @wraps(verb)
+    async def run(call: Call, core: Core) -> Result:
+        for _ in range(UPDATE_TRIES):
+            try:
+                return await verb(call, core)
+            except store.Outrun:
+                continue
+        raise status.unavailable("others take the numbers that this object needs; please try again")
+
+    return run
+
+
+@_until_not_outrun
 async def create(call: Call, core: Core) -> Result:
     """POST of a new object, or of a binding."""
     if call.target.subresource:
@@ -54,6 +73,7 @@ async def create(call: Call, core: Core) -> Result:
     raise status.name_not_generated(write.subject)
 
 
+@_until_not_outrun
 async def update(call: Call, core: Core) -> Result:
     """PUT."""
     for _ in range(UPDATE_TRIES):
@@ -71,6 +91,7 @@ async def update(call: Call, core: Core) -> Result:
     raise status.modified(write.subject)
 
 
+@_until_not_outrun
 async def patch(call: Call, core: Core) -> Result:
     """PATCH: tried again on what others wrote, unless the patch itself names a revision."""
     for _ in range(PATCH_TRIES + 1):
@@ -174,7 +195,7 @@ async def delete_one(target: Target, opts: DeleteOptions, core: Core, *, dry_run
         deletion.check_preconditions(about, obj.metadata, entry.revision, opts)
         plan = deletion.plan_delete(kind, obj, opts, core.clock.now(), copy)
         try:
-            return await _carry_out(plan, kept, entry, core, dry_run)
+            return await _carry_out(plan, obj, kept, entry, core, dry_run=dry_run)
         except CompareFailed:
             await freshness.fresh(core)
             continue
@@ -183,12 +204,15 @@ async def delete_one(target: Target, opts: DeleteOptions, core: Core, *, dry_run
     raise status.modified(about)
 
 
-async def _carry_out(plan: deletion.Plan, kept: Kept, entry: Entry, core: Core, dry_run: bool) -> tuple[bytes, bool]:
+async def _carry_out(
+    plan: deletion.Plan, obj: Any, kept: Kept, entry: Entry, core: Core, *, dry_run: bool
+) -> tuple[bytes, bool]:
     if isinstance(plan, deletion.Leave):
         return entry.data, False
     if isinstance(plan, deletion.Remove):
         if not dry_run:
-            revision = await core.store.delete(kept.store_key(entry.key), expected=entry.revision)
+            op = Op(kept.store_key(entry.key), None, entry.revision)
+            revision = await beside.write(core.store, op, beside.plan(kept.kind, obj, None, core, ""))
             await core.cache.caught_up(revision)
             return kept.moved(entry, revision), True
         return entry.data, True

@@ -1,1 +1,4 @@
-"""Who has which Service address and node port. Pure bookkeeping; what a Service asks of it stands in `admission/services.py`."""
+"""Who has which Service address and node port. Pure bookkeeping.
+
+What a Service asks of it stands in `admission/services.py`, what is written of it in `beside.py`.
+"""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api import codec, kinds
-from controlplane.apiserver import freshness, status
+from controlplane.apiserver import beside, freshness, status
 from controlplane.apiserver.cache import Kept
 from controlplane.apiserver.write import CREATE, Write
-from controlplane.store.interface import CompareFailed, TooLarge, Unavailable
+from controlplane.store.interface import CompareFailed, Op, TooLarge, Unavailable
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -19,6 +19,10 @@ LARGEST = 3 * 512 * 1024  # bytes of an object, as in etcd: every watcher gets t
 
 class Raced(Exception):
     """Somebody else wrote first; the write may begin again."""
+
+
+class Outrun(Exception):
+    """Another server took a number that was to be this object's; the write may begin again, with another one."""
 
 
 async def store(write: Write, core: Core) -> None:
@@ -35,26 +39,32 @@ async def store(write: Write, core: Core) -> None:
     if entry is not None and kept.splice(value, entry.revision) == entry.data:
         write.answer = entry.data  # nothing changed, so nothing is written
         return
+    store_key = kept.store_key(key)
     try:
-        if write.operation == CREATE:
-            ttl = EVENT_SECONDS if write.kind is kinds.EVENT else 0.0
-            revision = await core.store.put(kept.store_key(key), value, expected=0, ttl=ttl)
-        elif write.remove:
-            assert entry is not None
-            revision = await core.store.delete(kept.store_key(key), expected=entry.revision)
+        if write.kind is kinds.EVENT and not write.remove:
+            expected = entry.revision if entry is not None else 0
+            revision = await core.store.put(store_key, value, expected=expected, ttl=EVENT_SECONDS)
         else:
-            assert entry is not None
-            ttl = EVENT_SECONDS if write.kind is kinds.EVENT else 0.0
-            revision = await core.store.put(kept.store_key(key), value, expected=entry.revision, ttl=ttl)
-    except CompareFailed:
+            revision = await beside.write(core.store, _op(write, store_key, value), _beside(write, core))
+    except CompareFailed as failed:
         await freshness.fresh(core)
-        raise Raced from None
+        raise (Raced if failed.key == store_key else Outrun) from None
     except TooLarge as error:
         raise status.StatusError(413, "RequestEntityTooLarge", f"Request entity is too large: {error}") from None
     except Unavailable as error:
         raise status.unavailable(str(error)) from None
     await core.cache.caught_up(revision)
     write.answer = stored(kept, key, value, revision)
+
+
+def _op(write: Write, store_key: str, value: bytes) -> Op:
+    if write.entry is None:
+        return Op(store_key, value, 0)
+    return Op(store_key, None if write.remove else value, write.entry.revision)
+
+
+def _beside(write: Write, core: Core) -> beside.Beside | None:
+    return beside.plan(write.kind, write.old, None if write.remove else write.new, core, write.now)
 
 
 def key_of(write: Write) -> str:
