@@ -7,7 +7,8 @@ from typing import Protocol
 
 from controlplane.apiserver.allocators.services import ServiceNumbers
 from controlplane.apiserver.cache import Cache
-from controlplane.apiserver.call import Call, Relayed, User
+from controlplane.apiserver.call import User
+from controlplane.apiserver.connect.agents import Agents
 from controlplane.apiserver.representation import Representations
 from controlplane.store.interface import Store
 from kit.clock import Clock
@@ -27,12 +28,6 @@ class NoTokens:
         return None
 
 
-class Logs(Protocol):
-    """Fetches the logs of containers from the nodes that run them."""
-
-    async def open(self, call: Call, core: Core) -> Relayed: ...
-
-
 @dataclass(slots=True)
 class Core:
     """The server's parts."""
@@ -42,5 +37,5 @@ class Core:
     clock: Clock
     numbers: ServiceNumbers
     representations: Representations
-    logs: Logs
+    agents: Agents
     tokens: Tokens = field(default_factory=NoTokens)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
-import socket
-import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -14,81 +10,41 @@ from urllib.parse import quote, urlencode
 from api import codec, kinds
 from controlplane.apiserver import options, status
 from controlplane.apiserver.call import Call, Relayed
-from kit.http.client import ClientError, HttpClient, Incoming
+from kit.http.client import ClientError, Incoming
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
-AGENT_PORT = 10250
 HEAD_SECONDS = 20.0
 _PASSED_ON = ("sinceTime", "stream")
 _NUMBERS = ("sinceSeconds", "tailLines", "limitBytes")
 _SWITCHES = ("follow", "previous", "timestamps")
-_ADDRESSES = ("InternalIP", "ExternalIP", "Hostname")
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 _REASONS = {400: "BadRequest", 403: "Forbidden", 404: "NotFound", 500: "InternalError", 503: "ServiceUnavailable"}
-
-
 _MOST_REFUSAL = 64 * 1024  # bytes of an agent's refusal that are passed on
 
-Resolve = Callable[[str], Awaitable[str]]
 
-
-async def resolve(host: str) -> str:
-    """The address to connect to, looked up once. Nodes say themselves where they are: not here, and not beside us. Raises StatusError."""
+async def open_log(call: Call, core: Core) -> Relayed:
+    """Begin to relay. Raises StatusError."""
+    target = call.target
+    pod: Any = codec.decode(kinds.POD, core.cache.resources[kinds.POD].entries[target.key].data)
+    path = log_path(pod, call)
+    if not pod.spec.node_name:
+        return Relayed(_nothing())
+    client = core.agents.client(await core.agents.place(pod.spec.node_name, core), core)
+    stack = AsyncExitStack()
+    stack.push_async_callback(client.close)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        address = ipaddress.ip_address(str(found[0][4][0]).partition("%")[0])
-    except (OSError, ValueError) as error:
-        raise status.internal_error(f"cannot look up {host}: {error}") from None
-    real = getattr(address, "ipv4_mapped", None) or address
-    if real.is_loopback or real.is_link_local or real.is_unspecified or real.is_multicast:
-        raise status.bad_request("address not allowed")
-    return str(real)
-
-
-class AgentLogs:
-    """Asks agents with the client certificate that they know the API server by."""
-
-    def __init__(self, tls: ssl.SSLContext | None, resolve: Resolve = resolve) -> None:
-        self._tls = tls
-        self._resolve = resolve
-
-    async def open(self, call: Call, core: Core) -> Relayed:
-        """Begin to relay. Raises StatusError."""
-        target = call.target
-        pod: Any = codec.decode(kinds.POD, core.cache.resources[kinds.POD].entries[target.key].data)
-        path = log_path(pod, call)
-        if not pod.spec.node_name:
-            return Relayed(_nothing())
-        host, port = self._address(pod.spec.node_name, core)
-        client = HttpClient(await self._resolve(host), port, self._tls, clock=core.clock)
-        stack = AsyncExitStack()
-        stack.push_async_callback(client.close)
-        try:
-            incoming = await stack.enter_async_context(client.stream("GET", path, timeout=HEAD_SECONDS))
-            if incoming.status != 200:
-                raise await _refusal(incoming)
-        except status.StatusError:
-            await stack.aclose()
-            raise
-        except ClientError as error:
-            await stack.aclose()
-            raise status.internal_error(f"cannot get logs from node {pod.spec.node_name}: {error}") from error
-        return Relayed(_chunks(incoming, stack))
-
-    def _address(self, name: str, core: Core) -> tuple[str, int]:
-        entry = core.cache.resources[kinds.NODE].entries.get(name)
-        if entry is None:
-            raise status.not_found(status.subject(kinds.NODE, name))
-        node: Any = codec.decode(kinds.NODE, entry.data)
-        known = {address.type: address.address for address in reversed(node.status.addresses)}
-        host = next((known[type_] for type_ in _ADDRESSES if type_ in known), "")
-        if not host:
-            raise status.internal_error(f'no preferred addresses found for node "{name}"; known addresses: []')
-        endpoints = node.status.daemon_endpoints
-        endpoint = endpoints.kubelet_endpoint if endpoints else None
-        return host, (endpoint.port if endpoint else 0) or AGENT_PORT
+        incoming = await stack.enter_async_context(client.stream("GET", path, timeout=HEAD_SECONDS))
+        if incoming.status != 200:
+            raise await _refusal(incoming)
+    except status.StatusError:
+        await stack.aclose()
+        raise
+    except ClientError as error:
+        await stack.aclose()
+        raise status.internal_error(f"cannot get logs from node {pod.spec.node_name}: {error}") from error
+    return Relayed(_chunks(incoming, stack))
 
 
 def log_path(pod: Any, call: Call) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from controlplane.apiserver import status
+from controlplane.apiserver import logs, status
 from controlplane.apiserver.call import Call, Result
 
 if TYPE_CHECKING:
@@ -19,4 +19,4 @@ def log(call: Call, core: Core) -> Result | Awaitable[Result]:
     assert kind is not None
     if target.key not in core.cache.resources[kind].entries:
         raise status.not_found(status.subject(kind, target.name))
-    return core.logs.open(call, core)
+    return logs.open_log(call, core)

@@ -9,7 +9,7 @@ from api.core_v1 import Container, Node, Pod, PodSpec
 from api.meta_v1 import ObjectMeta
 from client.errors import ApiError, BadRequest
 from controlplane.apiserver import status
-from controlplane.apiserver.logs import AgentLogs, resolve
+from controlplane.apiserver.connect.agents import Agents, resolve
 from controlplane.apiserver.server import ApiServer, Settings
 from controlplane.store.sqlite import SqliteStore
 from kit import pki
@@ -68,7 +68,7 @@ async def relay(tmp_path):
         supervisor.defer("store", store.close)
         settings = Settings("192.0.2.10", agent_tls=client_context(cert=own.cert, key=own.key, verify=False))
         server = ApiServer(store, settings, SystemClock())
-        server.core.logs = AgentLogs(settings.agent_tls, beside)
+        server.core.agents = Agents(settings.agent_tls, beside)
         await server.start(supervisor)
         client = server.client("admin", "system:masters")
         await client.create(kinds.NODE, node(listening.port))
