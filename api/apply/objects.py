@@ -1,0 +1,119 @@
+"""Typed objects, as the rest of this package wants them: as plain data, and only where two of them differ."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import msgspec
+
+from api import codec
+from api.apply.compare import SAME, Difference, compare, whole
+from api.apply.schema import Shape, shape_of
+from api.apply.sets import Node, Set, is_member
+from api.fields import NOTHING, Type
+from api.meta_v1 import ObjectMeta
+
+_MISSING = object()
+_ABSENT: tuple[Any, ...] = (None, [], {}, NOTHING)
+# What the server alone writes, or what is nobody's: see `ownership.SERVERS`.
+_UNOWNED = frozenset(
+    {
+        "kind",
+        "apiVersion",
+        "name",
+        "namespace",
+        "selfLink",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "managedFields",
+    }
+)
+
+
+class _Part(NamedTuple):
+    name: str
+    step: str
+    shape: Shape
+    always: bool  # it is written even when it is empty
+    blank: Any  # its value in a new object
+
+
+class Compared:
+    """The fields of a type, or of its metadata, that can be owned. `reset` are those that a kind of write cannot change."""
+
+    def __init__(self, cls: type[Type], reset: Set = None) -> None:
+        shape, absent = shape_of(cls), cls()
+        blank: dict[str, Any] = msgspec.json.decode(codec.encode(absent))
+        self._parts: list[_Part] = []
+        self._metadata: Compared | None = None
+        for name, json in zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True):
+            below = (reset or {}).get("f:" + json)
+            if json in _UNOWNED or (reset and is_member(below)):
+                continue
+            if json == "metadata" and cls is not ObjectMeta:
+                self._metadata = Compared(ObjectMeta, below)
+                continue
+            self._parts.append(_Part(name, "f:" + json, shape.fields[json], json in blank, blank.get(json, _MISSING)))
+
+    def difference(self, old: Any, new: Any) -> Difference:
+        """What differs between two objects."""
+        removed: Node = {}
+        modified: Node = {}
+        added: Node = {}
+        for name, step, shape, always, _ in self._parts:
+            before, after = getattr(old, name), getattr(new, name)
+            if before is not after and before != after:
+                if not always and before in _ABSENT:
+                    added[step] = whole(shape, plain(after))
+                elif not always and after in _ABSENT:
+                    removed[step] = whole(shape, plain(before))
+                else:
+                    found = compare(shape, plain(before), plain(after))
+                    _into((removed, modified, added), step, found)
+        if self._metadata is not None and (found := self._metadata.difference(old.metadata, new.metadata)) is not SAME:
+            _into((removed, modified, added), "f:metadata", found)
+        if removed or modified or added:
+            return Difference(removed or None, modified or None, added or None)
+        return SAME
+
+    def fresh(self, new: Any) -> Set:
+        """All that a new object has."""
+        out: Node = {}
+        for name, step, shape, always, blank in self._parts:
+            value = getattr(new, name)
+            if not always and value in _ABSENT:
+                continue
+            data = plain(value)
+            if blank is _MISSING:
+                out[step] = whole(shape, data)
+            elif data != blank and (changed := compare(shape, blank, data).changed) is not None:
+                out[step] = changed
+        if self._metadata is not None and (found := self._metadata.fresh(new.metadata)) is not None:
+            out["f:metadata"] = found
+        return out or None
+
+
+def _into(nodes: tuple[Node, Node, Node], step: str, found: Difference) -> None:
+    for node, part in zip(nodes, found, strict=True):
+        if part is not None:
+            node[step] = part
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON-able data."""
+    try:
+        return msgspec.to_builtins(value)
+    except TypeError:  # some JSON in it is kept as it came
+        return msgspec.json.decode(msgspec.json.encode(value))
+
+
+@functools.cache
+def blank_of(cls: type[Type]) -> dict[str, Any]:
+    """A new object as plain data. It must not be changed."""
+    document: dict[str, Any] = msgspec.json.decode(codec.encode(cls()))
+    return document
