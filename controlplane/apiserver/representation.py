@@ -7,7 +7,7 @@ form and shared, which is why equal Accept headers must lead to the same `Repres
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -22,6 +22,8 @@ YAML = "application/yaml"
 OFFERED = (JSON, YAML, "application/vnd.kubernetes.protobuf")
 _KNOWN_LIMIT = 256
 PIECE = 128 * 1024
+ROWS_PIECE = 256 * 1024  # of objects that become rows of a table: some milliseconds of work
+YAML_PIECE = 16 * 1024  # of objects that become YAML: likewise
 
 
 class _OnlyMetadata(msgspec.Struct, gc=False):
@@ -46,7 +48,10 @@ class Representation(ABC):
         """A list."""
 
     def pieces(self, listed: Listed) -> Iterator[bytes] | None:
-        """A list that is too large to be made in one, piece by piece; None for one that is not."""
+        """A list that is too large to be made in one, piece by piece; None for one that is not.
+
+        Each step takes no more than some milliseconds: whoever asks lets others run between them.
+        """
         return None
 
     def event(self, type_: str, kind: Kind[Any], data: bytes) -> bytes:
@@ -91,8 +96,16 @@ class Yaml(Json):
         return to_yaml(super().collection(listed))
 
     def pieces(self, listed: Listed) -> Iterator[bytes] | None:
-        """Always in one."""
-        return None
+        """A few objects at a time."""
+        if sum(map(len, listed.items)) <= YAML_PIECE:
+            return None
+        return self._documents(listed)
+
+    def _documents(self, listed: Listed) -> Iterator[bytes]:
+        head = to_yaml(_envelope(listed, listed.kind.name, listed.kind.api_version, []))
+        yield head.removesuffix(b" []\n") + b"\n"
+        for group in slices(listed.items, YAML_PIECE):
+            yield to_yaml(b"[%b]" % b",".join(group))
 
 
 class MetadataOnly(Representation):
@@ -107,8 +120,15 @@ class MetadataOnly(Representation):
 
     def collection(self, listed: Listed) -> bytes:
         """The objects' metadata."""
-        items = [self.object(listed.kind, item) for item in listed.items]
-        return _envelope(listed, "PartialObjectMetadata", "meta.k8s.io/v1", items)
+        return b"".join(self._rendered(listed))
+
+    def pieces(self, listed: Listed) -> Iterator[bytes] | None:
+        """Some hundred objects at a time."""
+        return None if sum(map(len, listed.items)) <= ROWS_PIECE else self._rendered(listed)
+
+    def _rendered(self, listed: Listed) -> Iterator[bytes]:
+        items = (self.object(listed.kind, item) for item in listed.items)
+        return _pieces(listed, "PartialObjectMetadata", "meta.k8s.io/v1", items)
 
     def bookmark(self, kind: Kind[Any], data: bytes) -> bytes:
         """As any other line."""
@@ -131,6 +151,22 @@ class Table(Representation):
     def collection(self, listed: Listed) -> bytes:
         """A table of all rows."""
         return self._render(listed.kind, listed.items, str(listed.revision), listed.continue_, listed.remaining)
+
+    def pieces(self, listed: Listed) -> Iterator[bytes] | None:
+        """Some dozens of rows at a time."""
+        return None if sum(map(len, listed.items)) <= ROWS_PIECE else self._rows(listed)
+
+    def _rows(self, listed: Listed) -> Iterator[bytes]:
+        from controlplane.apiserver import tables
+
+        now, kind = self._clock.now(), listed.kind
+        head = self._render(kind, [], str(listed.revision), listed.continue_, listed.remaining)
+        yield head.removesuffix(b"]}")
+        before = b""
+        for group in slices(listed.items, ROWS_PIECE):
+            yield before + tables.render_rows(kind, group, now, self._include)
+            before = b","
+        yield b"]}"
 
     def bookmark(self, kind: Kind[Any], data: bytes) -> bytes:
         """A table without rows."""
@@ -198,6 +234,20 @@ def to_yaml(data: bytes) -> bytes:
     return text
 
 
+def slices(items: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    """Groups of items of about `size` bytes."""
+    group: list[bytes] = []
+    total = 0
+    for item in items:
+        group.append(item)
+        total += len(item)
+        if total >= size:
+            yield group
+            group, total = [], 0
+    if group:
+        yield group
+
+
 def _unknown_include(include: str) -> Representation:
     raise status.bad_request(f'unrecognized includeObject value: "{include}"')
 
@@ -211,21 +261,13 @@ def _envelope(listed: Listed, kind: str, api_version: str, items: list[bytes]) -
     return b"".join(_pieces(listed, kind, api_version, items))
 
 
-def _pieces(listed: Listed, kind: str, api_version: str, items: list[bytes]) -> Iterator[bytes]:
+def _pieces(listed: Listed, kind: str, api_version: str, items: Iterable[bytes]) -> Iterator[bytes]:
     more = f',"continue":"{listed.continue_}"' if listed.continue_ else ""
     if listed.remaining is not None:
         more += f',"remainingItemCount":{listed.remaining}'
     head = f'{{"kind":"{kind}List","apiVersion":"{api_version}","metadata":{{"resourceVersion":"{listed.revision}"{more}}},'
     before = f'{head}"items":['.encode()
-    group: list[bytes] = []
-    size = 0
-    for item in items:
-        group.append(item)
-        size += len(item)
-        if size > PIECE:
-            yield before + b",".join(group)
-            before, group, size = b",", [], 0
-    if group:
+    for group in slices(items, PIECE):
         yield before + b",".join(group)
-        before = b""
+        before = b","
     yield (b"" if before == b"," else before) + b"]}"

@@ -63,13 +63,22 @@ def render(
     table = Table(column_definitions=layout.columns)
     if metadata:
         table.metadata = codec.from_dict(ListMeta, {key: value for key, value in metadata.items() if value})
-    for data in objects:
-        obj = codec.decode(kind, data)
-        row = TableRow(cells=layout.cells(obj, now), object=_included(data, include))
-        if layout.conditions is not None:
-            row.conditions = layout.conditions(obj)
-        table.rows.append(row)
+    table.rows = [_row(kind, layout, data, now, include) for data in objects]
     return codec.encode(table)
+
+
+def render_rows(kind: Kind[Any], objects: list[bytes], now: float, include: str) -> bytes:
+    """Rows alone, with commas between them: a piece of a table that is too large to be made in one."""
+    layout = _LAYOUTS.get(kind, BY_NAME_AND_AGE)
+    return b",".join([codec.encode(_row(kind, layout, data, now, include)) for data in objects])
+
+
+def _row(kind: Kind[Any], layout: Layout, data: bytes, now: float, include: str) -> TableRow:
+    obj = codec.decode(kind, data)
+    row = TableRow(cells=layout.cells(obj, now), object=_included(data, include))
+    if layout.conditions is not None:
+        row.conditions = layout.conditions(obj)
+    return row
 
 
 def _included(data: bytes, include: str) -> Json | Nothing:
