@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from api import codec
+from api.apply import fresh
 from api.apply.compare import SAME, Difference, compare, whole
-from api.apply.schema import Shape, shape_of
+from api.apply.schema import Map, Shape, Struct, shape_of
 from api.apply.sets import Node, Set, is_member
 from api.fields import NOTHING, Type
 from api.meta_v1 import ObjectMeta
 
 _MISSING = object()
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 64, 16 * 1024
 _ABSENT: tuple[Any, ...] = (None, [], {}, NOTHING)
 # What the server alone writes, or what is nobody's: see `ownership.SERVERS`.
 _UNOWNED = frozenset(
@@ -51,6 +53,7 @@ class Compared:
         blank: dict[str, Any] = msgspec.json.decode(codec.encode(absent))
         self._parts: list[_Part] = []
         self._metadata: Compared | None = None
+        self._texts: dict[tuple[str, bytes], str] = {}
         for name, json in zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True):
             below = (reset or {}).get("f:" + json)
             if json in _UNOWNED or (reset and is_member(below)):
@@ -81,21 +84,42 @@ class Compared:
             return Difference(removed or None, modified or None, added or None)
         return SAME
 
-    def fresh(self, new: Any) -> Set:
-        """All that a new object has."""
-        out: Node = {}
-        for name, step, shape, always, blank in self._parts:
+    def fresh(self, new: Any) -> str:
+        """All that a new object has, as FieldsV1; "" for nothing."""
+        found = {}
+        for part in self._parts:
+            name, step, shape, always, blank = part
             value = getattr(new, name)
             if not always and value in _ABSENT:
                 continue
-            data = plain(value)
-            if blank is _MISSING:
-                out[step] = whole(shape, data)
-            elif data != blank and (changed := compare(shape, blank, data).changed) is not None:
-                out[step] = changed
-        if self._metadata is not None and (found := self._metadata.fresh(new.metadata)) is not None:
-            out["f:metadata"] = found
-        return out or None
+            if isinstance(shape, Struct) and not shape.leaf:
+                text = self._remembered(part, value)
+            else:
+                data = value if isinstance(shape, Map) and shape.element.leaf else plain(value)
+                text = fresh.whole(shape, data) if blank is _MISSING else fresh.fresh(shape, blank, data)
+            if text:
+                found[step] = text
+        if self._metadata is not None and (text := self._metadata.fresh(new.metadata)):
+            found["f:metadata"] = text
+        return "{" + ",".join([f'"{step}":{found[step]}' for step in sorted(found)]) + "}" if found else ""
+
+    def _remembered(self, part: _Part, value: Any) -> str:
+        """The text for a struct: that of the last one that was the same."""
+        data = msgspec.json.encode(value)
+        known = self._texts.get((part.step, data))
+        if known is not None:
+            return known
+        plain_value = msgspec.json.decode(data)
+        text = (
+            fresh.whole(part.shape, plain_value)
+            if part.blank is _MISSING
+            else fresh.fresh(part.shape, part.blank, plain_value)
+        )
+        if len(data) <= _LONGEST_REMEMBERED:
+            if len(self._texts) >= _MOST_REMEMBERED:
+                self._texts.clear()
+            self._texts[part.step, data] = text
+        return text
 
 
 def _into(nodes: tuple[Node, Node, Node], step: str, found: Difference) -> None:

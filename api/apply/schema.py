@@ -15,6 +15,7 @@ from api import (
     core_limits_v1,
     core_v1,
     core_volumes_v1,
+    discovery_v1,
     meta_v1,
     networking_v1,
     rbac_v1,
@@ -26,10 +27,14 @@ from api.fields import Field, IntOrString, Json, Special, Type, fields_of
 _ATOMIC: frozenset[type[Type]] = frozenset(
     {
         admissionregistration_v1.MatchResources,
+        admissionregistration_v1.NamedRuleWithOperations,
         admissionregistration_v1.ParamKind,
         admissionregistration_v1.ParamRef,
+        admissionregistration_v1.Variable,
         core_limits_v1.ScopeSelector,
         core_v1.ConfigMapKeySelector,
+        core_v1.EndpointAddress,
+        core_v1.EndpointPort,
         core_v1.FileKeySelector,
         core_v1.LocalObjectReference,
         core_v1.NodeSelector,
@@ -40,9 +45,13 @@ _ATOMIC: frozenset[type[Type]] = frozenset(
         core_v1.SecretKeySelector,
         core_v1.TypedLocalObjectReference,
         core_volumes_v1.SecretReference,
+        core_volumes_v1.TopologySelectorTerm,
+        discovery_v1.EndpointPort,
         meta_v1.LabelSelector,
+        meta_v1.OwnerReference,
         networking_v1.ServiceBackendPort,
         rbac_v1.RoleRef,
+        rbac_v1.Subject,
     }
 )
 # What an item's key means when an applied configuration leaves it out, apart from zeros.
@@ -98,12 +107,13 @@ class Map(Shape):
 class Items(Shape):
     """A list. One that is no leaf has items told apart by `keys`, or, without keys, scalars told apart by value."""
 
-    __slots__ = ("defaults", "element", "keys")
+    __slots__ = ("defaults", "element", "keys", "only")
 
     def __init__(self, element: Shape, leaf: bool, keys: tuple[str, ...], defaults: Mapping[str, Any]) -> None:
         super().__init__(leaf)
         self.element = element
         self.keys = tuple(sorted(keys))
+        self.only = keys[0] if len(keys) == 1 else None
         self.defaults = defaults
 
     def step(self, item: Any) -> str:
@@ -112,6 +122,8 @@ class Items(Shape):
             if item is None or isinstance(item, dict | list):
                 raise ItemError(_NO_SCALAR[type(item)])
             return sets.value_step(item)
+        if self.only is not None and isinstance(item, dict) and isinstance(value := item.get(self.only), str):
+            return _only_step(self.only, value)
         if not isinstance(item, dict):
             what = "a null element" if item is None else "non-map elements"
             raise ItemError(f"associative list with keys may not have {what}")
@@ -127,6 +139,11 @@ class Items(Shape):
                 "(and doesn't have default values for any key fields)"
             )
         return sets.key_step(found)
+
+
+@functools.lru_cache(4096)
+def _only_step(key: str, value: str) -> str:
+    return sets.key_step({key: value})
 
 
 class Anything(Shape):

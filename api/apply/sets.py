@@ -9,6 +9,7 @@ tells whether anything changed.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -148,7 +149,7 @@ def paths(node: Set, above: str = "") -> Iterator[str]:
     """Each field in the set as people write it, a field before those below it."""
     if not node:
         return
-    steps = sorted((step for step in node if step != SELF), key=_order)
+    steps = sorted((step for step in node if step != SELF), key=order)
     for step in steps:
         if is_member(node[step]):
             yield above + step_text(step)
@@ -228,11 +229,12 @@ def _step(key: str) -> str | None:
 
 
 def _ordered(node: Node) -> Node:
-    steps = sorted(node) if all(step[0] in ".f" for step in node) else sorted(node, key=_order)
+    steps = sorted(node) if all(step[0] in ".f" for step in node) else sorted(node, key=order)
     return {step: _ordered(below) if (below := node[step]) else LEAF for step in steps}
 
 
-def _order(step: str) -> tuple[int, Any]:
+@functools.lru_cache(4096)
+def order(step: str) -> tuple[int, Any]:
     """Fields by name, items by their keys, numbers as numbers."""
     if step == SELF:
         return -1, ""
