@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         apps_v1,
         authentication_v1,
         authorization_v1,
+        autoscaling_v1,
         autoscaling_v2,
         batch_v1,
         certificates_v1,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         core_v1,
         core_volumes_v1,
         discovery_v1,
+        events_v1,
         flowcontrol_v1,
         networking_v1,
         node_v1,
@@ -46,6 +48,8 @@ T = TypeVar("T", bound=Type)
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 _READ_WRITE = ("get", "patch", "update")
+_CONNECT = ("create", "get")
+_PROXY = ("create", "delete", "get", "patch", "update")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,6 +77,7 @@ class Kind(Generic[T]):
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: Mapping[str, Subresource] = field(default_factory=dict)
+    stored_as: Kind[Any] | None = None  # a second view: its objects are kept as those of this kind
 
     @cached_property
     def type(self) -> builtins.type[T]:
@@ -150,7 +155,8 @@ NAMESPACE: Kind[core_v1.Namespace] = Kind(
     subresources=_table(_own("Namespace", name="finalize", verbs=("update",)), _own("Namespace")),
 )
 NODE: Kind[core_v1.Node] = Kind(
-    "", "v1", "Node", "nodes", "core_v1", namespaced=False, short_names=("no",), subresources=_table(_own("Node"))
+    "", "v1", "Node", "nodes", "core_v1", namespaced=False, short_names=("no",),
+    subresources=_table(Subresource("proxy", _PROXY, "", "v1", "NodeProxyOptions"), _own("Node")),
 )
 PERSISTENT_VOLUME_CLAIM: Kind[core_volumes_v1.PersistentVolumeClaim] = Kind(
     "",
@@ -180,10 +186,14 @@ POD: Kind[core_v1.Pod] = Kind(
     short_names=("po",),
     categories=("all",),
     subresources=_table(
+        Subresource("attach", _CONNECT, "", "v1", "PodAttachOptions"),
         Subresource("binding", ("create",), "", "v1", "Binding"),
         _own("Pod", name="ephemeralcontainers"),
         Subresource("eviction", ("create",), "policy", "v1", "Eviction"),
+        Subresource("exec", _CONNECT, "", "v1", "PodExecOptions"),
         Subresource("log", ("get",), "", "v1", "Pod"),
+        Subresource("portforward", _CONNECT, "", "v1", "PodPortForwardOptions"),
+        Subresource("proxy", _PROXY, "", "v1", "PodProxyOptions"),
         _own("Pod", name="resize"),
         _own("Pod"),
     ),
@@ -226,7 +236,7 @@ SERVICE: Kind[core_v1.Service] = Kind(
     "core_v1",
     short_names=("svc",),
     categories=("all",),
-    subresources=_table(_own("Service")),
+    subresources=_table(Subresource("proxy", _PROXY, "", "v1", "ServiceProxyOptions"), _own("Service")),
 )
 
 # apiregistration.k8s.io
@@ -296,6 +306,23 @@ HORIZONTAL_POD_AUTOSCALER: Kind[autoscaling_v2.HorizontalPodAutoscaler] = Kind(
     short_names=("hpa",),
     categories=("all",),
     subresources=_table(_own("HorizontalPodAutoscaler", "autoscaling", version="v2")),
+)
+
+HORIZONTAL_POD_AUTOSCALER_V1: Kind[autoscaling_v1.HorizontalPodAutoscaler] = Kind(
+    "autoscaling",
+    "v1",
+    "HorizontalPodAutoscaler",
+    "horizontalpodautoscalers",
+    "autoscaling_v1",
+    short_names=("hpa",),
+    categories=("all",),
+    subresources=_table(_own("HorizontalPodAutoscaler", "autoscaling")),
+    stored_as=HORIZONTAL_POD_AUTOSCALER,
+)
+
+# events.k8s.io
+EVENTS_EVENT: Kind[events_v1.Event] = Kind(
+    "events.k8s.io", "v1", "Event", "events", "events_v1", short_names=("ev",), stored_as=EVENT
 )
 
 # batch
@@ -662,6 +689,9 @@ ALL: tuple[Kind[Any], ...] = (
     RESOURCE_SLICE,
 )
 
+# Second views of what other kinds keep.
+VIEWS: tuple[Kind[Any], ...] = (EVENTS_EVENT, HORIZONTAL_POD_AUTOSCALER_V1)
+
 # Asked and answered, never kept: reviews and what is measured at the moment.
 ANSWERED: tuple[Kind[Any], ...] = (
     SELF_SUBJECT_REVIEW,
@@ -674,7 +704,7 @@ ANSWERED: tuple[Kind[Any], ...] = (
     COMPONENT_STATUS,
 )
 
-SERVED = (*ALL, *ANSWERED)
+SERVED = (*ALL, *VIEWS, *ANSWERED)
 
 _BY_PLURAL = {(kind.group, kind.version, kind.plural): kind for kind in SERVED}
 _BY_NAME = {(kind.api_version, kind.name): kind for kind in SERVED}

@@ -29,6 +29,7 @@ _MODULES = frozenset(
         "apiextensions_v1",
         "apiregistration_v1",
         "apps_sets_v1",
+        "autoscaling_v1",
         "autoscaling_v2",
         "batch_v1",
         "core_limits_v1",

@@ -33,6 +33,7 @@ _CREATE: dict[Kind[Any], Callable[[Problems, Any], None]] = {
     kinds.SECRET: config.create_secret,
     kinds.SERVICE_ACCOUNT: config.create_service_account,
     kinds.EVENT: events.create,
+    kinds.EVENTS_EVENT: events.create_strictly,
 }
 
 _UPDATE: dict[tuple[Kind[Any], str], Callable[[Problems, Any, Any], None]] = {
@@ -58,15 +59,17 @@ _UPDATE: dict[tuple[Kind[Any], str], Callable[[Problems, Any, Any], None]] = {
     (kinds.SECRET, ""): config.update_secret,
     (kinds.SERVICE_ACCOUNT, ""): config.update_service_account,
     (kinds.EVENT, ""): events.update,
+    (kinds.EVENTS_EVENT, ""): events.update_strictly,
 }
 
 
 def validate_create(kind: Kind[Any], obj: Type) -> list[Cause]:
-    """What is wrong with a new object."""
+    """What is wrong with a new object. Of a second view, `obj` is as it is kept."""
     found = Problems()
     if check := _CREATE.get(kind):
         check(found, obj)
     else:
+        kind = kind.stored_as or kind
         _rules(kind).create(found, kind, obj)
     return found.causes
 
@@ -77,7 +80,7 @@ def validate_update(kind: Kind[Any], new: Type, old: Type, subresource: str = ""
     if check := _UPDATE.get((kind, subresource)):
         check(found, new, old)
     else:
-        _rules(kind).update(found, new, old, subresource)
+        _rules(kind.stored_as or kind).update(found, new, old, subresource)
     return found.causes
 
 

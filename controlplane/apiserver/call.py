@@ -11,7 +11,8 @@ from api.kinds import Kind
 if TYPE_CHECKING:
     from controlplane.apiserver.cache import Kept
     from controlplane.apiserver.selection import Selection
-    from kit.http.model import Request
+    from controlplane.apiserver.status import StatusError
+    from kit.http.model import Request, Response
 
 JSON = "application/json"
 
@@ -21,22 +22,33 @@ class User:
     """Who asks."""
 
     name: str
-    groups: frozenset[str] = frozenset()
+    groups: tuple[str, ...] | frozenset[str] = ()
     uid: str = ""
     extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-ANONYMOUS = User("system:anonymous", frozenset({"system:unauthenticated"}))
+ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path names. `kind` is None for what is no resource (/healthz, /apis)."""
+    """What a path names. `kind` is None for what is no resource (/healthz, /apis).
+
+    A second view of a kind (`Kind.stored_as`) is a request about that kind, which only reads its bodies and writes its answers as the view
+    `shown_as` has them.
+    """
 
     kind: Kind[Any] | None = None
     namespace: str = ""
     name: str = ""
     subresource: str = ""
+    shown_as: Kind[Any] | None = None
+    behind: str = ""  # the path that follows the subresource proxy
+
+    @property
+    def asked(self) -> Kind[Any] | None:
+        """The kind by the name that the client gave it."""
+        return self.shown_as or self.kind
 
     @property
     def key(self) -> str:
@@ -56,10 +68,13 @@ class Call:
     body: bytes = b""
     user: User | None = None
     subject: tuple[str, tuple[str, ...]] | None = None  # of the client's certificate: CN, O
+    fingerprint: str = ""  # of that certificate, SHA-256
     token: str = ""
+    impersonation: list[tuple[bytes, bytes]] = field(default_factory=list)  # the headers that name another user
     if_none_match: str = ""
     target: Target = field(default_factory=Target)
     verb: str = ""
+    problem: StatusError | None = None  # why the path leads nowhere; told to those who might do what they seem to want
 
     def has(self, tag: str) -> bool:
         """Whether the client has the document with this ETag already: one of a list, or made weak by a proxy, it is the same."""
@@ -121,9 +136,9 @@ class Relayed:
 
 @dataclass(slots=True)
 class Connected:
-    """What needs the connection itself. `run` answers the request; until it has begun to, it may raise StatusError."""
+    """What needs the connection itself. `run` answers the request, or gives the response; until it has begun, it may raise StatusError."""
 
-    run: Callable[[Request], Awaitable[None]]
+    run: Callable[[Request], Awaitable[Response | None]]
 
 
 Result = Answer | Found | Listed | Watching | Relayed | Connected

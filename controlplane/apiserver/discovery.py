@@ -115,7 +115,8 @@ def _resources(table: list[Kind[Any]]) -> bytes:
 
 
 def _resource(kind: Kind[Any]) -> APIResource:
-    digest = hashlib.sha256(f"{kind.group}/{kind.version}/{kind.name}".encode()).hexdigest()
+    kept = kind.stored_as or kind
+    digest = hashlib.sha256(f"{kept.group}/{kept.version}/{kept.name}".encode()).hexdigest()
     return APIResource(
         name=kind.plural,
         singular_name=kind.singular,

@@ -39,7 +39,7 @@ def list_(call: Call, core: Core) -> Result | Awaitable[Result]:
     kind = call.target.kind
     assert kind is not None
     wanted = options.parse(call.query, watch=False)
-    selection = select(kind, call.target.namespace, wanted.labels, wanted.fields)
+    selection = select(call.target.shown_as or kind, call.target.namespace, wanted.labels, wanted.fields)
     return list_entries(core.cache, core.store, core.cache.resources[kind], selection, wanted)
 
 
@@ -69,5 +69,5 @@ def _selection(call: Call, wanted: options.ListOptions) -> Selection:
     if target.name:
         by_name = f"metadata.name={target.name}"
         fields = f"{fields},{by_name}" if fields else by_name
-    kind: Any = target.kind
+    kind: Any = target.asked
     return select(kind, target.namespace, wanted.labels, fields)

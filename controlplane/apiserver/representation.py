@@ -191,6 +191,7 @@ class Representations:
         self._metadata = MetadataOnly()
         self._tables = {include: Table(clock, include) for include in ("None", "Metadata", "Object")}
         self._known: dict[tuple[str, str], Representation] = {}
+        self._converted: dict[tuple[Representation, Kind[Any]], Representation] = {}
 
     def negotiate(self, accept: str, include: str = "") -> Representation:
         """The first form in the header that we have; `include` is the query's includeObject. Raises StatusError."""
@@ -199,6 +200,15 @@ class Representations:
             known = self._choose(accept, include)
             if len(self._known) < _KNOWN_LIMIT and len(accept) < _KNOWN_LIMIT:
                 self._known[accept, include] = known
+        return known
+
+    def converted(self, form: Representation, kind: Kind[Any]) -> Representation:
+        """The form, of objects as the second view `kind` shows them."""
+        known = self._converted.get((form, kind))
+        if known is None:
+            from controlplane.apiserver.second_views import Converted
+
+            known = self._converted[form, kind] = Converted(form, kind, as_kept=isinstance(form, Table))
         return known
 
     def _choose(self, accept: str, include: str) -> Representation:

@@ -192,6 +192,22 @@ _TABLE: dict[Kind[Any], Selectable] = {
 }
 
 
+
+def _renamed(known: Selectable, names: str) -> Selectable:
+    """The same fields by other names, in the same order, "-" for those that cannot be named."""
+    view = Selectable()
+    view.names = tuple("" if name == "-" else name for name in names.split())
+    assert len(view.names) == len(known.names)
+    return view
+
+
+_TABLE[kinds.EVENTS_EVENT] = _renamed(
+    _TABLE[kinds.EVENT],
+    """regarding.kind regarding.namespace regarding.name regarding.uid regarding.apiVersion regarding.resourceVersion
+       regarding.fieldPath reason reportingController - type""",
+)
+
+
 def selectable(kind: Kind[Any]) -> Selectable:
     """The selectable fields of `kind`, apart from metadata.name and metadata.namespace which all have."""
     return _TABLE.get(kind, _PLAIN)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from api import autoscaling_v1, codec, core_v1, selectors, validation
+from api import autoscaling_v1, codec, conversion, core_v1, defaults, selectors, validation
 from api.core_v1 import PodCondition
 from api.fields import Type
 from api.kinds import Kind
@@ -135,13 +135,32 @@ _SCALE, _BINDING = ScaleView(), BindingView()
 _WHOLE: dict[Kind[Any], View] = {}
 
 
-def view(kind: Kind[Any], subresource: str) -> View:
-    """The view that a subresource is."""
+class SecondView(View):
+    """The object as a kind shows it that is kept as another."""
+
+    def __init__(self, kind: Kind[Any]) -> None:
+        super().__init__(kind.type)
+        self._kind = kind
+
+    def show(self, old: Any, entry: Entry | None) -> dict[str, Any]:
+        """The kept object, converted."""
+        assert entry is not None
+        document: dict[str, Any] = msgspec.json.decode(conversion.show(self._kind, entry.data))
+        return document
+
+    def carry(self, body: Any, write: Write) -> Any:
+        """The object as it is kept; what this version defaults is filled in before."""
+        defaults.apply(self._kind, body)
+        return conversion.stored(self._kind, body)
+
+
+def view(kind: Kind[Any], subresource: str, shown_as: Kind[Any] | None = None) -> View:
+    """The view that a subresource is, or a second view of the kind."""
     if subresource == "scale":
         return _SCALE
     if subresource == "binding":
         return _BINDING
-    known = _WHOLE.get(kind)
+    known = _WHOLE.get(shown_as or kind)
     if known is None:
-        known = _WHOLE[kind] = View(kind.type)
+        known = _WHOLE[shown_as or kind] = View(kind.type) if shown_as is None else SecondView(shown_as)
     return known

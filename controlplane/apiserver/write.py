@@ -45,6 +45,11 @@ class Write:
         return self.call.target.subresource
 
     @property
+    def asked(self) -> Kind[Any]:
+        """The kind by the name that the client gave it: rules may differ between two views of one storage."""
+        return self.call.target.shown_as or self.kind
+
+    @property
     def subject(self) -> Subject:
         """What messages are about."""
         name = self.call.target.name

@@ -126,7 +126,7 @@ async def delete_collection(call: Call, core: Core) -> Result:
     opts = delete_options(call)
     kind = _kind(call)
     wanted = options.parse(call.query, watch=False)
-    chosen = selection.select(kind, call.target.namespace, wanted.labels, wanted.fields)
+    chosen = selection.select(call.target.shown_as or kind, call.target.namespace, wanted.labels, wanted.fields)
     entries = chosen.of(core.cache.resources[kind])
     revision, dry_run = core.cache.revision, is_dry_run(call) or bool(opts.dry_run)
     limit = asyncio.Semaphore(DELETE_AT_ONCE)

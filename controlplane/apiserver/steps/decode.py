@@ -31,7 +31,7 @@ _PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC)
 def decode(write: Write, core: Core) -> None:
     """Set `write.new`."""
     call = write.call
-    view = views.view(write.kind, write.subresource)
+    view = views.view(write.kind, write.subresource, call.target.shown_as)
     if call.verb == "patch":
         body = _patched(call, view.type, view.show(write.old, write.entry))
     else:

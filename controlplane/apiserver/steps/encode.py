@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def representation(call: Call, core: Core) -> Representation:
     """The form of the answer. Raises StatusError 406."""
     include = call.query.get("includeObject", "") if call.query else ""
-    return core.representations.negotiate(call.accept, include)
+    form = core.representations.negotiate(call.accept, include)
+    shown_as = call.target.shown_as
+    return form if shown_as is None else core.representations.converted(form, shown_as)
 
 
 def encode(call: Call, core: Core, result: Found | Listed | Answer) -> Answer:

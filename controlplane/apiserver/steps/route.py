@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _ON_OBJECT = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _ON_COLLECTION = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+_PROXIED = _ON_OBJECT | {"HEAD": "get", "OPTIONS": ""}  # any method goes through; the verb is for the rules of access
+PROXY = "proxy"
 _NOT_WATCHED = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
 
 
@@ -31,32 +33,44 @@ def route(call: Call, core: Core) -> None:
             call.path = call.path[:-1]
         call.verb = call.method.lower()
         return
-    if rest[-1] == "":
+    slash = rest[-1] == ""
+    if slash:
         rest.pop()
     if not rest:
         call.path, call.verb = call.path.rstrip("/"), call.method.lower()
         return
     watched = rest[0] == "watch"
-    call.target = target = _target(group, version, rest[1:] if watched else rest)
+    call.target = target = _target(group, version, rest[1:] if watched else rest, slash)
     call.verb = _verb(call, target, watched)
     _check(target, call.verb)
 
 
-def _target(group: str, version: str, rest: list[str]) -> Target:
+def _target(group: str, version: str, rest: list[str], slash: bool) -> Target:
     namespace = ""
     if len(rest) > 2 and rest[0] == "namespaces" and rest[2] not in kinds.NAMESPACE.subresources:
         namespace, rest = rest[1], rest[2:]
         if not namespace:
             raise status.no_such_path()
-    if "" in rest[1:]:
+    if "" in rest[1:3]:
         raise status.no_such_path()
     kind: Kind[Any] | None = kinds.by_plural(group, version, rest[0]) if rest else None
-    if kind is None or (namespace and not kind.namespaced) or len(rest) > 3:
+    if kind is None or (namespace and not kind.namespaced) or (len(rest) > 3 and rest[2] != PROXY):
         raise status.no_such_path()
     name = rest[1] if len(rest) > 1 else ""
     if name and kind.namespaced and not namespace:
         raise status.no_such_path()
-    return Target(kind, namespace, name, rest[2] if len(rest) > 2 else "")
+    subresource = rest[2] if len(rest) > 2 else ""
+    if subresource == PROXY:
+        return Target(kind, namespace, name, subresource, behind=_behind(rest[3:], slash))
+    if kind.stored_as is not None:
+        return Target(kind.stored_as, namespace, name, subresource, kind)
+    return Target(kind, namespace, name, subresource)
+
+
+def _behind(parts: list[str], slash: bool) -> str:
+    """What follows the subresource, with its slashes."""
+    path = "".join(f"/{part}" for part in parts)
+    return path + "/" if slash and not path.endswith("/") else path
 
 
 def _verb(call: Call, target: Target, watched: bool) -> str:
@@ -66,6 +80,8 @@ def _verb(call: Call, target: Target, watched: bool) -> str:
         return "watch"
     if call.method == "GET" and not target.name and call.query and call.query.get("watch", "0") not in _NOT_WATCHED:
         return "watch"
+    if target.subresource == PROXY and call.method in _PROXIED:
+        return _PROXIED[call.method]
     verb = (_ON_OBJECT if target.name else _ON_COLLECTION).get(call.method, "")
     if not verb or (verb == "create" and bool(target.name) is not bool(target.subresource)):
         raise status.plain_method_not_allowed()
@@ -83,7 +99,7 @@ def _check(target: Target, verb: str) -> None:
         verbs = subresource.verbs
     else:
         verbs = kind.verbs
-    if verb not in verbs:
+    if verb not in verbs and (verb or target.subresource != PROXY):
         raise status.method_not_allowed(status.subject(kind, target.name), verb)
     if kind.namespaced and not target.namespace and verb in ("create", "deletecollection"):
         raise status.plain_method_not_allowed()

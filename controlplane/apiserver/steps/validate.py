@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def validate(write: Write, core: Core) -> None:
     """Raise Invalid with one cause per broken rule."""
     if write.operation == CREATE:
-        causes = validation.validate_create(write.kind, write.new)
+        causes = validation.validate_create(write.asked, write.new)
     elif write.subresource == "binding":
         causes = []  # the binding itself was checked when it was read
     else:
         part = "" if write.subresource == "scale" else write.subresource
-        causes = validation.validate_update(write.kind, write.new, write.old, part)
+        causes = validation.validate_update(write.asked, write.new, write.old, part)
     if causes:
         raise status.invalid(write.kind, write.new.metadata.name or "", causes)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from api import codec
+from api import codec, conversion
 from api.fields import NOTHING, Json, Nothing
 from api.kinds import Kind
 from api.meta_v1 import ListMeta, Table, TableRow
@@ -58,8 +58,11 @@ def render(
     metadata: Mapping[str, Any] | None = None,
     include: str = "Metadata",
 ) -> bytes:
-    """The table of objects at the time `now`; `metadata` is the list's, `include` what each row has of its object."""
-    layout = _LAYOUTS.get(kind, BY_NAME_AND_AGE)
+    """The table of objects at the time `now`; `metadata` is the list's, `include` what each row has of its object.
+
+    The objects are as they are kept, also those of a second view: two views of one storage have the same columns.
+    """
+    layout = _LAYOUTS.get(kind.stored_as or kind, BY_NAME_AND_AGE)
     table = Table(column_definitions=layout.columns)
     if metadata:
         table.metadata = codec.from_dict(ListMeta, {key: value for key, value in metadata.items() if value})
@@ -69,21 +72,21 @@ def render(
 
 def render_rows(kind: Kind[Any], objects: list[bytes], now: float, include: str) -> bytes:
     """Rows alone, with commas between them: a piece of a table that is too large to be made in one."""
-    layout = _LAYOUTS.get(kind, BY_NAME_AND_AGE)
+    layout = _LAYOUTS.get(kind.stored_as or kind, BY_NAME_AND_AGE)
     return b",".join([codec.encode(_row(kind, layout, data, now, include)) for data in objects])
 
 
 def _row(kind: Kind[Any], layout: Layout, data: bytes, now: float, include: str) -> TableRow:
-    obj = codec.decode(kind, data)
-    row = TableRow(cells=layout.cells(obj, now), object=_included(data, include))
+    obj = codec.decode(kind.stored_as or kind, data)
+    row = TableRow(cells=layout.cells(obj, now), object=_included(kind, data, include))
     if layout.conditions is not None:
         row.conditions = layout.conditions(obj)
     return row
 
 
-def _included(data: bytes, include: str) -> Json | Nothing:
+def _included(kind: Kind[Any], data: bytes, include: str) -> Json | Nothing:
     if include == "Object":
-        return Json(data)
+        return Json(data if kind.stored_as is None else conversion.show(kind, data))
     if include == "None":
         return NOTHING
     metadata = bytes(_heads.decode(data).metadata)
