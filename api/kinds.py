@@ -155,7 +155,13 @@ NAMESPACE: Kind[core_v1.Namespace] = Kind(
     subresources=_table(_own("Namespace", name="finalize", verbs=("update",)), _own("Namespace")),
 )
 NODE: Kind[core_v1.Node] = Kind(
-    "", "v1", "Node", "nodes", "core_v1", namespaced=False, short_names=("no",),
+    "",
+    "v1",
+    "Node",
+    "nodes",
+    "core_v1",
+    namespaced=False,
+    short_names=("no",),
     subresources=_table(Subresource("proxy", _PROXY, "", "v1", "NodeProxyOptions"), _own("Node")),
 )
 PERSISTENT_VOLUME_CLAIM: Kind[core_volumes_v1.PersistentVolumeClaim] = Kind(
