@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from controlplane.apiserver import status
 from controlplane.apiserver.cache import TooOld
 from controlplane.apiserver.call import JSON, Answer, Call, Connected, Listed, Relayed, Result, Watching
+from controlplane.apiserver.connect.reading import read_out
 from controlplane.apiserver.instruments import Instruments
 from controlplane.apiserver.pages import Pages
 from controlplane.apiserver.pipeline import handle
@@ -16,6 +17,7 @@ from controlplane.apiserver.steps.encode import encode, refuse, representation
 from controlplane.apiserver.watching import StreamWatcher
 from kit import log
 from kit.http.model import Request, Response, Stream, StreamClosed
+from kit.http.relay import wants_websocket
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -61,11 +63,9 @@ class NetworkDoor:
         try:
             done = result if isinstance(result, Connected) else await result
             if isinstance(done, Connected):
-                await done.run(request)
-                return None
+                return await done.run(request)
             if isinstance(done, Relayed):
-                await self._relay(request, done)
-                return None
+                return await self._relay(request, done)
             if isinstance(done, Watching):
                 if (rest := self._watch(request, call, done)) is not None:
                     await rest
@@ -122,7 +122,9 @@ class NetworkDoor:
         stream.on_close(ended)
         return rest
 
-    async def _relay(self, request: Request, relayed: Relayed) -> None:
+    async def _relay(self, request: Request, relayed: Relayed) -> Response | None:
+        if wants_websocket(request):
+            return await read_out(request, relayed.chunks, self._core.clock)
         stream = request.start_stream(relayed.status, [("Content-Type", relayed.content_type)])
         pump = asyncio.ensure_future(_pump(stream, relayed))
         stream.on_close(pump.cancel)  # a reader that has gone must not wait for the next piece
@@ -130,6 +132,7 @@ class NetworkDoor:
         if not pump.cancelled() and (error := pump.exception()) is not None:
             _log.info("a relay broke", error=error)
             stream.abort()
+        return None
 
 
 def _fault(call: Call, error: Exception) -> Answer:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from api import kinds
 from api.kinds import Kind
-from controlplane.apiserver.actions import bindings, components, eviction, logs
+from controlplane.apiserver.actions import bindings, components, connections, eviction, logs, proxies
 from controlplane.apiserver.call import Call, Result
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ Action = Callable[[Call, "Core"], Result | Awaitable[Result]]
 ACTIONS: dict[tuple[Kind[Any], str], Action] = {
     (kinds.BINDING, ""): bindings.bind,
     (kinds.COMPONENT_STATUS, ""): components.show,
+    (kinds.NODE, "proxy"): proxies.pass_through,
+    (kinds.POD, "attach"): connections.connect,
     (kinds.POD, "eviction"): eviction.evict,
+    (kinds.POD, "exec"): connections.connect,
     (kinds.POD, "log"): logs.log,
+    (kinds.POD, "portforward"): connections.connect,
+    (kinds.POD, "proxy"): proxies.pass_through,
+    (kinds.SERVICE, "proxy"): proxies.pass_through,
 }
