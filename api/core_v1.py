@@ -79,7 +79,7 @@ class DaemonEndpoint(Type):
 
 
 class NodeDaemonEndpoints(Type):
-    kubelet_endpoint: Annotated[DaemonEndpoint | None, F(1)] = None
+    kubelet_endpoint: Annotated[DaemonEndpoint, F(1)] = required(DaemonEndpoint)
 
 
 class NodeSwapStatus(Type):
@@ -137,8 +137,8 @@ class NodeStatus(Type):
     phase: Annotated[str | None, F(3)] = None
     conditions: Annotated[list[NodeCondition], F(4, merge="type")] = []
     addresses: Annotated[list[NodeAddress], F(5, merge="type")] = []
-    daemon_endpoints: Annotated[NodeDaemonEndpoints | None, F(6)] = None
-    node_info: Annotated[NodeSystemInfo | None, F(7)] = None
+    daemon_endpoints: Annotated[NodeDaemonEndpoints, F(6)] = required(NodeDaemonEndpoints)
+    node_info: Annotated[NodeSystemInfo, F(7)] = required(NodeSystemInfo)
     images: Annotated[list[ContainerImage], F(8, atomic=True)] = []
     volumes_in_use: Annotated[list[str], F(9, atomic=True)] = []
     volumes_attached: Annotated[list[AttachedVolume], F(10, atomic=True)] = []
@@ -458,7 +458,7 @@ class TypedObjectReference(Type):
 class PersistentVolumeClaimSpec(Type):
     access_modes: Annotated[list[str], F(1, atomic=True)] = []
     selector: Annotated[LabelSelector | None, F(4)] = None
-    resources: Annotated[VolumeResourceRequirements | None, F(2)] = None
+    resources: Annotated[VolumeResourceRequirements, F(2)] = required(VolumeResourceRequirements)
     volume_name: Annotated[str | None, F(3)] = None
     storage_class_name: Annotated[str | None, F(5, explicit=True)] = None
     volume_mode: Annotated[str | None, F(6, explicit=True)] = None
@@ -723,7 +723,7 @@ class Container(Type):
     ports: Annotated[list[ContainerPort], F(6, merge="containerPort", keys=("containerPort", "protocol"))] = []
     env_from: Annotated[list[EnvFromSource], F(19, atomic=True)] = []
     env: Annotated[list[EnvVar], F(7, merge="name")] = []
-    resources: Annotated[ResourceRequirements | None, F(8)] = None
+    resources: Annotated[ResourceRequirements, F(8)] = required(ResourceRequirements)
     resize_policy: Annotated[list[ContainerResizePolicy], F(23, atomic=True)] = []
     restart_policy: Annotated[str | None, F(24, explicit=True)] = None
     restart_policy_rules: Annotated[list[ContainerRestartRule], F(25, atomic=True)] = []
@@ -751,7 +751,7 @@ class EphemeralContainer(Type):
     ports: Annotated[list[ContainerPort], F(1, 6, merge="containerPort", keys=("containerPort", "protocol"))] = []
     env_from: Annotated[list[EnvFromSource], F(1, 19, atomic=True)] = []
     env: Annotated[list[EnvVar], F(1, 7, merge="name")] = []
-    resources: Annotated[ResourceRequirements | None, F(1, 8)] = None
+    resources: Annotated[ResourceRequirements, F(1, 8)] = required(ResourceRequirements)
     resize_policy: Annotated[list[ContainerResizePolicy], F(1, 23, atomic=True)] = []
     restart_policy: Annotated[str | None, F(1, 24, explicit=True)] = None
     restart_policy_rules: Annotated[list[ContainerRestartRule], F(1, 25, atomic=True)] = []
@@ -1039,8 +1039,8 @@ class ResourceStatus(Type):
 
 class ContainerStatus(Type):
     name: Annotated[str, F(1)] = required(str)
-    state: Annotated[ContainerState | None, F(2)] = None
-    last_state: Annotated[ContainerState | None, F(3)] = None
+    state: Annotated[ContainerState, F(2)] = required(ContainerState)
+    last_state: Annotated[ContainerState, F(3)] = required(ContainerState)
     ready: Annotated[bool, F(4)] = required(bool)
     restart_count: Annotated[Int32, F(5)] = required(int)
     image: Annotated[str, F(6)] = required(str)
@@ -1174,7 +1174,7 @@ class LoadBalancerStatus(Type):
 
 
 class ServiceStatus(Type):
-    load_balancer: Annotated[LoadBalancerStatus | None, F(1)] = None
+    load_balancer: Annotated[LoadBalancerStatus, F(1)] = required(LoadBalancerStatus)
     conditions: Annotated[list[Condition], F(2, merge="type")] = []
 
 

@@ -28,7 +28,7 @@ class EndpointHints(Type):
 
 class Endpoint(Type):
     addresses: Annotated[list[str], F(1, unique=True)] = required(list)
-    conditions: Annotated[EndpointConditions | None, F(2)] = None
+    conditions: Annotated[EndpointConditions, F(2)] = required(EndpointConditions)
     hostname: Annotated[str | None, F(3, explicit=True)] = None
     target_ref: Annotated[ObjectReference | None, F(4)] = None
     deprecated_topology: Annotated[dict[str, str], F(5)] = {}

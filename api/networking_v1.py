@@ -66,7 +66,7 @@ class IngressLoadBalancerStatus(Type):
 
 
 class IngressStatus(Type):
-    load_balancer: Annotated[IngressLoadBalancerStatus | None, F(1)] = None
+    load_balancer: Annotated[IngressLoadBalancerStatus, F(1)] = required(IngressLoadBalancerStatus)
 
 
 class Ingress(Type):

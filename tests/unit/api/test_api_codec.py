@@ -67,6 +67,8 @@ def test_required_fields_are_written_even_when_empty() -> None:
         "restartCount": 0,
         "image": "",
         "imageID": "",
+        "state": {},
+        "lastState": {},
     }
     assert msgspec.json.decode(codec.encode(Pod())) == {
         "kind": "Pod",

@@ -21,6 +21,7 @@ def applied(kind: kinds.Kind[Any], **fields: Any) -> Any:
 CONTAINER = {
     "name": "c",
     "image": "demo:1",
+    "resources": {},
     "terminationMessagePath": "/dev/termination-log",
     "terminationMessagePolicy": "File",
     "imagePullPolicy": "IfNotPresent",
