@@ -410,9 +410,12 @@ class Connection(asyncio.Protocol):
         if request is not self._current or self._stream is not None:
             raise RuntimeError(f"cannot start a stream for {request}: it is already answered")
         self._stream = stream
+        headers = tuple(headers)
+        sized = any(name.lower() == "content-length" for name, _ in headers)  # who says so keeps to it
         # get_http_version is the last parsed request's; streams are not pipelined behind HTTP/1.0 requests.
-        stream.chunked = chunked = self._parser is None or self._parser.get_http_version() == "1.1"
-        if not chunked or self._server.closing:
+        chunks = self._parser is None or self._parser.get_http_version() == "1.1"
+        stream.chunked = chunked = chunks and not sized
+        if not (chunked or sized) or self._server.closing:
             self._keep_alive = False
         lines = [start_line(status), self._server.date, header_lines(headers)]
         lines.append(b"Transfer-Encoding: chunked\r\n" if chunked else b"")
