@@ -61,6 +61,15 @@ class Pages:
         self._live = dict(live)
         self._ready = {**live, **ready}
         self._version = _version()
+        self._added: dict[str, Answer] = {}
+
+    def check(self, name: str, check: Check) -> None:
+        """One more check of health and readiness."""
+        self._live[name] = self._ready[name] = check
+
+    def add(self, path: str, page: Answer) -> None:
+        """Serve one more."""
+        self._added[path] = page
 
     def serve(self, call: Call) -> Result | Awaitable[Result]:
         """The page at the call's path. Raises StatusError."""
@@ -70,6 +79,8 @@ class Pages:
         found = self._discovery.serve(call) or self._openapi.serve(call) or self._swagger.serve(call)
         if found is not None:
             return found
+        if (added := self._added.get(path)) is not None:
+            return added
         if path == "/version":
             return Answer(self._version)
         if path == "/metrics":
@@ -85,7 +96,7 @@ class Pages:
 
     def _paths(self) -> list[str]:
         fixed = ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
-        return sorted([*self._discovery.paths, *fixed])
+        return sorted([*self._discovery.paths, *self._added, *fixed])
 
     async def _exposition(self) -> Result:
         return Answer(await self._metrics.exposition(), 200, CONTENT_TYPE)

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from api import kinds
+from api.apiregistration_v1 import APIServiceCondition
 from api.core_v1 import NamespaceStatus, PodCondition, PodStatus
 from api.fields import Type
 from api.kinds import Kind
@@ -290,6 +291,23 @@ class CertificateRequests(WithStatus):
         new.status.conditions = conditions
 
 
+class ApiServices(WithStatus):
+    """What this server serves itself is there from the start."""
+
+    def prepare_create(self, new: Any) -> None:
+        """A fresh status, and available if nobody else serves it."""
+        super().prepare_create(new)
+        if new.spec.service is None:
+            local = APIServiceCondition(
+                type="Available",
+                status="True",
+                reason="Local",
+                message="Local APIServices are always available",
+                last_transition_time=new.metadata.creation_timestamp,
+            )
+            new.status.conditions = [local]
+
+
 _PLAIN = Strategy()
 _TABLE: dict[Kind[Any], Strategy] = {
     kinds.POD: Pods(returns_deleted=True),
@@ -337,7 +355,7 @@ _TABLE: dict[Kind[Any], Strategy] = {
     kinds.MUTATING_ADMISSION_POLICY: Counted(unconditional_update=False),
     kinds.MUTATING_ADMISSION_POLICY_BINDING: Counted(unconditional_update=False),
     kinds.CUSTOM_RESOURCE_DEFINITION: Definitions(unconditional_update=False),
-    kinds.API_SERVICE: WithStatus(unconditional_update=False),
+    kinds.API_SERVICE: ApiServices(unconditional_update=False),
     kinds.FLOW_SCHEMA: Workload(),
     kinds.PRIORITY_LEVEL_CONFIGURATION: Workload(),
     kinds.DEVICE_CLASS: Counted(returns_deleted=True),

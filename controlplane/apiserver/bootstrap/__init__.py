@@ -1,0 +1,97 @@
+"""What every cluster has from its first moment, and what a server keeps right. A file per subject; the order is here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api import kinds
+from client.client import Client
+from controlplane.apiserver.bootstrap import apiservices, flowcontrol, namespaces, priorities, rbac, trust
+from controlplane.apiserver.bootstrap.aggregation import Aggregation
+from controlplane.apiserver.bootstrap.ensure import Ensurer
+from controlplane.apiserver.bootstrap.hooks import Hook, Hooks
+from controlplane.apiserver.bootstrap.kubernetes import KubernetesService
+from controlplane.apiserver.bootstrap.presence import Presence
+from controlplane.apiserver.bootstrap.ranges import DefaultRange
+from controlplane.apiserver.repair import EVERY_SECONDS as REPAIR_SECONDS
+from controlplane.apiserver.repair import Repair
+from kit.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.core import Core
+
+OFTEN, SELDOM, RARELY = 10.0, 60.0, 3600.0  # seconds, as upstream has it
+
+
+class Bootstrap:
+    """The hooks of one server, which nodes and pods reach at `address` and `port`."""
+
+    def __init__(self, core: Core, client: Client, address: str, port: int, client_ca: str = "") -> None:
+        self._core, self._client_ca = core, client_ca
+        self._ensurer = ensurer = Ensurer(client, core.cache)
+        self._service = KubernetesService(ensurer, core.store, address, port, core.numbers.first)
+        self._presence = presence = Presence(ensurer, core.clock)
+        self._repair = Repair(core, client)
+        self._aggregation = Aggregation(ensurer, core.clock)
+        ranges = DefaultRange(ensurer, core.numbers.cidrs, core.clock)
+        self.hooks = Hooks(
+            core.clock,
+            (
+                Hook("start-system-namespaces-controller", self._namespaces, SELDOM),
+                Hook("start-kubernetes-service-cidr-controller", ranges.sync, OFTEN),
+            ),
+            (
+                Hook("bootstrap-controller", self._service.sync, OFTEN),
+                Hook("scheduling/bootstrap-system-priority-classes", self._priorities),
+                Hook("rbac/bootstrap-roles", self._roles),
+                Hook("priority-and-fairness-config-producer", self._flow, SELDOM),
+                Hook("apiservice-registration-controller", self._apiservices),
+                Hook("start-cluster-authentication-info-controller", self._trust, SELDOM),
+                Hook("start-kube-apiserver-identity-lease-controller", presence.renew, OFTEN),
+                Hook("start-kube-apiserver-identity-lease-garbage-collector", presence.collect, RARELY),
+                Hook("start-service-ip-repair-controllers", self._repair.once, REPAIR_SECONDS),
+            ),
+        )
+
+    def begin(self, supervisor: Supervisor) -> None:
+        """Start; `hooks.finished` tells when everything has been done once."""
+        for recorder in self._repair.recorders:
+            supervisor.spawn("apiserver-events", recorder.run, restart=True)
+        supervisor.defer("apiserver-leave", self._leave)
+        supervisor.spawn("apiserver-hooks", self._run, restart=True)
+        supervisor.spawn("apiserver-repair", self._repair.watch, restart=True)
+        supervisor.spawn("apiserver-aggregation", self._aggregation.run, restart=True)
+
+    async def _run(self) -> None:
+        await self.hooks.first()
+        await self.hooks.repeat()
+
+    async def _leave(self) -> None:
+        """Others need not find out that this server is gone."""
+        await self._service.leave()
+        await self._presence.leave()
+
+    async def _namespaces(self) -> None:
+        await self._ensurer.ensure(namespaces.wanted())
+
+    async def _priorities(self) -> None:
+        await self._ensurer.ensure(priorities.wanted())
+
+    async def _roles(self) -> None:
+        await self._ensurer.ensure(rbac.wanted())
+
+    async def _apiservices(self) -> None:
+        wanted = apiservices.wanted(kinds.SERVED)
+        await self._ensurer.ensure(wanted)
+        await apiservices.drop_others(self._ensurer, wanted)
+
+    async def _trust(self) -> None:
+        await self._ensurer.ensure(trust.wanted(self._client_ca, self._core.clock.now()))
+
+    async def _flow(self) -> None:
+        ensurer = self._ensurer
+        await ensurer.ensure(flowcontrol.wanted())
+        levels = set(ensurer.cache.resources[kinds.PRIORITY_LEVEL_CONFIGURATION].entries)
+        for schema in ensurer.all(kinds.FLOW_SCHEMA):
+            if (new := flowcontrol.dangling(schema, levels, self._core.clock.now())) is not None:
+                await ensurer.client.update(kinds.FLOW_SCHEMA, new, subresource="status")
