@@ -123,5 +123,5 @@ class ControllerRevision(Type):
     kind: str = constant("ControllerRevision")
     api_version: str = constant("apps/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
-    data: Annotated[Json | Nothing, F(2)] = NOTHING
+    data: Annotated[Json | Nothing, F(2, atomic=True)] = NOTHING
     revision: Annotated[Int64, F(3)] = required(int)

@@ -17,7 +17,7 @@ class PodTemplate(Type):
 class ReplicationControllerSpec(Type):
     replicas: Annotated[Int32 | None, F(1, explicit=True)] = None
     min_ready_seconds: Annotated[Int32 | None, F(4)] = None
-    selector: Annotated[dict[str, str], F(2)] = {}
+    selector: Annotated[dict[str, str], F(2, atomic=True)] = {}
     template: Annotated[PodTemplateSpec | None, F(3)] = None
 
 

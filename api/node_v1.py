@@ -12,7 +12,7 @@ class Overhead(Type):
 
 
 class Scheduling(Type):
-    node_selector: Annotated[dict[str, str], F(1)] = {}
+    node_selector: Annotated[dict[str, str], F(1, atomic=True)] = {}
     tolerations: Annotated[list[Toleration], F(2, atomic=True)] = []
 
 

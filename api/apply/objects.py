@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from api import codec
+from api import apps_sets_v1, apps_v1, codec, core_v1
 from api.apply import fresh
 from api.apply.compare import SAME, Difference, compare, whole
 from api.apply.schema import Map, Shape, Struct, shape_of
@@ -35,6 +35,13 @@ _UNOWNED = frozenset(
         "managedFields",
     }
 )
+# Structs that upstream's objects have even when they say nothing, and ours have not.
+_ALWAYS_THERE: tuple[tuple[Any, ...], ...] = (
+    (apps_v1.Deployment, "spec", "strategy"),
+    (apps_sets_v1.DaemonSet, "spec", "updateStrategy"),
+    (apps_sets_v1.StatefulSet, "spec", "updateStrategy"),
+    (core_v1.Event, "source"),
+)
 
 
 class _Part(NamedTuple):
@@ -49,8 +56,9 @@ class Compared:
     """The fields of a type, or of its metadata, that can be owned. `reset` are those that a kind of write cannot change."""
 
     def __init__(self, cls: type[Type], reset: Set = None) -> None:
-        shape, absent = shape_of(cls), cls()
-        blank: dict[str, Any] = msgspec.json.decode(codec.encode(absent))
+        shape = shape_of(cls)
+        written: dict[str, Any] = codec.to_dict(cls())
+        blank = blank_of(cls)
         self._parts: list[_Part] = []
         self._metadata: Compared | None = None
         self._texts: dict[tuple[str, bytes], str] = {}
@@ -61,18 +69,21 @@ class Compared:
             if json == "metadata" and cls is not ObjectMeta:
                 self._metadata = Compared(ObjectMeta, below)
                 continue
-            self._parts.append(_Part(name, "f:" + json, shape.fields[json], json in blank, blank.get(json, _MISSING)))
+            self._parts.append(_Part(name, "f:" + json, shape.fields[json], json in written, blank.get(json, _MISSING)))
 
     def difference(self, old: Any, new: Any) -> Difference:
         """What differs between two objects."""
         removed: Node = {}
         modified: Node = {}
         added: Node = {}
-        for name, step, shape, always, _ in self._parts:
+        for name, step, shape, always, blank in self._parts:
             before, after = getattr(old, name), getattr(new, name)
             if before is not after and before != after:
                 if not always and before in _ABSENT:
-                    added[step] = whole(shape, plain(after))
+                    if blank is _MISSING:
+                        added[step] = whole(shape, plain(after))
+                    else:
+                        _into((removed, modified, added), step, compare(shape, blank, plain(after)))
                 elif not always and after in _ABSENT:
                     removed[step] = whole(shape, plain(before))
                 else:
@@ -139,5 +150,8 @@ def plain(value: Any) -> Any:
 @functools.cache
 def blank_of(cls: type[Type]) -> dict[str, Any]:
     """A new object as plain data. It must not be changed."""
-    document: dict[str, Any] = msgspec.json.decode(codec.encode(cls()))
+    document = codec.to_dict(cls())
+    for type_, *path, name in _ALWAYS_THERE:
+        if cls is type_:
+            functools.reduce(dict.__getitem__, path, document)[name] = {}
     return document

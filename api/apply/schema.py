@@ -12,6 +12,7 @@ from typing import Any
 
 from api import (
     admissionregistration_v1,
+    autoscaling_v1,
     core_limits_v1,
     core_v1,
     core_volumes_v1,
@@ -31,6 +32,7 @@ _ATOMIC: frozenset[type[Type]] = frozenset(
         admissionregistration_v1.ParamKind,
         admissionregistration_v1.ParamRef,
         admissionregistration_v1.Variable,
+        autoscaling_v1.CrossVersionObjectReference,
         core_limits_v1.ScopeSelector,
         core_v1.ConfigMapKeySelector,
         core_v1.EndpointAddress,
@@ -58,6 +60,7 @@ _ATOMIC: frozenset[type[Type]] = frozenset(
 _KEYS: dict[tuple[type[Type], str], str] = {
     (core_v1.ContainerPort, "protocol"): "TCP",
     (core_v1.ServicePort, "protocol"): "TCP",
+    (core_v1.LocalObjectReference, "name"): "",
 }
 
 

@@ -74,6 +74,7 @@ class Call:
     if_none_match: str = ""
     target: Target = field(default_factory=Target)
     verb: str = ""
+    agent: str = ""  # how the client calls itself
     problem: StatusError | None = None  # why the path leads nowhere; told to those who might do what they seem to want
 
     def has(self, tag: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.fields import Type
 from api.kinds import Kind
+from api.meta_v1 import ManagedFieldsEntry
 from controlplane.apiserver.cache import Kept
 from controlplane.apiserver.call import Call
 from controlplane.apiserver.entry import Entry
@@ -38,6 +39,7 @@ class Write:
     remove: bool = False  # the update took away what held a deleted object
     undo: list[Callable[[], None]] = field(default_factory=list)  # reservations to give back if the write fails
     warnings: list[str] = field(default_factory=list)
+    managed: list[ManagedFieldsEntry] | None = None  # who owns which fields, where what is applied decides it
 
     @property
     def subresource(self) -> str:

@@ -19,7 +19,7 @@ from controlplane.apiserver.admission.namespaces import require_mortal
 from controlplane.apiserver.cache import Kept
 from controlplane.apiserver.call import Answer, Call, Found, Listed, Result, Target
 from controlplane.apiserver.entry import Entry
-from controlplane.apiserver.steps import admit, decode, default, mutate, store, validate
+from controlplane.apiserver.steps import admit, decode, default, manage, mutate, store, validate
 from controlplane.apiserver.strategies import strategy
 from controlplane.apiserver.views import copy, view
 from controlplane.apiserver.write import CREATE, UPDATE, Step, Write
@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
 # The order of a write; `store.store` is the last step.
-STEPS: tuple[Step, ...] = (decode.decode, default.default, mutate.mutate, validate.validate, admit.admit)
+STEPS: tuple[Step, ...] = (
+    decode.decode,
+    default.default,
+    manage.manage,
+    mutate.mutate,
+    validate.validate,
+    admit.admit,
+    manage.settle,
+)
 
 NAME_TRIES = 8
 PATCH_TRIES = 5
@@ -93,17 +101,17 @@ async def update(call: Call, core: Core) -> Result:
 
 @_until_not_outrun
 async def patch(call: Call, core: Core) -> Result:
-    """PATCH: tried again on what others wrote, unless the patch itself names a revision."""
+    """PATCH: tried again on what others wrote, unless the patch itself names a revision. What is applied need not be there."""
     for _ in range(PATCH_TRIES + 1):
         write = _begin(call, core)
         _find(write)
-        if write.entry is None:
+        if write.entry is None and (call.target.subresource or not decode.creates(call)):
             raise status.not_found(write.subject)
         try:
             await _attempt(write, core)
         except store.Raced:
             continue
-        return _answer(write, 200)
+        return _answer(write, 201 if write.operation == CREATE else 200)
     raise status.modified(write.subject)
 
 
@@ -273,7 +281,7 @@ def _check_revision(write: Write) -> None:
     if write.operation == CREATE:
         if asked and write.call.verb == "create":
             raise status.bad_request("resourceVersion should not be set on objects to be created")
-        if asked:
+        if asked and write.call.verb == "update":
             raise status.not_found(write.subject)
         return
     assert write.entry is not None

@@ -14,6 +14,8 @@ from api.fields import Type
 from controlplane.apiserver import status, views
 from controlplane.apiserver.call import Call
 from controlplane.apiserver.representation import YAML
+from controlplane.apiserver.steps import apply
+from controlplane.apiserver.steps.apply import APPLY_YAML
 from controlplane.apiserver.write import CREATE, Write
 from kit import documents
 
@@ -22,17 +24,19 @@ if TYPE_CHECKING:
 
 JSON, PROTOBUF = "application/json", "application/vnd.kubernetes.protobuf"
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
-STRATEGIC, APPLY = "application/strategic-merge-patch+json", "application/apply-patch+yaml"
+STRATEGIC = "application/strategic-merge-patch+json"
 _BODIES = (JSON, YAML, PROTOBUF)
 _LONGEST_YAML = 256 * 1024  # read at 5 us a byte, while everybody waits
-_PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC)
+_PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC, APPLY_YAML)
 
 
 def decode(write: Write, core: Core) -> None:
     """Set `write.new`."""
     call = write.call
     view = views.view(write.kind, write.subresource, call.target.shown_as)
-    if call.verb == "patch":
+    if call.verb == "patch" and _media(call) == APPLY_YAML:
+        body = apply.applied(write, view)
+    elif call.verb == "patch":
         body = _patched(call, view.type, view.show(write.old, write.entry))
     else:
         body = read_body(call, view.type, write)
@@ -43,6 +47,11 @@ def decode(write: Write, core: Core) -> None:
     _identify(body, write, view.type)
     write.asked_revision = body.metadata.resource_version or ""
     write.new = view.carry(body, write)
+
+
+def creates(call: Call) -> bool:
+    """Whether a patch makes the object if it is not there."""
+    return _media(call) == APPLY_YAML
 
 
 def read_body(call: Call, what: type[Type], write: Write | None = None) -> Any:
@@ -101,13 +110,6 @@ def _validate_fields(level: str, what: type[Type], data: bytes, write: Write | N
 
 def _patched(call: Call, what: type[Type], document: dict[str, Any]) -> Any:
     media = _media(call)
-    if media.startswith("application/apply-patch"):
-        offered = ", ".join(_PATCHES)
-        raise status.StatusError(
-            415,
-            "UnsupportedMediaType",
-            f"server-side apply is not served yet, use client-side apply - accepted media types include: {offered}",
-        )
     if media not in _PATCHES:
         raise status.unsupported_media_type(_PATCHES)
     try:

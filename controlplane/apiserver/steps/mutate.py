@@ -54,7 +54,6 @@ def _begin(meta: Any, now: str) -> None:
     meta.creation_timestamp = now
     meta.deletion_timestamp = meta.deletion_grace_period_seconds = None
     meta.resource_version = meta.self_link = meta.generation = None
-    meta.managed_fields = []
 
 
 def new_uid() -> str:
@@ -78,7 +77,6 @@ def _keep_identity(write: Write) -> None:
     )
     new.resource_version = old.resource_version  # what this write replaces; the store step takes it out
     new.self_link = None
-    new.managed_fields = []
 
 
 def _prepare_update(write: Write) -> None:
