@@ -62,12 +62,13 @@ def for_update(kind: Kind[Any], old: Object, new: Object, subresource: str) -> O
         raise conflict(kind, name, MODIFIED)
     if (asked := meta.get("uid")) and asked != old["metadata"]["uid"]:
         raise conflict(kind, name, precondition("UID", asked, old["metadata"]["uid"]))
-    if subresource == "status":
-        return _kept(new, old, [part for part in old if part != "status"]) | {"status": new.get("status", {})}
     for field in (*_SYSTEM, "name", "namespace", "resourceVersion"):
         meta.pop(field, None)
         if field in old["metadata"]:
             meta[field] = old["metadata"][field]
+    if subresource == "status":  # metadata can be written through this door as well
+        kept = _kept(new, old, [part for part in old if part not in ("status", "metadata")])
+        return kept | {"metadata": meta, "status": new.get("status", {})}
     result = {**new, "metadata": meta}
     if "status" in kind.subresources:
         result["status"] = old.get("status", {})

@@ -207,8 +207,11 @@ class Deployments:
         self._seen_self.wrote(d.uid, answer)
 
     async def _write_revision(self, d: SeenDeployment, revision: str) -> None:
+        # Through the status: a write to the Deployment itself would count as a new generation.
         patch = msgspec.json.encode({"metadata": {"annotations": {REVISION: revision}}})
-        answer = await self._client.patch_raw(kinds.DEPLOYMENT, d.name, patch, d.namespace, type="merge")
+        answer = await self._client.patch_raw(
+            kinds.DEPLOYMENT, d.name, patch, d.namespace, type="merge", subresource="status"
+        )
         self._seen_self.wrote(d.uid, answer)
 
     def _tell(self, d: SeenDeployment, kind: EventType, reason: str, message: str) -> None:

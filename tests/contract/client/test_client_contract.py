@@ -148,8 +148,10 @@ async def test_status_and_spec_have_their_own_doors(client: Client) -> None:
     assert by_object.status.phase == "Pending" and by_object.metadata.labels == {"through": "object"}
     by_object.status.phase = "Running"
     by_object.spec.containers[0].image = "other:1"
+    by_object.metadata.annotations = {"noted": "through status"}
     by_status = await client.update(kinds.POD, by_object, subresource="status")
     assert by_status.status.phase == "Running" and by_status.spec.containers[0].image == "demo:1"
+    assert by_status.metadata.annotations == {"noted": "through status"}
     assert by_status.metadata.generation == 1
     patched = await client.patch(
         kinds.POD,
