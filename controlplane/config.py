@@ -44,6 +44,8 @@ class Config(Section, frozen=True, kw_only=True):
     node_cidr_size: int = 24
     service_cidr: str = "10.96.0.0/12"
     node_port_range: str = "30000-32767"
+    max_requests_inflight: int = 400
+    max_mutating_requests_inflight: int = 200
     store: Store = Store()
 
     @property
@@ -80,6 +82,8 @@ def _problems(found: Config) -> dict[str, str]:
         "podCidr": _ranges_problem(found.pod_cidr),
         "serviceCidr": _ranges_problem(found.service_cidr),
         "nodePortRange": _ports_problem(found.node_port_range),
+        "maxRequestsInflight": _limit_problem(found.max_requests_inflight),
+        "maxMutatingRequestsInflight": _limit_problem(found.max_mutating_requests_inflight),
         "store": _store_problem(found.store),
     }
 
@@ -121,6 +125,10 @@ def _ranges_problem(ranges: str) -> str:
         except ValueError as error:
             return f"{part.strip()!r} is no network: {error}"
     return "" if len(families) == ranges.count(",") + 1 else f"{ranges!r} has two ranges of one address family"
+
+
+def _limit_problem(limit: int) -> str:
+    return "" if limit >= 0 else f"{limit} is no limit; 0 is none at all"
 
 
 def _ports_problem(ports: str) -> str:

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from controlplane.apiserver import status
+from controlplane.apiserver import compression, status
 from controlplane.apiserver.cache import TooOld
 from controlplane.apiserver.call import JSON, Answer, Call, Connected, Listed, Relayed, Result, Watching
-from controlplane.apiserver.connect.reading import read_out
 from controlplane.apiserver.instruments import Instruments
+from controlplane.apiserver.load import Lane, Load
 from controlplane.apiserver.pages import Pages
 from controlplane.apiserver.pipeline import handle
+from controlplane.apiserver.steps.authenticate import authenticate
 from controlplane.apiserver.steps.encode import encode, refuse, representation
+from controlplane.apiserver.steps.route import route
 from controlplane.apiserver.watching import StreamWatcher
 from kit import log
-from kit.http.model import Request, Response, Stream, StreamClosed
-from kit.http.relay import wants_websocket
+from kit.http.model import NoUpgrade, Request, Response, Stream, StreamClosed
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
+T = TypeVar("T")
 _log = log.get("apiserver")
 
 
 class NetworkDoor:
     """A handler for `kit.http.server.Server`."""
 
-    def __init__(self, core: Core, pages: Pages, instruments: Instruments) -> None:
+    def __init__(self, core: Core, pages: Pages, instruments: Instruments, load: Load) -> None:
         self._core = core
         self._pages = pages
         self._instruments = instruments
+        self._load = load
+        self._documents = compression.Documents()
 
     def __call__(self, request: Request) -> Response | Awaitable[Response | None] | None:
         """Answer one request; at once where that is possible."""
@@ -40,22 +44,40 @@ class NetworkDoor:
         call = _call(request)
         try:
             _refuse_impersonation(request, call)
+            if self._load.full:
+                self._admit(call)
             result = handle(call, core)
             if result is None:
                 result = self._pages.serve(call)
             if isinstance(result, Awaitable | Connected):
-                return self._later(request, call, result, started)
+                return self._counted(call, self._later(request, call, result, started))
             if isinstance(result, Watching):
                 return self._watch(request, call, result)
             if isinstance(result, Listed) and (pieces := representation(call, core).pieces(result)) is not None:
-                return self._pour(request, call, pieces, started)
+                return self._counted(call, self._pour(request, call, pieces, started))
             assert not isinstance(result, Relayed)  # relays are always awaited
             answer = encode(call, core, result)
         except status.StatusError as error:
             answer = refuse(error)
         except Exception as error:  # the loop's edge: a fault of ours is answered in the API's form too
             answer = _fault(call, error)
+        if len(answer.body) > compression.THRESHOLD and call.method == "GET":
+            return self._respond_large(request, call, answer, started)
         return self._respond(call, answer, started)
+
+    def _admit(self, call: Call) -> None:
+        """Nothing of the request may have begun when it is told to come back. Raises StatusError."""
+        authenticate(call, self._core)
+        route(call, self._core)
+        if self._load.refuses(call):
+            raise status.too_many_requests("Too many requests, please try again later.")
+
+    def _counted(self, call: Call, answer: Awaitable[T]) -> Awaitable[T]:
+        lane = self._load.lane(call)
+        if lane is None:
+            return answer
+        lane.enter()
+        return _in_lane(lane, answer)
 
     async def _later(
         self, request: Request, call: Call, result: Awaitable[Result] | Connected, started: float
@@ -63,9 +85,11 @@ class NetworkDoor:
         try:
             done = result if isinstance(result, Connected) else await result
             if isinstance(done, Connected):
-                return await done.run(request)
+                await done.run(request)
+                return None
             if isinstance(done, Relayed):
-                return await self._relay(request, done)
+                await self._relay(request, done)
+                return None
             if isinstance(done, Watching):
                 if (rest := self._watch(request, call, done)) is not None:
                     await rest
@@ -76,8 +100,21 @@ class NetworkDoor:
             answer = encode(call, self._core, done)
         except status.StatusError as error:
             answer = refuse(error)
+        except NoUpgrade:
+            answer = refuse(status.bad_request("Upgrade request required: it needs HTTP/1.1, and this is HTTP/2"))
         except Exception as error:  # the loop's edge
             answer = _fault(call, error)
+        if len(answer.body) > compression.THRESHOLD and call.method == "GET":
+            return await self._respond_large(request, call, answer, started)
+        return self._respond(call, answer, started)
+
+    async def _respond_large(self, request: Request, call: Call, answer: Answer, started: float) -> Response:
+        if answer.status == 200:
+            answer.headers += compression.VARY
+            if compression.accepted(request.header("accept-encoding")):
+                tag = next((value for name, value in answer.headers if name == "ETag"), "")
+                answer.body = await self._documents.packed(answer.body, tag)
+                answer.headers += compression.HEADERS
         return self._respond(call, answer, started)
 
     def _respond(self, call: Call, answer: Answer, started: float) -> Response:
@@ -85,14 +122,19 @@ class NetworkDoor:
         return Response(answer.status, answer.body, answer.content_type, answer.headers)
 
     async def _pour(self, request: Request, call: Call, pieces: Iterator[bytes], started: float) -> None:
-        """Send a large list as fast as its reader takes it, without ever holding all of it."""
-        stream = request.start_stream(200, [("Content-Type", representation(call, self._core).content_type)])
+        """Send a large list as fast as its reader takes it, without ever holding all of it; others run between the pieces."""
+        headers = (("Content-Type", representation(call, self._core).content_type), *compression.VARY)
+        packing = compression.Pieces() if compression.accepted(request.header("accept-encoding")) else None
+        stream = request.start_stream(200, headers if packing is None else headers + compression.HEADERS)
         try:
             for piece in pieces:
-                stream.write(piece)
+                stream.write(piece if packing is None else await packing.add(piece))
                 await stream.drain()
+                await self._core.clock.sleep(0)
         except StreamClosed:
             return
+        if packing is not None:
+            stream.write(packing.end())
         stream.close()
         self._instruments.done(call, 200, self._core.clock.monotonic() - started)
 
@@ -122,9 +164,7 @@ class NetworkDoor:
         stream.on_close(ended)
         return rest
 
-    async def _relay(self, request: Request, relayed: Relayed) -> Response | None:
-        if wants_websocket(request):
-            return await read_out(request, relayed.chunks, self._core.clock)
+    async def _relay(self, request: Request, relayed: Relayed) -> None:
         stream = request.start_stream(relayed.status, [("Content-Type", relayed.content_type)])
         pump = asyncio.ensure_future(_pump(stream, relayed))
         stream.on_close(pump.cancel)  # a reader that has gone must not wait for the next piece
@@ -132,7 +172,13 @@ class NetworkDoor:
         if not pump.cancelled() and (error := pump.exception()) is not None:
             _log.info("a relay broke", error=error)
             stream.abort()
-        return None
+
+
+async def _in_lane(lane: Lane, answer: Awaitable[T]) -> T:
+    try:
+        return await answer
+    finally:
+        lane.leave()
 
 
 def _fault(call: Call, error: Exception) -> Answer:
