@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from controlplane import election
+from controlplane.apiserver.identity.settings import IdentitySettings
 from controlplane.apiserver.server import ApiServer
 from controlplane.apiserver.server import Settings as ApiSettings
 from controlplane.config import Config, load
@@ -38,12 +39,20 @@ async def run(config: Config, supervisor: Supervisor) -> None:
         port=addresses[0][1],
         service_cidrs=config.service_cidrs,
         node_ports=config.node_ports,
+        client_ca=Path(pki.ca_cert).read_text(),
         agent_tls=agents,
+        identity=IdentitySettings(
+            signing_key=Path(pki.service_account_key).read_bytes(),
+            issuer=config.service_account_issuer,
+            audiences=config.api_audiences,
+            token_file=config.token_auth_file,
+        ),
         in_flight=(config.max_requests_inflight, config.max_mutating_requests_inflight),
     )
     server = ApiServer(store, settings, clock)
-    await server.start(supervisor)
+    await server.begin(supervisor)
     await server.listen(addresses, tls, supervisor)
+    await server.ready()
     facts = ControllerSettings(
         ca_pem=Path(pki.ca_cert).read_text(), pod_cidr=config.pod_cidr, node_cidr_size=config.node_cidr_size
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from controlplane.apiserver.identity.settings import ISSUER
 from controlplane.store.choice import Etcd
 from kit import config
 from kit.config import ConfigError, Section
@@ -23,7 +25,7 @@ class Pki(Section, frozen=True, kw_only=True):
     serving_key: str
     kubelet_client_cert: str
     kubelet_client_key: str
-    service_account_key: str
+    service_account_key: str  # signs the tokens of service accounts
 
 
 class Store(Section, frozen=True, kw_only=True):
@@ -47,6 +49,9 @@ class Config(Section, frozen=True, kw_only=True):
     max_requests_inflight: int = 400
     max_mutating_requests_inflight: int = 200
     store: Store = Store()
+    service_account_issuer: str = ISSUER
+    api_audiences: tuple[str, ...] = ()  # default: the issuer
+    token_auth_file: str = ""  # static tokens, one a line: TOKEN,USER,UID,"GROUP,..."
 
     @property
     def store_place(self) -> Path | Etcd:
@@ -85,6 +90,7 @@ def _problems(found: Config) -> dict[str, str]:
         "maxRequestsInflight": _limit_problem(found.max_requests_inflight),
         "maxMutatingRequestsInflight": _limit_problem(found.max_mutating_requests_inflight),
         "store": _store_problem(found.store),
+        "serviceAccountIssuer": _issuer_problem(found.service_account_issuer),
     }
 
 
@@ -94,6 +100,13 @@ def _store_problem(store: Store) -> str:
     if store.sqlite:
         return "either sqlite or etcd is given, not both"
     return store.etcd.problem()
+
+
+def _issuer_problem(issuer: str) -> str:
+    parts = urlsplit(issuer)
+    if parts.scheme != "https" or not parts.netloc or parts.query or parts.fragment:
+        return f"{issuer!r} is not a URL https://HOST/PATH without query and fragment"
+    return ""
 
 
 def _listen_problem(addresses: tuple[str, ...]) -> str:

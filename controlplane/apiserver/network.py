@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from controlplane.apiserver import compression, status
 from controlplane.apiserver.cache import TooOld
 from controlplane.apiserver.call import JSON, Answer, Call, Connected, Listed, Relayed, Result, Watching
+from controlplane.apiserver.connect.reading import read_out
+from controlplane.apiserver.identity import bearer
+from controlplane.apiserver.identity.impersonation import PREFIX
 from controlplane.apiserver.instruments import Instruments
 from controlplane.apiserver.load import Lane, Load
 from controlplane.apiserver.pages import Pages
@@ -19,6 +22,7 @@ from controlplane.apiserver.steps.route import route
 from controlplane.apiserver.watching import StreamWatcher
 from kit import log
 from kit.http.model import NoUpgrade, Request, Response, Stream, StreamClosed
+from kit.http.relay import wants_websocket
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -43,7 +47,6 @@ class NetworkDoor:
         started = core.clock.monotonic()
         call = _call(request)
         try:
-            _refuse_impersonation(request, call)
             if self._load.full:
                 self._admit(call)
             result = handle(call, core)
@@ -85,11 +88,9 @@ class NetworkDoor:
         try:
             done = result if isinstance(result, Connected) else await result
             if isinstance(done, Connected):
-                await done.run(request)
-                return None
+                return await done.run(request)
             if isinstance(done, Relayed):
-                await self._relay(request, done)
-                return None
+                return await self._relay(request, done)
             if isinstance(done, Watching):
                 if (rest := self._watch(request, call, done)) is not None:
                     await rest
@@ -164,7 +165,9 @@ class NetworkDoor:
         stream.on_close(ended)
         return rest
 
-    async def _relay(self, request: Request, relayed: Relayed) -> None:
+    async def _relay(self, request: Request, relayed: Relayed) -> Response | None:
+        if wants_websocket(request):
+            return await read_out(request, relayed.chunks, self._core.clock)
         stream = request.start_stream(relayed.status, [("Content-Type", relayed.content_type)])
         pump = asyncio.ensure_future(_pump(stream, relayed))
         stream.on_close(pump.cancel)  # a reader that has gone must not wait for the next piece
@@ -172,6 +175,7 @@ class NetworkDoor:
         if not pump.cancelled() and (error := pump.exception()) is not None:
             _log.info("a relay broke", error=error)
             stream.abort()
+        return None
 
 
 async def _in_lane(lane: Lane, answer: Awaitable[T]) -> T:
@@ -184,17 +188,6 @@ async def _in_lane(lane: Lane, answer: Awaitable[T]) -> T:
 def _fault(call: Call, error: Exception) -> Answer:
     _log.exception("cannot answer a request", method=call.method, path=call.path, error=error)
     return refuse(status.internal_error(f"{type(error).__name__} in the server; its log says more"))
-
-
-def _refuse_impersonation(request: Request, call: Call) -> None:
-    """To go on as the user himself would give him, who asked for less, all of his rights."""
-    if "impersonate-user" in request.headers or "impersonate-uid" in request.headers:
-        user = call.subject[0] if call.subject else "system:anonymous"
-        asked = request.headers.get("impersonate-user", "")
-        who = status.Subject("", "users", asked)
-        raise status.forbidden(
-            who, f'User "{user}" cannot impersonate resource "users" in API group "" at the cluster scope'
-        )
 
 
 async def _pump(stream: Stream, relayed: Relayed) -> None:
@@ -221,7 +214,12 @@ def _call(request: Request) -> Call:
     peer = request.peer
     if peer is not None and peer.common_name:
         call.subject = (peer.common_name, peer.organizations)
-    elif (authorization := headers.get("authorization", ""))[:7].lower() == "bearer ":
-        call.token = authorization[7:].strip()
+    else:
+        call.token = bearer.token(headers)
+    for name in headers:
+        if name.startswith(PREFIX):
+            call.impersonation = request.raw_headers
+            break
     call.if_none_match = headers.get("if-none-match", "")
+    call.agent = headers.get("user-agent", "")
     return call

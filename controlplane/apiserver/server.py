@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api import kinds
 from client.client import Client
 from controlplane.apiserver.allocators.services import ServiceNumbers
-from controlplane.apiserver.bootstrap import bootstrap
+from controlplane.apiserver.bootstrap import Bootstrap
 from controlplane.apiserver.cache import Cache
+from controlplane.apiserver.call import Answer
 from controlplane.apiserver.compaction import compact_for_ever
 from controlplane.apiserver.connect.agents import Agents
 from controlplane.apiserver.core import Core
 from controlplane.apiserver.discovery import Discovery
+from controlplane.apiserver.identity import settings as identity
+from controlplane.apiserver.identity.issuer import CONFIGURATION, KEPT_SECONDS, KEYS, KEYS_TYPE
+from controlplane.apiserver.identity.settings import IdentitySettings
+from controlplane.apiserver.identity.users import MASTERS
 from controlplane.apiserver.instruments import Instruments
 from controlplane.apiserver.load import Load
 from controlplane.apiserver.local import LocalTransport
@@ -22,7 +27,6 @@ from controlplane.apiserver.network import NetworkDoor
 from controlplane.apiserver.openapi import OpenApi
 from controlplane.apiserver.pages import Pages
 from controlplane.apiserver.representation import Representations
-from controlplane.apiserver.steps.authorize import MASTERS
 from controlplane.apiserver.swagger import Swagger
 from controlplane.apiserver.watching import tell_bookmarks
 from controlplane.store.interface import Store
@@ -44,8 +48,10 @@ class Settings:
     port: int = 6443
     service_cidrs: Sequence[str] = ("10.96.0.0/12",)
     node_ports: tuple[int, int] = (30000, 32767)
+    client_ca: str = ""  # PEM, by which clients prove who they are
     agent_tls: ssl.SSLContext | None = None  # how it proves itself to agents
     in_flight: tuple[int, int] = (400, 200)  # reads and writes in work at a time; 0 is no limit
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
 
 
 class ApiServer:
@@ -55,12 +61,13 @@ class ApiServer:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics or Metrics()
-        self._problem = "not started yet"
         cache = Cache(store, kinds.ALL, clock)
         addresses = cache.resources[kinds.IP_ADDRESS].entries
         numbers = ServiceNumbers(settings.service_cidrs, settings.node_ports, known=addresses)
         cache.observe(numbers.observe)
         self.core = Core(store, cache, clock, numbers, Representations(clock), Agents(settings.agent_tls))
+        self.core.tokens, self.core.issuer = identity.make(settings.identity, cache, clock)
+        cache.observe(self.core.policies.observe)
         openapi = OpenApi(kinds.SERVED)
         self.pages = Pages(
             Discovery(kinds.SERVED, f"{settings.address}:{settings.port}"),
@@ -68,11 +75,24 @@ class ApiServer:
             Swagger(kinds.SERVED, openapi.schemas),
             self._metrics,
             live={"cache": self._cache_problem},
-            ready={"bootstrap": lambda: self._problem},
+            ready={},
         )
+        self._publish()
+        itself = self.client(ITSELF, MASTERS)
+        self._bootstrap = Bootstrap(self.core, itself, settings.address, settings.port, settings.client_ca)
+        for hook in self._bootstrap.hooks.all:
+            self.pages.check(hook.check, hook.problem)
         load = Load(*settings.in_flight, self._metrics)
         self.handler = NetworkDoor(self.core, self.pages, Instruments(self._metrics), load)
         self._broken = ""
+
+    def _publish(self) -> None:
+        """The documents by which others check the tokens of service accounts."""
+        if (issuer := self.core.issuer) is not None:
+            kept = (("Cache-Control", f"public, max-age={KEPT_SECONDS}"),)
+            address = f"{self._settings.address}:{self._settings.port}"
+            self.pages.add(CONFIGURATION, Answer(issuer.configuration(address), headers=kept))
+            self.pages.add(KEYS, Answer(issuer.keys(), content_type=KEYS_TYPE, headers=kept))
 
     def client(self, user: str, *groups: str) -> Client:
         """A client for a component in this process, which acts as `user`."""
@@ -80,6 +100,11 @@ class ApiServer:
 
     async def start(self, supervisor: Supervisor) -> None:
         """Load the cache, follow the store, and make what every cluster has."""
+        await self.begin(supervisor)
+        await self.ready()
+
+    async def begin(self, supervisor: Supervisor) -> None:
+        """The same, but not wait for what every cluster has: requests can be answered."""
         store, cache = self.core.store, self.core.cache
         await cache.load()
         supervisor.spawn("apiserver-cache", self._follow)
@@ -87,9 +112,11 @@ class ApiServer:
             await cache.caught_up(store.revision)
         supervisor.spawn("apiserver-bookmarks", self._bookmark, restart=True)
         supervisor.spawn("apiserver-compaction", lambda: compact_for_ever(store, cache, self._clock), restart=True)
-        first = self.core.numbers.first
-        await bootstrap(self.client(ITSELF, MASTERS), self._settings.address, self._settings.port, first)
-        self._problem = ""
+        self._bootstrap.begin(supervisor)
+
+    async def ready(self) -> None:
+        """Return when all that every cluster has is there."""
+        await self._bootstrap.hooks.finished()
 
     async def listen(
         self, addresses: Sequence[tuple[str, int]], tls: ServerTls, supervisor: Supervisor
