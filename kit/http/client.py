@@ -69,10 +69,12 @@ class HttpClient:
         unix: str = "",
         server_name: str = "",
         host_header: str = "",
+        lenient: bool = False,
         clock: Clock | None = None,
     ) -> None:
         self._host, self._port, self._unix = host, port, unix
         self._tls = tls
+        self._lenient = lenient  # lines may end without a carriage return, as simple servers write them
         self._server_name = server_name or host
         self._clock = clock or SystemClock()
         self._idle: list[ClientConnection] = []
@@ -187,7 +189,7 @@ class HttpClient:
 
     async def _connect(self) -> ClientConnection:
         loop = asyncio.get_running_loop()
-        connection = ClientConnection(self._where)
+        connection = ClientConnection(self._where, lenient=self._lenient)
         name = self._server_name if self._tls else None
         try:
             if self._unix:

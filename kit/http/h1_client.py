@@ -109,10 +109,12 @@ class Exchange:
 class ClientConnection(asyncio.Protocol):
     """One connection to a server."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, *, lenient: bool = False) -> None:
         self._where = where
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        if lenient:
+            self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
         self._exchange: Exchange | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._interim = False

@@ -63,6 +63,7 @@ async def proxy(request: Request, target: Target, location: Location, core: Core
         location.port,
         location.tls,
         host_header=request.header("host") or location.authority,
+        lenient=True,
         clock=core.clock,
     )
     try:
