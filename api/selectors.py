@@ -1,10 +1,12 @@
 """Label selectors, in their two written forms, and field selectors."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from api import names
 from api.meta_v1 import LabelSelector
 
 Operator = Literal["=", "!=", "in", "notin", "exists", "!", ">", "<"]
@@ -95,14 +97,21 @@ def parse_labels(text: str) -> Selector:
     tokens = _TOKEN.findall(text.strip())  # blanks that no token follows would be looked through from each of them
     if "".join(tokens) != "".join(text.split()):
         raise SelectorError(f"cannot read selector {text!r}")
-    reader = _Reader(text, tokens)
+    reader = _Reader(tokens)
     requirements = []
     while reader.more():
-        requirements.append(_requirement(reader))
+        if not reader.at_name() and reader.peek() != "!":
+            raise reader.missing("!, identifier, or 'end of string'")
+        try:
+            requirements.append(_requirement(reader))
+        except SelectorError as error:
+            raise SelectorError(f"unable to parse requirement: {error}") from error
         if reader.more():
-            reader.expect(",")
-            if not reader.more():
-                raise reader.error("a requirement is missing after the last comma")
+            if reader.peek() != ",":
+                raise reader.missing("',' or 'end of string'")
+            reader.take()
+            if not reader.at_name() and reader.peek() != "!":
+                raise reader.missing("identifier after ','")
     return Selector(tuple(requirements))
 
 
@@ -127,8 +136,7 @@ def from_struct(selector: LabelSelector | None) -> Selector:
 class _Reader:
     """The tokens of a label selector, read one at a time."""
 
-    def __init__(self, text: str, tokens: list[str]) -> None:
-        self._text = text
+    def __init__(self, tokens: list[str]) -> None:
         self._tokens = tokens
         self._next = 0
 
@@ -138,31 +146,38 @@ class _Reader:
     def peek(self) -> str:
         return self._tokens[self._next] if self.more() else ""
 
+    def at_name(self) -> bool:
+        return self.peek() not in _OPERATORS
+
     def take(self) -> str:
         token = self.peek()
         self._next += 1
         return token
 
-    def expect(self, wanted: str) -> None:
-        token = self.take()
-        if token != wanted:
-            raise self.error(f"found '{token}', expected: '{wanted}'")
-
-    def error(self, why: str) -> SelectorError:
-        return SelectorError(f"unable to parse requirement: {why} in selector {self._text!r}")
+    def missing(self, wanted: str) -> SelectorError:
+        return SelectorError(f"found '{self.peek()}', expected: {wanted}")
 
     def key(self) -> str:
+        if not self.at_name():
+            raise self.missing("identifier")
         token = self.take()
         if not _KEY.fullmatch(token):
-            raise self.error(f"'{token}' is not a label key")
+            raise _invalid("<nil>", token, names.label_key(token))
         return token
 
-    def value(self) -> str:
+    def value(self, key: str, index: int = 0) -> str:
         """One value; nothing at all is the empty value."""
-        token = "" if self.peek() in (",", ")", "") else self.take()
+        token = self.take() if self.at_name() else ""
         if not _VALUE.fullmatch(token):
-            raise self.error(f"'{token}' is not a label value")
+            raise _invalid(f"values[{index}][{key}]", token, names.label_value(token))
         return token
+
+
+_OPERATORS = frozenset(("", "=", "==", "!=", "!", "(", ")", ",", "<", ">"))
+
+
+def _invalid(path: str, value: str, problems: list[str]) -> SelectorError:
+    return SelectorError(f"{path}: Invalid value: {json.dumps(value)}: {'; '.join(problems)}")
 
 
 def _requirement(reader: _Reader) -> Requirement:
@@ -173,34 +188,38 @@ def _requirement(reader: _Reader) -> Requirement:
     match reader.peek():
         case "" | ",":
             return Requirement(key, "exists")
-        case "=" | "==":
+        case "=" | "==" | "!=" as operator:
             reader.take()
-            return Requirement(key, "=", (reader.value(),))
-        case "!=":
+            return Requirement(key, "!=" if operator == "!=" else "=", (_exact(reader, key),))
+        case "in" | "notin" as operator:
             reader.take()
-            return Requirement(key, "!=", (reader.value(),))
-        case "in":
-            reader.take()
-            return Requirement(key, "in", _values(reader))
-        case "notin":
-            reader.take()
-            return Requirement(key, "notin", _values(reader))
+            return Requirement(key, "in" if operator == "in" else "notin", _values(reader, key))
         case ">" | "<" as operator:
             reader.take()
-            bound = reader.value()
+            bound = _exact(reader, key)
             if not bound.isdecimal():
-                raise reader.error(f"'{bound}' is not a whole number")
+                raise _invalid("values[0]", bound, ["for 'Gt', 'Lt' operators, the value must be an integer"])
             return Requirement(key, ">" if operator == ">" else "<", (bound,))
-    raise reader.error(f"found '{reader.peek()}', expected: in, notin, =, ==, !=, <, >")
+    raise reader.missing("in, notin, =, ==, !=, gt, lt")
 
 
-def _values(reader: _Reader) -> tuple[str, ...]:
-    reader.expect("(")
-    values = [reader.value()]
+def _exact(reader: _Reader, key: str) -> str:
+    if not reader.at_name() and reader.peek() not in ("", ","):
+        raise reader.missing("identifier")
+    return reader.value(key)
+
+
+def _values(reader: _Reader, key: str) -> tuple[str, ...]:
+    if reader.peek() != "(":
+        raise SelectorError(f"found '{reader.peek()}' expected: '('")
+    reader.take()
+    values = [reader.value(key)]
     while reader.peek() == ",":
         reader.take()
-        values.append(reader.value())
-    reader.expect(")")
+        values.append(reader.value(key, len(values)))
+    if reader.peek() != ")":
+        raise reader.missing("',' or ')'")
+    reader.take()
     return tuple(values)
 
 

@@ -49,6 +49,30 @@ def test_bad_label_selectors(text: str) -> None:
         selectors.parse_labels(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a in", "unable to parse requirement: found '' expected: '('"),
+        ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
+        ("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
+        ("a=b=c", "found '=', expected: ',' or 'end of string'"),
+        ("a,", "found '', expected: identifier after ','"),
+        ("=x", "found '=', expected: !, identifier, or 'end of string'"),
+        ("a==(", "unable to parse requirement: found '(', expected: identifier"),
+        (
+            "a>x",
+            "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer",
+        ),
+        ("a=-", 'unable to parse requirement: values[0][a]: Invalid value: "-": a valid label must be'),
+        ("-a", 'unable to parse requirement: <nil>: Invalid value: "-a": name part must consist of'),
+    ],
+)
+def test_bad_label_selectors_are_refused_in_upstreams_words(text: str, message: str) -> None:
+    with pytest.raises(selectors.SelectorError) as refused:
+        selectors.parse_labels(text)
+    assert str(refused.value).startswith(message)
+
+
 def test_struct_form() -> None:
     assert not selectors.from_struct(None).matches({})
     assert selectors.from_struct(LabelSelector()).matches(LABELS)
