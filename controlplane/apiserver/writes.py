@@ -15,6 +15,7 @@ from api import codec, kinds, times
 from api.meta_v1 import DeleteOptions
 from api.validation import Cause
 from controlplane.apiserver import beside, deletion, freshness, options, selection, status
+from controlplane.apiserver.admission import priorities
 from controlplane.apiserver.admission.namespaces import require_mortal
 from controlplane.apiserver.cache import Kept
 from controlplane.apiserver.call import Answer, Call, Found, Listed, Result, Target
@@ -121,6 +122,8 @@ async def delete(call: Call, core: Core) -> Result:
     kind = _kind(call)
     if kind is kinds.NAMESPACE:
         require_mortal(call.target.name)
+    elif kind is kinds.PRIORITY_CLASS:
+        priorities.require_mortal(call.target.name)
     data, gone = await delete_one(call.target, opts, core, dry_run=is_dry_run(call) or bool(opts.dry_run))
     if gone and not strategy(kind).returns_deleted:
         obj: Any = codec.decode(kind, data)

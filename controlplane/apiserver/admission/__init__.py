@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from controlplane.apiserver.admission import namespaces, nodes, pods, services
+from controlplane.apiserver.admission import certificates, classes, namespaces, nodes, pods, priorities, services
 from controlplane.apiserver.write import Write
 
 if TYPE_CHECKING:
@@ -20,11 +20,19 @@ Plugin = Callable[[Write, "Core"], None]
 MUTATING: tuple[Plugin, ...] = (
     namespaces.require_namespace,
     pods.set_service_account,
-    pods.set_priority,
-    pods.add_tolerations,
     nodes.taint_new_node,
+    priorities.set_priority,
+    pods.add_tolerations,
+    classes.default_storage_class,
+    classes.apply_runtime_class,
+    classes.default_ingress_class,
     services.complete,
     services.reserve,
 )
 # After validation: refuse.
-VALIDATING: tuple[Plugin, ...] = (nodes.restrict_nodes,)
+VALIDATING: tuple[Plugin, ...] = (
+    nodes.restrict_nodes,
+    priorities.one_default,
+    classes.limit_growth,
+    certificates.restrict_subject,
+)

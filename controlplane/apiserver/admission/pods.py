@@ -1,4 +1,4 @@
-"""What a new pod gets that its author need not know: an account, a priority, patience with failing nodes."""
+"""What a new pod gets that its author need not know: an account, patience with failing nodes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 from api import kinds
 from api.core_v1 import Toleration
-from controlplane.apiserver import status
 from controlplane.apiserver.admission.nodes import MIRROR
 from controlplane.apiserver.write import CREATE, Write
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
-# The two classes that every cluster has; others come as objects, with their issue.
-PRIORITIES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 PATIENCE_SECONDS = 300
 _FAILING = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
@@ -26,25 +23,6 @@ def set_service_account(write: Write, core: Core) -> None:
     spec = write.new.spec
     spec.service_account_name = spec.service_account_name or "default"
     spec.service_account = spec.service_account_name
-
-
-def set_priority(write: Write, core: Core) -> None:
-    """The number behind the class name; a pod without a class has priority 0."""
-    if not _is_new_pod(write):
-        return
-    spec = write.new.spec
-    name = spec.priority_class_name
-    if name and name not in PRIORITIES:
-        raise status.forbidden(write.subject, f"no PriorityClass with name {name} was found")
-    priority = PRIORITIES[name] if name else 0
-    if spec.priority is not None and spec.priority != priority:
-        why = (
-            f"the integer value of priority ({spec.priority}) must not be provided in pod spec; priority admission "
-            f"controller computed {priority} from the given PriorityClass name"
-        )
-        raise status.forbidden(write.subject, why)
-    spec.priority = priority
-    spec.preemption_policy = spec.preemption_policy or "PreemptLowerPriority"
 
 
 def add_tolerations(write: Write, core: Core) -> None:
