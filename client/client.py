@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -12,7 +12,16 @@ from api import codec
 from api.fields import Type
 from api.kinds import Kind
 from api.meta_v1 import DeleteOptions, Preconditions
-from client.transport import JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Listing, Query, Transport
+from client.transport import (
+    APPLY_PATCH,
+    JSON,
+    JSON_PATCH,
+    MERGE_PATCH,
+    STRATEGIC_MERGE_PATCH,
+    Listing,
+    Query,
+    Transport,
+)
 
 T = TypeVar("T", bound=Type)
 
@@ -131,6 +140,20 @@ class Client:
         """Change a part of an object."""
         path = kind.path(namespace, name, subresource)
         return await self.transport.request("PATCH", path, {}, patch, _PATCH_TYPES[type])
+
+    async def apply(
+        self, kind: Kind[T], config: Mapping[str, Any], *, manager: str, force: bool = False, subresource: str = ""
+    ) -> T:
+        """Have the object be as `config` says, and nothing that `manager` applied before and `config` names no more.
+
+        `config` is JSON-able and names no more than is wanted: a typed object would name its empty fields too. Raises Conflict if it
+        changes what another manager owns, unless `force`.
+        """
+        meta = config["metadata"]
+        path = kind.path(meta.get("namespace", ""), meta["name"], subresource)
+        body = msgspec.json.encode({"apiVersion": kind.api_version, "kind": kind.name, **config})
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
+        return codec.decode(kind, await self.transport.request("PATCH", path, query, body, APPLY_PATCH))
 
     async def delete(
         self,
