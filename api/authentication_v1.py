@@ -6,6 +6,10 @@ from api.fields import F, Int64, Time, Type, constant, required
 from api.meta_v1 import ObjectMeta
 
 
+def _nothing() -> None:
+    return None
+
+
 class TokenReviewSpec(Type):
     token: Annotated[str | None, F(1)] = None
     audiences: Annotated[list[str], F(2, atomic=True)] = []
@@ -20,7 +24,7 @@ class UserInfo(Type):
 
 class TokenReviewStatus(Type):
     authenticated: Annotated[bool | None, F(1)] = None
-    user: Annotated[UserInfo | None, F(2)] = None
+    user: Annotated[UserInfo, F(2)] = required(UserInfo)
     audiences: Annotated[list[str], F(4, atomic=True)] = []
     error: Annotated[str | None, F(3)] = None
 
@@ -43,7 +47,7 @@ class BoundObjectReference(Type):
 class TokenRequestSpec(Type):
     audiences: Annotated[list[str], F(1, atomic=True)] = required(list)
     expiration_seconds: Annotated[Int64 | None, F(4, explicit=True)] = None
-    bound_object_ref: Annotated[BoundObjectReference | None, F(3)] = None
+    bound_object_ref: Annotated[BoundObjectReference | None, F(3)] = required(_nothing)
 
 
 class TokenRequestStatus(Type):
@@ -60,7 +64,7 @@ class TokenRequest(Type):
 
 
 class SelfSubjectReviewStatus(Type):
-    user_info: Annotated[UserInfo | None, F(1)] = None
+    user_info: Annotated[UserInfo, F(1)] = required(UserInfo)
 
 
 class SelfSubjectReview(Type):

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from controlplane.apiserver.access.builtin import GIVEN
+from controlplane.apiserver.access.policies import Policies
 from controlplane.apiserver.allocators.services import ServiceNumbers
 from controlplane.apiserver.cache import Cache
 from controlplane.apiserver.call import User
 from controlplane.apiserver.connect.agents import Agents
+from controlplane.apiserver.identity.issuer import Issuer
+from controlplane.apiserver.identity.verdicts import INVALID, Verdict
 from controlplane.apiserver.representation import Representations
 from controlplane.store.interface import Store
 from kit.clock import Clock
@@ -19,6 +23,8 @@ class Tokens(Protocol):
 
     def user(self, token: str) -> User | None: ...
 
+    def review(self, token: str, audiences: tuple[str, ...] = ()) -> Verdict: ...
+
 
 class NoTokens:
     """A cluster without tokens: none is valid."""
@@ -26,6 +32,10 @@ class NoTokens:
     def user(self, token: str) -> User | None:
         """Nobody."""
         return None
+
+    def review(self, token: str, audiences: tuple[str, ...] = ()) -> Verdict:
+        """Nobody's."""
+        return Verdict(error=INVALID)
 
 
 @dataclass(slots=True)
@@ -39,3 +49,5 @@ class Core:
     representations: Representations
     agents: Agents
     tokens: Tokens = field(default_factory=NoTokens)
+    policies: Policies = field(default_factory=lambda: Policies(GIVEN))
+    issuer: Issuer | None = None

@@ -1,28 +1,53 @@
 """What a node's agent may touch: itself and what its pods name, so that a stolen node credential is worth no more than that node.
 
-Secrets, ConfigMaps and service accounts are read one at a time, by name, and only if a pod that is bound to the node refers to them; of
-nodes, pods and leases it sees its own.
+`judge` is the authorizer's part, of names alone: Secrets, ConfigMaps, service accounts and claims are read one at a time, by name, and only
+if a pod that is bound to the node refers to them; of nodes, pods, leases and CSINodes a node sees its own. `restrict_writes` and
+`restrict_token` are admission's part: they look at what is to be written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from api import kinds
-from api.selectors import SelectorError, parse_fields
+from api.authentication_v1 import TokenRequest
+from api.kinds import Kind
 from controlplane.apiserver import status
+from controlplane.apiserver.access.attributes import Attributes, selected
+from controlplane.apiserver.access.grants import Grant, Grants
+from controlplane.apiserver.access.rules import line
+from controlplane.apiserver.cache import Cache
 from controlplane.apiserver.call import Call, User
+from controlplane.apiserver.identity.users import NODE_PREFIX, NODES
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
 LEASES = "kube-node-lease"
-NODES, NODE_PREFIX = "system:nodes", "system:node:"
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
-_SECRET, _CONFIG_MAP, _ACCOUNT = "secrets", "configmaps", "serviceaccounts"
+_SECRET, _CONFIG_MAP, _ACCOUNT, _CLAIM = "secrets", "configmaps", "serviceaccounts", "persistentvolumeclaims"
+_READ = "get list watch"
+RULES = (
+    line("create", "tokenreviews", group="authentication.k8s.io"),
+    line("create", "subjectaccessreviews localsubjectaccessreviews", group="authorization.k8s.io"),
+    line(_READ, "services nodes pods configmaps secrets"),
+    line("get", "endpoints serviceaccounts persistentvolumeclaims persistentvolumes"),
+    line("create update patch", "nodes"),
+    line("update patch", "nodes/status pods/status persistentvolumeclaims/status"),
+    line("create delete", "pods"),
+    line("create", "pods/eviction serviceaccounts/token"),
+    line("create update patch", "events"),
+    line("create update patch", "events", group="events.k8s.io"),
+    line("create get list watch", "certificatesigningrequests", group="certificates.k8s.io"),
+    line("get create update patch delete", "leases", group="coordination.k8s.io"),
+    line("get create update patch delete", "csinodes", group="storage.k8s.io"),
+    line(_READ, "csidrivers", group="storage.k8s.io"),
+    line(_READ, "runtimeclasses", group="node.k8s.io"),
+)
+_GRANTS = Grants((Grant("the rules of nodes", rule) for rule in RULES), ())
 # Where a pod's spec refers to other objects: the field, what it names, and in which of its fields.
 _REFERENCES = {
     "secret": (_SECRET, ("secretName", "name")),
@@ -34,10 +59,16 @@ _REFERENCES = {
     "configMap": (_CONFIG_MAP, ("name",)),
     "configMapRef": (_CONFIG_MAP, ("name",)),
     "configMapKeyRef": (_CONFIG_MAP, ("name",)),
+    "persistentVolumeClaim": (_CLAIM, ("claimName",)),
 }
 
 
+class _Meta(msgspec.Struct, gc=False):
+    uid: str = ""
+
+
 class _Spec(msgspec.Struct, gc=False):
+    metadata: _Meta
     spec: dict[str, Any]
 
 
@@ -51,19 +82,57 @@ def node_of(user: User | None) -> str:
     return user.name.removeprefix(NODE_PREFIX)
 
 
-def restrict_node(node: str, call: Call, core: Core) -> None:
-    """Raise Forbidden unless the call is about the node itself. What has no name in its path yet is for admission to check."""
-    kind = call.target.kind
-    if kind is kinds.SECRET or kind is kinds.CONFIG_MAP or kind is kinds.SERVICE_ACCOUNT:
-        _restrict_reads(node, call, core)
-    elif kind is kinds.LEASE:
-        _restrict_leases(node, call)
-    elif call.verb in _WRITES:
-        _restrict_writes(node, call, core)
-    elif kind is kinds.NODE:
-        _restrict_node_reads(node, call)
-    elif kind is kinds.POD:
-        _restrict_pod_reads(node, call, core)
+def judge(node: str, wanted: Attributes, cache: Cache) -> str | None:
+    """None if the node may do this by its rules; else why not, as far as there is more to say."""
+    if _GRANTS.source(wanted) is None:
+        return ""
+    narrow = _NARROWED.get((wanted.group, wanted.resource))
+    return narrow(node, wanted, cache) if narrow is not None else None
+
+
+def restrict_writes(node: str, call: Call, core: Core) -> None:
+    """Raise Forbidden if the path alone tells that the write is about another node. What has no name in its path yet is for admission."""
+    target = call.target
+    if call.verb not in _WRITES or target.kind is None or not target.name:
+        return
+    about = status.subject(target.kind, target.name)
+    if target.kind is kinds.NODE and target.name != node:
+        raise status.forbidden(about, f'node "{node}" is not allowed to modify node "{target.name}"')
+    if target.kind is kinds.POD:
+        entry = core.cache.resources[kinds.POD].entries.get(target.key)
+        if entry is not None and entry.fields[0] != node:
+            raise status.forbidden(about, f'node "{node}" can only act on pods with spec.nodeName set to itself')
+
+
+def restrict_token(node: str, request: TokenRequest, call: Call, core: Core) -> None:
+    """Raise Forbidden unless the token is bound to a pod on the node that uses it for these audiences."""
+    target, ref = call.target, request.spec.bound_object_ref
+    about = status.subject(kinds.SERVICE_ACCOUNT, target.name)
+    if ref is None or ref.api_version != "v1" or ref.kind != "Pod" or not ref.name:
+        raise status.forbidden(about, "node requested token not bound to a pod")
+    if not ref.uid:
+        raise status.forbidden(about, "node requested token with a pod binding without a uid")
+    entry = core.cache.resources[kinds.POD].entries.get(f"{target.namespace}/{ref.name}")
+    if entry is None:
+        raise status.not_found(status.subject(kinds.POD, ref.name))
+    pod = _decoder.decode(entry.data)
+    if pod.metadata.uid != ref.uid:
+        why = f"the UID in the bound object reference ({ref.uid}) does not match the UID in record. "
+        raise status.forbidden(about, why + "The object might have been deleted and then recreated")
+    if entry.fields[0] != node:
+        raise status.forbidden(about, "node requested token bound to a pod scheduled on a different node")
+    asked = request.spec.audiences or [""]
+    if len(asked) > 1:
+        raise status.forbidden(about, "node may only request 0 or 1 audiences")
+    if asked[0] not in _audiences(pod.spec):
+        why = f'audience "{asked[0]}" not found in pod spec volume, {node} is not authorized to request service account tokens for it'
+        raise status.forbidden(about, why)
+
+
+def _audiences(spec: dict[str, Any]) -> set[str]:
+    """For whom a pod has tokens mounted; "" is the API server, which every pod's own token is for."""
+    sources = [one for volume in spec.get("volumes", ()) for one in volume.get("projected", {}).get("sources", ())]
+    return {"", *(one["serviceAccountToken"].get("audience", "") for one in sources if "serviceAccountToken" in one)}
 
 
 def references(spec: Any) -> Iterator[tuple[str, str]]:
@@ -82,65 +151,85 @@ def references(spec: Any) -> Iterator[tuple[str, str]]:
             yield from references(value)
 
 
-def _restrict_reads(node: str, call: Call, core: Core) -> None:
-    target = call.target
-    assert target.kind is not None
-    name = target.name or _selected(call, "metadata.name")
-    about = status.subject(target.kind, target.name)
-    if not name or not target.namespace:
-        raise status.forbidden(about, f'node "{node}" can only read individual resources of this type')
-    wanted = (target.kind.plural, name)
-    for entry in core.cache.resources[kinds.POD].under(target.namespace):
-        if entry.fields[0] == node and wanted in references(_decoder.decode(entry.data).spec):
-            return
-    raise status.forbidden(about, f"no relationship found between node '{node}' and this object")
+def _of_pods(node: str, wanted: Attributes, cache: Cache) -> str | None:
+    """One object, to which a pod of the node refers."""
+    if not wanted.namespace:
+        return "can only read namespaced object of this type"
+    if not wanted.name:
+        return "No Object name found"
+    named = wanted.resource, wanted.name
+    specs = _specs(node, wanted.namespace, cache)
+    return None if any(named in references(spec) for spec in specs) else _no_relationship(node)
 
 
-def _selected(call: Call, path: str) -> str:
-    """The value that the call's selector wants a field to have."""
-    try:
-        return parse_fields(call.query.get("fieldSelector", "")).exact(path) or ""
-    except SelectorError:
-        return ""  # the list itself will say what is wrong
+def _specs(node: str, namespace: str, cache: Cache) -> Iterator[dict[str, Any]]:
+    for entry in cache.resources[kinds.POD].under(namespace):
+        if entry.fields[0] == node:
+            yield _decoder.decode(entry.data).spec
 
 
-def _restrict_node_reads(node: str, call: Call) -> None:
-    asked = call.target.name or _selected(call, "metadata.name")
-    if asked != node:
-        what = f"'{asked}'" if asked else "all nodes"
-        about = status.subject(kinds.NODE, call.target.name)
-        raise status.forbidden(about, f"node '{node}' cannot read {what}, only its own Node object")
+def _volume(node: str, wanted: Attributes, cache: Cache) -> str | None:
+    """The volume behind a claim of one of its pods."""
+    for entry in cache.resources[kinds.PERSISTENT_VOLUME_CLAIM].under(""):
+        if _decoder.decode(entry.data).spec.get("volumeName") == wanted.name:
+            claim = (_CLAIM, entry.name)
+            return (
+                None
+                if any(claim in references(spec) for spec in _specs(node, entry.namespace, cache))
+                else (_no_relationship(node))
+            )
+    return _no_relationship(node)
 
 
-def _restrict_pod_reads(node: str, call: Call, core: Core) -> None:
-    target = call.target
-    if call.verb != "get" and _selected(call, "spec.nodeName") == node:
-        return
-    name = target.name or _selected(call, "metadata.name")
-    about = status.subject(kinds.POD, target.name)
-    if not name or not target.namespace:
-        raise status.forbidden(about, "can only list/watch pods with spec.nodeName field selector")
-    entry = core.cache.resources[kinds.POD].entries.get(f"{target.namespace}/{name}")
-    if entry is None or entry.fields[0] != node:
-        raise status.forbidden(about, f"no relationship found between node '{node}' and this object")
+def _no_relationship(node: str) -> str:
+    return f"no relationship found between node '{node}' and this object"
 
 
-def _restrict_leases(node: str, call: Call) -> None:
-    target = call.target
-    about = status.subject(kinds.LEASE, target.name)
-    if target.namespace != LEASES:
-        raise status.forbidden(about, f'can only access leases in the "{LEASES}" system namespace')
-    if call.verb != "create" and target.name != node:
-        raise status.forbidden(about, "can only access node lease with the same name as the requesting node")
+def _node(node: str, wanted: Attributes, cache: Cache) -> str | None:
+    if wanted.verb not in ("get", "list", "watch") or wanted.name == node:
+        return None
+    what = f"'{wanted.name}'" if wanted.name else "all nodes"
+    return f"node '{node}' cannot read {what}, only its own Node object"
 
 
-def _restrict_writes(node: str, call: Call, core: Core) -> None:
-    target = call.target
-    assert target.kind is not None
-    about = status.subject(target.kind, target.name)
-    if target.kind is kinds.NODE and target.name and target.name != node:
-        raise status.forbidden(about, f'node "{node}" is not allowed to modify node "{target.name}"')
-    if target.kind is kinds.POD and target.name:
-        entry = core.cache.resources[kinds.POD].entries.get(target.key)
-        if entry is not None and entry.fields[0] != node:
-            raise status.forbidden(about, f'node "{node}" can only act on pods with spec.nodeName set to itself')
+def _pod(node: str, wanted: Attributes, cache: Cache) -> str | None:
+    if wanted.verb not in ("get", "list", "watch"):
+        return None
+    if wanted.verb != "get" and selected(wanted.fields, "spec.nodeName") == node:
+        return None
+    if not wanted.name or not wanted.namespace:
+        return "can only list/watch pods with spec.nodeName field selector"
+    entry = cache.resources[kinds.POD].entries.get(f"{wanted.namespace}/{wanted.name}")
+    return None if entry is not None and entry.fields[0] == node else _no_relationship(node)
+
+
+def _lease(node: str, wanted: Attributes, cache: Cache) -> str | None:
+    if wanted.namespace != LEASES:
+        return f'can only access leases in the "{LEASES}" system namespace'
+    if wanted.verb != "create" and wanted.name != node:
+        return "can only access node lease with the same name as the requesting node"
+    return None
+
+
+def _csi_node(node: str, wanted: Attributes, cache: Cache) -> str | None:
+    if wanted.verb != "create" and wanted.name != node:
+        return "can only access CSINode with the same name as the requesting node"
+    return None
+
+
+def _by_resource(*pairs: tuple[Kind[Any], Callable[[str, Attributes, Cache], str | None]]) -> _Narrowed:
+    return {(kind.group, kind.plural): narrow for kind, narrow in pairs}
+
+
+_Narrowed = dict[tuple[str, str], Callable[[str, Attributes, Cache], str | None]]
+_NARROWED: _Narrowed = _by_resource(
+    (kinds.SECRET, _of_pods),
+    (kinds.CONFIG_MAP, _of_pods),
+    (kinds.SERVICE_ACCOUNT, _of_pods),
+    (kinds.PERSISTENT_VOLUME_CLAIM, _of_pods),
+    (kinds.PERSISTENT_VOLUME, _volume),
+    (kinds.NODE, _node),
+    (kinds.POD, _pod),
+    (kinds.LEASE, _lease),
+    (kinds.CSI_NODE, _csi_node),
+)

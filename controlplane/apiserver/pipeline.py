@@ -1,6 +1,6 @@
 """The order of all steps, in one place.
 
-    every request   authenticate, route, authorize, wait until the cache is fresh (only with a shared store)
+    every request   authenticate, route, impersonate, authorize, wait until the cache is fresh (only with a shared store)
     a read          the verb (cache), encode
     a write         decode, default, mutate, validate, admit, store (`writes.STEPS`), encode
     anything else   its own file in `actions/`, encode
@@ -14,17 +14,27 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from controlplane.apiserver import freshness, reads, writes
+from controlplane.apiserver import freshness, reads, status, writes
 from controlplane.apiserver.actions import ACTIONS, Action
 from controlplane.apiserver.call import Call, Result
 from controlplane.apiserver.steps.authenticate import authenticate
 from controlplane.apiserver.steps.authorize import authorize
+from controlplane.apiserver.steps.impersonate import impersonate
 from controlplane.apiserver.steps.route import route
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
-FIRST: tuple[Callable[[Call, Core], None], ...] = (authenticate, route, authorize)
+
+def _understand(call: Call, core: Core) -> None:
+    """Route; that a path leads nowhere is told after the user has been found to be one who may know."""
+    try:
+        route(call, core)
+    except status.StatusError as problem:
+        call.problem = problem
+
+
+FIRST: tuple[Callable[[Call, Core], None], ...] = (authenticate, _understand, impersonate, authorize)
 
 VERBS: dict[str, Action] = {
     "get": reads.get,
@@ -42,6 +52,8 @@ def handle(call: Call, core: Core) -> Result | Awaitable[Result] | None:
     """Walk through the steps; None if the path is no resource. Raises StatusError, at once or when awaited."""
     for step in FIRST:
         step(call, core)
+    if call.problem is not None:
+        raise call.problem
     if call.target.kind is None:
         return None
     if freshness.behind(call, core):

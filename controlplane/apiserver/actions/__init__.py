@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from api import kinds
 from api.kinds import Kind
-from controlplane.apiserver.actions import bindings, components, connections, eviction, logs, proxies
+from controlplane.apiserver.actions import bindings, components, connections, eviction, logs, proxies, reviews, tokens
 from controlplane.apiserver.call import Call, Result
 
 if TYPE_CHECKING:
@@ -30,4 +30,11 @@ ACTIONS: dict[tuple[Kind[Any], str], Action] = {
     (kinds.POD, "portforward"): connections.connect,
     (kinds.POD, "proxy"): proxies.pass_through,
     (kinds.SERVICE, "proxy"): proxies.pass_through,
+    (kinds.SERVICE_ACCOUNT, "token"): tokens.token,
+    (kinds.TOKEN_REVIEW, ""): reviews.token_review,
+    (kinds.SELF_SUBJECT_REVIEW, ""): reviews.self_subject_review,
+    (kinds.SUBJECT_ACCESS_REVIEW, ""): reviews.subject_access_review,
+    (kinds.LOCAL_SUBJECT_ACCESS_REVIEW, ""): reviews.local_subject_access_review,
+    (kinds.SELF_SUBJECT_ACCESS_REVIEW, ""): reviews.self_subject_access_review,
+    (kinds.SELF_SUBJECT_RULES_REVIEW, ""): reviews.self_subject_rules_review,
 }

@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 
 from controlplane.apiserver import status
 from controlplane.apiserver.call import ANONYMOUS, Call, User
+from controlplane.apiserver.identity.users import AUTHENTICATED, CREDENTIAL_ID
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
-AUTHENTICATED = "system:authenticated"
-
 
 def authenticate(call: Call, core: Core) -> None:
-    """Set `call.user`. Callers in this process bring their user along."""
+    """Set `call.user`. Callers in this process bring their user along. A certificate counts before a token."""
     if call.user is not None:
         return
     if call.subject is not None:
-        call.user = _of_certificate(*call.subject)
+        call.user = _of_certificate(*call.subject, call.fingerprint)
     elif call.token:
         call.user = core.tokens.user(call.token)
         if call.user is None:
@@ -29,5 +28,6 @@ def authenticate(call: Call, core: Core) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _of_certificate(common_name: str, organizations: tuple[str, ...]) -> User:
-    return User(common_name, frozenset((*organizations, AUTHENTICATED)))
+def _of_certificate(common_name: str, organizations: tuple[str, ...], fingerprint: str = "") -> User:
+    extra = ((CREDENTIAL_ID, (f"X509SHA256={fingerprint}",)),) if fingerprint else ()
+    return User(common_name, (*organizations, AUTHENTICATED), "", extra)

@@ -13,6 +13,7 @@ import pytest
 from client.client import Client
 from client.http import HttpTransport
 from client.kubeconfig import load
+from controlplane.apiserver.identity.settings import IdentitySettings
 from controlplane.apiserver.server import ApiServer, Settings
 from controlplane.store.sqlite import SqliteStore
 from kit import pki
@@ -75,7 +76,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
         clock = SystemClock()
         store = await SqliteStore.open(tmp_path / "store.db", clock)
         supervisor.defer("store", store.close)
-        server = ApiServer(store, Settings("192.0.2.10"), clock)
+        server = ApiServer(store, Settings("192.0.2.10", identity=IdentitySettings(pki.make_key())), clock)
         await server.start(supervisor)
         yield Cluster(server, supervisor, tmp_path, pki.make_ca("test"))
         supervisor.stop()

@@ -6,6 +6,8 @@ import pytest
 from api import kinds
 from api.validation import Cause
 from controlplane.apiserver import options, status
+from controlplane.apiserver.access.builtin import GIVEN
+from controlplane.apiserver.access.policies import Policies
 from controlplane.apiserver.cache import Kept
 from controlplane.apiserver.call import Call, Target, User
 from controlplane.apiserver.representation import Json, MetadataOnly, Representations, Table, Yaml
@@ -124,6 +126,8 @@ def _pods() -> Kept:
 class _Core:
     class cache:
         resources = {kinds.POD: _pods()}
+
+    policies = Policies(GIVEN)
 
 
 MASTER = User("admin", frozenset({"system:masters", "system:authenticated"}))

@@ -1,0 +1,47 @@
+"""Who gives out the tokens of service accounts, and what it publishes so that others can check them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from controlplane.apiserver.identity import claims
+from controlplane.apiserver.identity.claims import Bound, Ref
+from controlplane.apiserver.identity.signing import SigningKey
+
+CONFIGURATION, KEYS = "/.well-known/openid-configuration", "/openid/v1/jwks"
+KEYS_TYPE = "application/jwk-set+json"
+KEPT_SECONDS = 3600  # for which clients may keep what is published
+
+
+class Issuer:
+    """One name, one key; `audiences` are the API server's own."""
+
+    def __init__(self, name: str, audiences: Sequence[str], key: SigningKey) -> None:
+        self.name = name
+        self.audiences = tuple(audiences)
+        self._key = key
+
+    def issue(
+        self, now: float, jti: str, namespace: str, account: Ref, bound: Bound, audiences: Sequence[str], seconds: int
+    ) -> str:
+        """A new token."""
+        valid, warn = claims.lifetime(seconds, bound, audiences, self.audiences)
+        made = claims.make(self.name, namespace, account, bound, audiences, (now, valid, warn), jti)
+        return self._key.sign(msgspec.json.encode(made))
+
+    def configuration(self, address: str) -> bytes:
+        """The discovery document (OpenID Connect); the keys are found at `address`."""
+        document = {
+            "issuer": self.name,
+            "jwks_uri": f"https://{address}{KEYS}",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [self._key.public.algorithm],
+        }
+        return msgspec.json.encode(document)
+
+    def keys(self) -> bytes:
+        """The public keys."""
+        return msgspec.json.encode({"keys": [self._key.public.jwk()]})

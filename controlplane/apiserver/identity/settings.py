@@ -1,0 +1,46 @@
+"""What the identity of users is made of, from what the server is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controlplane.apiserver.cache import Cache
+from controlplane.apiserver.identity import token_file
+from controlplane.apiserver.identity.accounts import AccountTokens
+from controlplane.apiserver.identity.bootstrap_tokens import BootstrapTokens
+from controlplane.apiserver.identity.issuer import Issuer
+from controlplane.apiserver.identity.signing import SigningKey
+from controlplane.apiserver.identity.tokens import BearerTokens, Judge
+from kit.clock import Clock
+
+ISSUER = "https://kubernetes.default.svc.cluster.local"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """`signing_key` is PEM; without it there are no tokens of service accounts."""
+
+    signing_key: bytes = b""
+    issuer: str = ISSUER
+    audiences: tuple[str, ...] = ()  # those of the API server; the issuer's name if there are none
+    token_file: str = ""
+
+    @property
+    def own_audiences(self) -> tuple[str, ...]:
+        """Whom a token must be meant for to be of use here."""
+        return self.audiences or (self.issuer,)
+
+
+def make(settings: IdentitySettings, cache: Cache, clock: Clock) -> tuple[BearerTokens, Issuer | None]:
+    """Who judges tokens and who gives them out. Raises PkiError and TokenFileError."""
+    audiences = settings.own_audiences
+    judges: list[Judge] = []
+    issuer = None
+    if settings.token_file:
+        judges.append(token_file.FileTokens(token_file.load(settings.token_file), audiences))
+    if settings.signing_key:
+        key = SigningKey(settings.signing_key)
+        issuer = Issuer(settings.issuer, audiences, key)
+        judges.append(AccountTokens(cache, clock, settings.issuer, audiences, (key.public,)))
+    judges.append(BootstrapTokens(cache, clock, audiences))
+    return BearerTokens(judges, audiences), issuer
