@@ -6,8 +6,10 @@ from api.validation.problems import Problems
 
 
 def ip(found: Problems, path: str, value: str) -> bool:
-    """An IP address; whether it is one."""
+    """An IP address without a zone; whether it is one."""
     try:
+        if "%" in value:
+            raise ValueError
         ipaddress.ip_address(value)
     except ValueError:
         found.invalid(path, value, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")

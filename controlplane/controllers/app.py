@@ -18,6 +18,7 @@ from controlplane.controllers.podgc.controller import PodCollector
 from controlplane.controllers.replicaset.controller import ReplicaSets
 from controlplane.controllers.rootca.controller import RootCertificates
 from controlplane.controllers.serviceaccount.controller import ServiceAccounts
+from controlplane.controllers.servicecidrs.controller import ServiceRanges
 from controlplane.controllers.settings import Settings
 from kit.clock import Clock
 from kit.supervisor import Supervisor
@@ -34,6 +35,7 @@ CONTROLLERS: tuple[Factory, ...] = (
     EndpointsObjects,
     ReplicaSets,
     Deployments,
+    ServiceRanges,
 )
 
 

@@ -15,7 +15,7 @@ from api.kinds import Kind
 from client import Client, Informer
 from controlplane.controllers import seen
 from controlplane.controllers.index import NodeIndex, OwnerIndex, ServiceIndex
-from controlplane.controllers.seen import node, pod, scope, service, workload
+from controlplane.controllers.seen import node, pod, ranges, scope, service, workload
 from kit.backoff import Backoff
 from kit.clock import Clock
 from kit.supervisor import Supervisor
@@ -33,6 +33,7 @@ EXTRACTS: dict[Kind[Any], Callable[[bytes], seen.Seen]] = {
     kinds.LEASE: node.lease,
     kinds.NAMESPACE: scope.namespace,
     kinds.CONFIG_MAP: scope.config_map,
+    kinds.SERVICE_CIDR: ranges.service_range,
 }
 
 
@@ -99,6 +100,10 @@ class Informers:
     @property
     def namespaces(self) -> Informer[seen.SeenNamespace]:
         return cast(Informer[seen.SeenNamespace], self.of(kinds.NAMESPACE))
+
+    @property
+    def service_ranges(self) -> Informer[ranges.SeenRange]:
+        return cast(Informer[ranges.SeenRange], self.of(kinds.SERVICE_CIDR))
 
     @property
     def pods_by_owner(self) -> OwnerIndex[seen.SeenPod]:
