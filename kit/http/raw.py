@@ -23,6 +23,8 @@ class RawStream(asyncio.Protocol):
         self._received: deque[bytes] = deque([rest] if rest else [])
         self._size = len(rest)
         self._eof = False
+        self._closing = False
+        self._tls = transport.get_extra_info("ssl_object") is not None
         self._paused_reading = False
         self._paused_writing = False
         self._waiters: list[asyncio.Future[None]] = []
@@ -74,11 +76,15 @@ class RawStream(asyncio.Protocol):
 
     def close(self) -> None:
         """Send what is written and end the connection."""
-        self.transport.close()
+        if not self._closing:
+            self._closing = True  # asyncio's TLS forgets itself when it is closed twice
+            self.transport.close()
 
     def abort(self) -> None:
         """End the connection now."""
-        self.transport.abort()
+        if not self.closed:
+            self._closing = True
+            self.transport.abort()
 
     async def wait_closed(self) -> None:
         """Return when the connection has ended."""
@@ -100,7 +106,7 @@ class RawStream(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The other side has finished; our side stays open for writing, where the transport can (TLS cannot)."""
         self._finish()
-        return self.transport.get_extra_info("ssl_object") is None
+        return not self._tls
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
