@@ -213,7 +213,7 @@ def _call(request: Request) -> Call:
     )
     peer = request.peer
     if peer is not None and peer.common_name:
-        call.subject = (peer.common_name, peer.organizations)
+        call.subject, call.fingerprint = (peer.common_name, peer.organizations), peer.fingerprint
     else:
         call.token = bearer.token(headers)
     for name in headers:

@@ -390,7 +390,7 @@ class Connection(asyncio.Protocol):
         if not self._peer_known:
             self._peer_known = True
             tls = self._transport.get_extra_info("ssl_object")
-            self._peer = peer_of(tls.getpeercert()) if tls else None
+            self._peer = peer_of(tls.getpeercert(), tls.getpeercert(True)) if tls else None
         return self._peer
 
     @property

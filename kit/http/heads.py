@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from http import HTTPStatus
 
 from kit.http.model import Headers, Peer
@@ -15,13 +16,14 @@ def header_lines(headers: Headers) -> bytes:
     return "".join([f"{clean(name)}: {clean(value)}\r\n" for name, value in headers]).encode()
 
 
-def peer_of(certificate: object) -> Peer | None:
-    """Common name and organizations of what `ssl` tells about a verified certificate."""
+def peer_of(certificate: object, der: bytes | None = None) -> Peer | None:
+    """Common name and organizations of what `ssl` tells about a verified certificate, and its fingerprint."""
     if not isinstance(certificate, dict) or not certificate:
         return None
     pairs = [pair for group in certificate.get("subject", ()) for pair in group]
     names = [value for name, value in pairs if name == "commonName"]
-    return Peer(names[0] if names else "", tuple(value for name, value in pairs if name == "organizationName"))
+    organizations = tuple(value for name, value in pairs if name == "organizationName")
+    return Peer(names[0] if names else "", organizations, hashlib.sha256(der).hexdigest() if der else "")
 
 
 def start_line(status: int, content_type: str = "") -> bytes:

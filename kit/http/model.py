@@ -35,6 +35,7 @@ class Peer:
 
     common_name: str
     organizations: tuple[str, ...] = ()
+    fingerprint: str = ""  # SHA-256 of the certificate, in hex
 
 
 class Response:

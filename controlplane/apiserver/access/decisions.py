@@ -72,11 +72,11 @@ def require(user: User, wanted: Attributes, facts: Facts) -> None:
 
 
 def rules_for(user: User, namespace: str, facts: Facts) -> tuple[list[PolicyRule], tuple[str, ...], bool]:
-    """All rules of a user in a namespace, each once; what could not be found out; whether there is more than that."""
+    """The rules that roles give a user in a namespace, each once; what could not be found out; whether there is more."""
     grants = facts.policies.grants(user, namespace)
     rules: list[PolicyRule] = []
     for grant in grants.all:
-        if grant.rule not in rules:
+        if not grant.given and grant.rule not in rules:
             rules.append(grant.rule)
     node = bool(node_access.node_of(user))
     return rules, (*((_NO_NODE_RULES,) if node else ()), *grants.errors), node

@@ -15,6 +15,7 @@ class Grant(NamedTuple):
 
     source: str
     rule: PolicyRule
+    given: bool = False  # built in, by no binding
 
 
 class Grants:

@@ -110,7 +110,7 @@ class Policies:
         for who in _identities(user):
             for given in self._given.get(who, ()):
                 source = f'the rules built in for {given.kind} "{given.name}"'
-                grants += [Grant(source, rule) for rule in given.rules]
+                grants += [Grant(source, rule, given=True) for rule in given.rules]
         return Grants(grants, errors)
 
     def _bindings(self, user: User, namespace: str) -> list[_Bound]:

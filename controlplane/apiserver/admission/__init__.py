@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from controlplane.apiserver.admission import certificates, classes, namespaces, nodes, pods, priorities, services
+from controlplane.apiserver.admission import certificates, classes, namespaces, nodes, pods, priorities, roles, services
 from controlplane.apiserver.write import Write
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ MUTATING: tuple[Plugin, ...] = (
     classes.default_storage_class,
     classes.apply_runtime_class,
     classes.default_ingress_class,
+    certificates.set_requester,
+    roles.restrict_roles,
     services.complete,
     services.reserve,
 )
@@ -35,4 +37,5 @@ VALIDATING: tuple[Plugin, ...] = (
     priorities.one_default,
     classes.limit_growth,
     certificates.restrict_subject,
+    certificates.restrict_signers,
 )
