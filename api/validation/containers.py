@@ -13,6 +13,7 @@ from api.core_v1 import (
     Lifecycle,
     LifecycleHandler,
     Probe,
+    ResourceRequirements,
     SeccompProfile,
     SecurityContext,
     Volume,
@@ -110,7 +111,7 @@ def ephemeral_containers(
         if container.target_container_name and container.target_container_name not in targets:
             found.not_found(f"{where}.targetContainerName", container.target_container_name)
         for json, name in _NOT_EPHEMERAL:
-            if getattr(container, name):
+            if getattr(container, name) not in (None, [], ResourceRequirements()):
                 found.forbidden(f"{where}.{json}", "cannot be set for an Ephemeral Container")
         for place, mount in enumerate(container.volume_mounts):
             if mount.sub_path:

@@ -127,14 +127,8 @@ def _patched(call: Call, what: type[Type], document: dict[str, Any]) -> Any:
     except RecursionError:
         raise status.bad_request("error decoding patch: it is nested too deeply") from None
     except patch.PatchInapplicable as error:
-        target = call.target
-        assert target.kind is not None
-        raise status.StatusError(
-            422,
-            "Invalid",
-            "the server rejected our request due to an error in our request: " + str(error),
-            status.subject(target.kind, target.name).details(),
-        ) from None
+        message = f"the server rejected our request due to an error in our request: {error}"
+        raise status.StatusError(422, "Invalid", message) from None  # kubectl shows it only if nothing names the object
     except patch.PatchError as error:
         raise status.bad_request(str(error)) from None
     return _typed(call, what, data)

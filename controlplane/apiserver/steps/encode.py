@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from controlplane.apiserver.call import JSON, Answer, Call, Found, Listed
 from controlplane.apiserver.representation import Representation
 from controlplane.apiserver.status import StatusError
+from controlplane.apiserver.tables.scaling import SCALE
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -27,10 +28,8 @@ def encode(call: Call, core: Core, result: Found | Listed | Answer) -> Answer:
     form = representation(call, core)
     if isinstance(result, Listed):
         return Answer(form.collection(result), 200, form.content_type)
-    subresource = call.target.subresource
-    if subresource == "scale":  # a kind of its own, which has no columns
-        form = core.representations.json
-    return Answer(form.object(result.kind, result.data), result.status, form.content_type, result.headers)
+    kind = SCALE if call.target.subresource == "scale" else result.kind
+    return Answer(form.object(kind, result.data), result.status, form.content_type, result.headers)
 
 
 def refuse(error: StatusError) -> Answer:

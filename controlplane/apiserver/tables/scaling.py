@@ -1,4 +1,4 @@
-"""The table of HorizontalPodAutoscalers."""
+"""The tables of HorizontalPodAutoscalers and Scales."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from controlplane.apiserver.tables.ages import age
 from controlplane.apiserver.tables.columns import Cell, Layout, columns
 
 if TYPE_CHECKING:
+    from api.autoscaling_v1 import Scale
     from api.autoscaling_v2 import HorizontalPodAutoscaler, MetricSpec, MetricStatus, MetricTarget, MetricValueStatus
 
 _UNKNOWN = "<unknown>"
@@ -75,7 +76,21 @@ def _text(value: str | None) -> str:
     return _UNKNOWN if value is None else value
 
 
+# A view of other kinds, with columns of its own; it is in no table of kinds since nothing is stored or listed as one.
+SCALE: Kind[Scale] = Kind("autoscaling", "v1", "Scale", "scales", "autoscaling_v1")
+
+
+def _scale(obj: Scale, now: float) -> list[Cell]:
+    return [
+        obj.metadata.name,
+        obj.spec.replicas or 0,
+        obj.status.replicas,
+        age(obj.metadata.creation_timestamp, now),
+    ]
+
+
 LAYOUTS: dict[Kind[Any], Layout] = {
+    SCALE: Layout(columns("Name", "Desired:integer", "Available:integer", "Age"), _scale),
     kinds.HORIZONTAL_POD_AUTOSCALER: Layout(
         columns("Name", "Reference", "Targets", "MinPods", "MaxPods", "Replicas", "Age"), _autoscaler
     ),

@@ -1,0 +1,150 @@
+"""Transcripts: commands with what they print, as somebody saw them at a terminal; read, compared, and written anew when asked.
+
+    #: a remark; `#: since 1.24 else unknown flag` before a command: an older kubectl must refuse it with these words
+    $ kubectl get pods
+    > | sort                       goes on
+    NAME   READY
+    ...                            any number of lines
+    | until 1.25                   what kubectls up to 1.25 print
+    No resources found.
+    | since 1.26                   and what later ones do
+    [1]                            the exit status, unless it is 0
+
+What differs from run to run is masked (`mask`), and columns are three spaces apart however wide they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Version = tuple[int, int]
+FOREVER: Version = (99, 0)
+
+MASKS = (
+    (r"\x1b\[[0-9;]*m", ""),
+    (r"^( *)managedFields:\n(?:\1- .*\n(?:\1  .*\n)*)+", ""),
+    (r"^( *)\"managedFields\": \[\n(?:\1 .*\n)*\1\],?\n", ""),
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
+    (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d| [+-]\d{4} \w+)", "TIME"),
+    (r"\b\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "TIME"),
+    (r'((?:resourceVersion|ResourceVersion)"?: "?)\d+', r"\1REVISION"),
+    (r"\b10\.(?:9[6-9]|10\d|11[01])\.(?!0\.[01]\b)\d+\.\d+\b", "CLUSTER-IP"),
+    (r"\b10\.244\.0\.(?!0/)\d+\b", "POD-IP"),
+    (r"\b3[0-2]\d{3}(/TCP|/UDP)", r"NODE-PORT\1"),
+    (r"(nodePort\"?: )3[0-2]\d{3}\b", r"\1NODE-PORT"),
+    (r"(?<=[a-z0-9]-)[bcdfghjklmnpqrstvwxz2456789]{8,10}\b", "HASH"),
+    (r"(pod-template-hash\W+)[0-9a-z]+", r"\1HASH"),
+    (r"(?<=\w-)[bcdfghjklmnpqrstvwxz2456789]{5}(?=[\s\"',)/:]|$)", "XXXXX"),
+    (r"\.[0-9a-f]{16}\b", ".STAMP"),
+    (r"(?:(?<=  )|^)(?:\d+(?:ms|[smhd]))+(?= \(x\d| {2,}|$)", "AGE"),
+    (r"(?<=\S) {2,}(?=\S)", "   "),
+    (r"[ \t]+$", ""),
+)
+
+
+@dataclass
+class Expected:
+    """What is printed by kubectls of these versions."""
+
+    text: str
+    first: Version = (0, 0)
+    last: Version = FOREVER
+    head: str = ""
+
+    def fits(self, version: Version) -> bool:
+        return self.first <= version <= self.last
+
+
+@dataclass
+class Step:
+    """A command and what it prints."""
+
+    remarks: list[str] = field(default_factory=list)
+    command: str = ""
+    outputs: list[Expected] = field(default_factory=list)
+
+    def refusal(self, version: Version) -> str:
+        """What a kubectl that is too old for the command says; "" when it is not."""
+        for remark in self.remarks:
+            match = re.fullmatch(r"#: since (\d+)\.(\d+) else (.+)", remark)
+            if match and version < (int(match[1]), int(match[2])):
+                return match[3]
+        return ""
+
+    def expected(self, version: Version) -> Expected:
+        """What this version prints."""
+        for output in self.outputs:
+            if output.fits(version):
+                return output
+        self.outputs.append(Expected("", version, version, f"| since {version[0]}.{version[1]}"))
+        return self.outputs[-1]
+
+
+def parse(text: str) -> list[Step]:
+    """Read a transcript."""
+    steps: list[Step] = [Step()]
+    for line in text.splitlines():
+        if line.startswith(("#: ", "$ ")) and steps[-1].command:
+            steps.append(Step())
+        if line.startswith("#: "):
+            steps[-1].remarks.append(line)
+        elif line.startswith("$ "):
+            steps[-1].command = line[2:]
+        elif line.startswith("> ") and not steps[-1].outputs:
+            steps[-1].command += "\n" + line[2:]
+        elif steps[-1].command:
+            _output(steps[-1], line)
+    for step in steps:
+        step.outputs = step.outputs or [Expected("")]
+        for output in step.outputs:
+            output.text = output.text.strip("\n")
+    return steps
+
+
+def _output(step: Step, line: str) -> None:
+    match = re.fullmatch(r"\| (since|until) (\d+)\.(\d+)(?: until (\d+)\.(\d+))?", line)
+    if match:
+        version = int(match[2]), int(match[3])
+        if match[1] == "since":
+            last = (int(match[4]), int(match[5])) if match[4] else FOREVER
+            step.outputs.append(Expected("", version, last, line))
+        else:
+            step.outputs.append(Expected("", (0, 0), version, line))
+        return
+    if not step.outputs:
+        step.outputs.append(Expected(""))
+    step.outputs[-1].text += line + "\n"
+
+
+def write(steps: list[Step]) -> str:
+    """A transcript as text."""
+    blocks = []
+    for step in steps:
+        lines = [*step.remarks]
+        if step.command:
+            first, *rest = step.command.split("\n")
+            lines += [f"$ {first}", *(f"> {line}".rstrip() if line else "> " for line in rest)]
+        for output in step.outputs:
+            lines += [output.head] * bool(output.head) + [output.text] * bool(output.text)
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def mask(printed: str, code: int, *, known: Mapping[str, str]) -> str:
+    """Output with all that differs from run to run taken out; `known` are texts of this run and what to show for them."""
+    for text, name in known.items():
+        printed = printed.replace(text, name)
+    for pattern, replacement in MASKS:
+        printed = re.sub(pattern, replacement, printed, flags=re.MULTILINE)
+    printed = printed.strip("\n")
+    return f"{printed}\n[{code}]".lstrip("\n") if code else printed
+
+
+def agrees(expected: str, printed: str) -> bool:
+    """Whether the output is what was expected; a line of three dots stands for any lines."""
+    pattern = "".join(
+        r"(?:.*\n)*" if line.strip() == "..." else re.escape(line) + "\n" for line in expected.split("\n")
+    )
+    return re.fullmatch(pattern, printed + "\n") is not None
