@@ -60,11 +60,14 @@ class Exchange:
 
     async def body(self) -> bytes:
         """The whole body. Raises ClientError."""
+        taken = []
         while not self.complete and self.error is None:
+            if self.size > HIGH_WATER:
+                taken.append(self.take())  # or no more would be read
             await self._change()
         if self.error is not None:
             raise self.error
-        return self.take()
+        return b"".join((*taken, self.take())) if taken else self.take()
 
     async def read(self) -> bytes:
         """What has come since the last call; b"" at the end. Raises ClientError after what came before the break was read."""
