@@ -36,12 +36,12 @@ class Identity(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """The fields, in which version, and when they last changed. `raw` is their JSON if it is at hand."""
+    """The fields (`raw` is their JSON if it is at hand), in which version, and when they last changed."""
 
     fields: Set
+    raw: Json | None
     version: str
     time: str | None
-    raw: Json | None = None
 
 
 Managed = dict[Identity, Owner]
@@ -70,17 +70,18 @@ def decode(entries: Iterable[ManagedFieldsEntry], shape: Shape) -> Managed:
         who = Identity(entry.manager or "", operation, "" if operation == APPLY else version, entry.subresource or "")
         raw = entry.fields_v1
         if raw is NOTHING or raw is None:
-            managed[who] = Owner(None, version, entry.time)
+            managed[who] = Owner(None, None, version, entry.time)
         else:
             assert isinstance(raw, Json)
-            managed[who] = Owner(_set(bytes(raw), shape), version, entry.time, raw)
+            managed[who] = Owner(*_set(bytes(raw), shape), version, entry.time)
     return managed
 
 
 @functools.lru_cache(_KNOWN_SETS)
-def _set(raw: bytes, shape: Shape) -> Set:
-    """Most objects of a kind have one of a few sets."""
-    return fitted(shape, sets.decode(raw))
+def _set(raw: bytes, shape: Shape) -> tuple[Set, Json]:
+    """A set and its JSON as we write it, whoever wrote it before. Most objects of a kind have one of a few sets."""
+    fields = fitted(shape, sets.decode(raw))
+    return fields, Json(sets.encode(fields))
 
 
 def encode(managed: Managed) -> list[ManagedFieldsEntry]:
@@ -88,7 +89,10 @@ def encode(managed: Managed) -> list[ManagedFieldsEntry]:
     if len(managed) == 1:
         ((who, owner),) = managed.items()
         return [_entry(who, owner)]
-    order = sorted(managed.items(), key=lambda one: (one[0][1], one[1][2] or "", one[0][0], one[1][1], one[0][3]))
+    order = sorted(
+        managed.items(),
+        key=lambda one: (one[0].operation, one[1].time or "", one[0].manager, one[1].version, one[0].subresource),
+    )
     return [_entry(who, owner) for who, owner in order]
 
 
@@ -112,7 +116,7 @@ def given_up(owner: Owner, *fields: Set) -> Owner | None:
         left = sets.difference(left, one)
     if left is owner.fields:
         return owner if left is not None else None
-    return None if left is None else Owner(left, owner.version, owner.time)
+    return None if left is None else Owner(left, None, owner.version, owner.time)
 
 
 def capped(managed: Managed) -> Managed:
@@ -136,7 +140,7 @@ def capped(managed: Managed) -> Managed:
             managed[bucket] = managed.pop(first[owner.version])
         if who == bucket:
             continue
-        managed[bucket] = Owner(sets.union(owner.fields, managed[bucket].fields), owner.version, owner.time)
+        managed[bucket] = Owner(sets.union(owner.fields, managed[bucket].fields), None, owner.version, owner.time)
         del managed[who]
         left -= 1
     return managed

@@ -94,7 +94,7 @@ def updated(managed: Managed, difference: Difference, manager: str, rules: Rules
         before = out.get(me)
         fields = sets.union(before.fields, gained) if before is not None else gained
         known = before.raw if before is not None and fields is before.fields else None
-        out[me] = Owner(fields, rules.version, now, known)
+        out[me] = Owner(fields, known, rules.version, now)
     return capped(out)
 
 
@@ -113,7 +113,7 @@ def applied(
     new = merge(shape, live, config)
     if before is not None and before.fields is not None:
         new = _pruned(shape, new, before.fields, everybody)
-    managed[me] = Owner(names, rules.version, before.time if before is not None else None)
+    managed[me] = Owner(names, None, rules.version, before.time if before is not None else None)
     managed = _taken(managed, me, compare(shape, live, new), rules, force)
     mine = managed.get(me)
     if mine is not None:
@@ -122,7 +122,7 @@ def applied(
             del managed[me]
         else:
             raw = before.raw if before is not None and before.fields == fields else None
-            managed[me] = Owner(fields, rules.version, now if new != live else mine.time, raw)
+            managed[me] = Owner(fields, raw, rules.version, now if new != live else mine.time)
     return Applied(None if new == live else new, managed)
 
 

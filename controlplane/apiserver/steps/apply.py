@@ -169,7 +169,7 @@ def _of_scale(parent: Managed, rules: Rules) -> Managed:
     found = {}
     for who, owner in parent.items():
         if sets.intersection(owner.fields, _REPLICAS) is not None:
-            found[_scale_identity(who, rules)] = Owner(_REPLICAS, rules.version, owner.time)
+            found[_scale_identity(who, rules)] = Owner(_REPLICAS, None, rules.version, owner.time)
     return found
 
 
@@ -195,7 +195,7 @@ def _to_parent(parent: Managed, scale: Managed, write: Write) -> Managed:
         found[who] = owner
     for who, owner in left.items():
         found[managers.identity(who.manager, who.operation, rules.version, who.subresource)] = Owner(
-            _REPLICAS, version, owner.time
+            _REPLICAS, None, version, owner.time
         )
     return found
 

@@ -213,15 +213,6 @@ async def test_rules_hold_for_patches_too(client: Client):
         await client.patch(kinds.DEPLOYMENT, "web", {"metadata": {"name": "other"}}, NS)
 
 
-async def test_server_side_apply_is_refused_clearly(client: Client):
-    with pytest.raises(NotFound):
-        await client.transport.request("PATCH", f"{kinds.POD.path(NS, 'x')}", {}, b"{}", "application/apply-patch+yaml")
-    await client.create(kinds.POD, pod())
-    with pytest.raises(ApiError, match="server-side apply is not served yet") as caught:
-        await client.transport.request("PATCH", f"{kinds.POD.path(NS, 'p')}", {}, b"{}", "application/apply-patch+yaml")
-    assert caught.value.code == 415
-
-
 async def test_scale(client: Client):
     await client.create(kinds.DEPLOYMENT, deployment())
     path = kinds.DEPLOYMENT.path(NS, "web", "scale")

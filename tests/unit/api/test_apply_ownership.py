@@ -336,10 +336,10 @@ def test_a_write_that_cannot_change_a_field_does_not_own_it() -> None:
 
 def test_versions_that_nobody_serves_own_nothing() -> None:
     obj = Object()
-    obj.managed = {identity("old", UPDATE, "v0", ""): Owner(sets.of(sets.field("spec", "number")), "v0", T0)}
+    obj.managed = {identity("old", UPDATE, "v0", ""): Owner(sets.of(sets.field("spec", "number")), None, "v0", T0)}
     obj.update("c", {"text": "t"})
     assert {who.manager for who in obj.managed} == {"c"}
-    obj.managed = {identity("old", APPLY, "v0", ""): Owner(sets.of(sets.field("spec", "number")), "v0", T0)}
+    obj.managed = {identity("old", APPLY, "v0", ""): Owner(sets.of(sets.field("spec", "number")), None, "v0", T0)}
     obj.apply("me", {"number": 2})
     assert {who.manager for who in obj.managed} == {"me"}
 
