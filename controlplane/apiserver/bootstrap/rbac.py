@@ -5,12 +5,13 @@ An object whose autoupdate annotation says "false" is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from api import kinds
 from api.rbac_v1 import ClusterRole, PolicyRule
 from api.selectors import from_struct
+from controlplane.apiserver.access.escalation import uncovered
 from controlplane.apiserver.bootstrap.controller_roles import CONTROLLER_ROLES
 from controlplane.apiserver.bootstrap.ensure import Remade, Wanted
 from controlplane.apiserver.bootstrap.policy import (
@@ -46,7 +47,7 @@ def reconcile_role(found: Any, wanted: Any) -> Any:
     changed = _add_metadata(found.metadata, wanted.metadata)
     aggregation = getattr(wanted, "aggregation_rule", None)
     if aggregation is None:
-        missing = uncovered(wanted.rules, found.rules)
+        missing = uncovered(found.rules, wanted.rules)
         found.rules = [*found.rules, *missing]
         changed |= bool(missing)
     elif found.aggregation_rule is None:
@@ -89,42 +90,6 @@ def _union(role: ClusterRole, others: Sequence[ClusterRole]) -> list[PolicyRule]
             if other is not role and selector.matches(other.metadata.labels):
                 found += [rule for rule in other.rules if rule not in found]
     return found
-
-
-def uncovered(wanted: Iterable[PolicyRule], present: list[PolicyRule]) -> list[PolicyRule]:
-    """What `wanted` allows and `present` does not, in rules of one verb and one resource each."""
-    return [piece for rule in wanted for piece in _pieces(rule) if not any(_covers(one, piece) for one in present)]
-
-
-def _pieces(rule: PolicyRule) -> Iterator[PolicyRule]:
-    for group in rule.api_groups:
-        for resource in rule.resources:
-            for verb in rule.verbs:
-                for names in [[name] for name in rule.resource_names] or [[]]:
-                    yield PolicyRule(verbs=[verb], api_groups=[group], resources=[resource], resource_names=names)
-    for url in rule.non_resource_urls:
-        for verb in rule.verbs:
-            yield PolicyRule(verbs=[verb], non_resource_urls=[url])
-
-
-def _covers(rule: PolicyRule, piece: PolicyRule) -> bool:
-    if not _has(rule.verbs, piece.verbs):
-        return False
-    if piece.non_resource_urls:
-        path = piece.non_resource_urls[0]
-        return any(u == path or (u.endswith("*") and path.startswith(u.rstrip("*"))) for u in rule.non_resource_urls)
-    if not _has(rule.api_groups, piece.api_groups) or not _has_resource(rule.resources, piece.resources[0]):
-        return False
-    return not rule.resource_names or (bool(piece.resource_names) and piece.resource_names[0] in rule.resource_names)
-
-
-def _has(present: list[str], one: list[str]) -> bool:
-    return "*" in present or one[0] in present
-
-
-def _has_resource(present: list[str], resource: str) -> bool:
-    _, slash, sub = resource.partition("/")
-    return "*" in present or resource in present or (bool(slash) and f"*/{sub}" in present)
 
 
 def _add_metadata(found: Any, wanted: Any) -> bool:
