@@ -14,7 +14,7 @@ from kit.clock import SystemClock
 from nodeagent.cri.client import GrpcRuntime
 from nodeagent.cri.errors import AlreadyExists, NotFound, RuntimeAway, RuntimeFault
 from nodeagent.cri.fake import FakeRuntime
-from nodeagent.cri.port import Exited, Runtime, SeenImage
+from nodeagent.cri.port import Exited, Runtime, SeenImage, Streams
 from nodeagent.model.seen import ContainerState
 from nodeagent.render.container import ContainerInputs, build_container
 from nodeagent.render.sandbox import build_sandbox
@@ -209,6 +209,28 @@ async def test_commands_in_containers(runtime: Runtime) -> None:
     _, ident = await Maker(runtime).start()
     result = await runtime.exec_sync(ident, ["true"], 5)
     assert result.code == 0
+
+
+async def test_where_streams_are_served(runtime: Runtime) -> None:
+    sandbox, ident = await Maker(runtime).start()
+    wanted = Streams(stdin=True, stdout=True)
+    urls = {
+        await runtime.exec(ident, ["true"], wanted),
+        await runtime.exec(ident, ["true"], wanted),
+        await runtime.attach(ident, wanted),
+        await runtime.port_forward(sandbox, []),
+        await runtime.port_forward(sandbox, [80]),
+    }
+    assert len(urls) == 5, "each is for one use"
+    assert all(url.startswith("http://") for url in urls)
+    for call in (runtime.exec("none", ["true"], wanted), runtime.attach("none", wanted)):
+        with pytest.raises(NotFound):
+            await call
+    with pytest.raises(RuntimeFault):
+        await runtime.port_forward("none", [])
+    await runtime.stop_container(ident, 0)
+    with pytest.raises(RuntimeFault):
+        await runtime.exec(ident, ["true"], wanted)
 
 
 async def test_a_runtime_that_is_away() -> None:
