@@ -25,6 +25,9 @@ from nodeagent.render.sandbox import log_directory
 from nodeagent.render.settings import NodeSettings
 from nodeagent.server.follow import NoLog, stream_log
 from nodeagent.server.logs import LogOptions, comparable
+from nodeagent.server.meter import Meter
+from nodeagent.server.resource_metrics import CONTENT_TYPE as RESOURCES_TYPE
+from nodeagent.server.resource_metrics import Place, exposition
 from nodeagent.server.stats import summarize
 from nodeagent.server.streams import StreamApi
 from nodeagent.sync.pods import Pods
@@ -66,6 +69,7 @@ class AgentApi:
         self._metrics = metrics
         self._healthy = healthy
         self._streams = StreamApi(pods, runtime, clock)
+        self._meter = Meter(runtime, clock)
 
     def __call__(self, request: Request) -> Answer:
         """Answer one request."""
@@ -83,8 +87,10 @@ class AgentApi:
             return Response(200, pod_list(self._pods.pods()))
         if path == "/metrics":
             return self._exposition()
-        if path == "/stats/summary":
+        if path in ("/stats/summary", "/stats/summary/"):
             return self._summary()
+        if path == "/metrics/resource":
+            return self._resources()
         if (found := _LOGS.fullmatch(path)) is not None:
             return self._logs(request, found["namespace"], found["pod"], found["container"])
         return Response(404, b"404 page not found\n", TEXT)
@@ -94,10 +100,27 @@ class AgentApi:
 
     async def _summary(self) -> Response:
         try:
-            stats = await self._runtime.pod_stats()
+            reading = await self._meter.read()
         except RuntimeFault as error:
             return Response(500, str(error).encode(), TEXT)
-        return Response(200, msgspec.json.encode(summarize(self._settings.name, stats, self._clock.now())))
+        return Response(200, msgspec.json.encode(summarize(self._settings.name, reading)))
+
+    async def _resources(self) -> Response:
+        try:
+            reading = await self._meter.read()
+        except RuntimeFault as error:
+            return Response(500, str(error).encode(), TEXT)
+        return Response(200, exposition(reading, self._started()), RESOURCES_TYPE)
+
+    def _started(self) -> dict[Place, float]:
+        """When each running container was started."""
+        found = {}
+        for pod in self._pods.pods():
+            namespace, name = pod.metadata.namespace or "", pod.metadata.name or ""
+            worker = self._pods.named(namespace, name)
+            for container in worker.seen().running() if worker is not None else ():
+                found[namespace, name, container.name] = container.started_at
+        return found
 
     async def _logs(self, request: Request, namespace: str, name: str, container: str) -> Response | None:
         worker = self._pods.named(namespace, name)
