@@ -25,7 +25,7 @@ from api.apply import sets
 from api.fields import Field, IntOrString, Json, Special, Type, fields_of
 
 # Structs whose fields make sense only together.
-_ATOMIC: frozenset[type[Type]] = frozenset(
+ATOMIC: frozenset[type[Type]] = frozenset(
     {
         admissionregistration_v1.MatchResources,
         admissionregistration_v1.NamedRuleWithOperations,
@@ -177,7 +177,7 @@ def shape_of(cls: type[Type]) -> Struct:
     """The shape of an API type."""
     known = _known.get(cls)
     if known is None:
-        known = _known[cls] = Struct(cls in _ATOMIC)  # known before its fields are: types may contain themselves
+        known = _known[cls] = Struct(cls in ATOMIC)  # known before its fields are: types may contain themselves
         known.fields = {name: _field(field) for name, field in fields_of(cls).items()}
     return known
 

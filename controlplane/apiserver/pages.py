@@ -10,8 +10,8 @@ import msgspec
 from controlplane.apiserver import status
 from controlplane.apiserver.call import Answer, Call, Result
 from controlplane.apiserver.discovery import Discovery
-from controlplane.apiserver.openapi import OpenApi
-from controlplane.apiserver.swagger import Swagger
+from controlplane.apiserver.openapi.v2 import Swagger
+from controlplane.apiserver.openapi.v3 import OpenApi
 from kit.metrics import CONTENT_TYPE, Metrics
 
 VERSION = "v1.36.0+wherry"

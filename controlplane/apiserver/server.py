@@ -24,10 +24,10 @@ from controlplane.apiserver.instruments import Instruments
 from controlplane.apiserver.load import Load
 from controlplane.apiserver.local import LocalTransport
 from controlplane.apiserver.network import NetworkDoor
-from controlplane.apiserver.openapi import OpenApi
-from controlplane.apiserver.pages import Pages
+from controlplane.apiserver.openapi.v2 import Swagger
+from controlplane.apiserver.openapi.v3 import OpenApi
+from controlplane.apiserver.pages import VERSION, Pages
 from controlplane.apiserver.representation import Representations
-from controlplane.apiserver.swagger import Swagger
 from controlplane.apiserver.watching import tell_bookmarks
 from controlplane.store.interface import Store
 from kit.clock import Clock
@@ -68,11 +68,10 @@ class ApiServer:
         self.core = Core(store, cache, clock, numbers, Representations(clock), Agents(settings.agent_tls))
         self.core.tokens, self.core.issuer = identity.make(settings.identity, cache, clock)
         cache.observe(self.core.policies.observe)
-        openapi = OpenApi(kinds.SERVED)
         self.pages = Pages(
             Discovery(kinds.SERVED, f"{settings.address}:{settings.port}"),
-            openapi,
-            Swagger(kinds.SERVED, openapi.schemas),
+            OpenApi(kinds.SERVED, VERSION),
+            Swagger(kinds.SERVED, VERSION),
             self._metrics,
             live={"cache": self._cache_problem},
             ready={},
