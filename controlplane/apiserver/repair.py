@@ -60,6 +60,7 @@ class Repair:
         self._addresses = Recorder(client, core.clock, "ipallocator-repair-controller")
         self._ports = Recorder(client, core.clock, "portallocator-repair-controller")
         self.recorders = (self._addresses, self._ports)
+        self._looked = asyncio.Event()
         self._suspects: set[str] = set()
         self._suspected = asyncio.Event()
         core.cache.observe(self._observe)
@@ -67,12 +68,15 @@ class Repair:
     async def once(self) -> None:
         """Look at everything."""
         seen = await self._see()
-        quiet = not seen.addresses and not seen.ports  # the store of a version that had no records
+        # The store of a version that had no records is nobody's fault.
+        quiet = not self._looked.is_set() and not seen.addresses and not seen.ports
         for action in repair.plan(seen):
             await self._do(action, quiet)
+        self._looked.set()
 
     async def watch(self) -> None:
-        """Look when an IPAddress has gone that a Service still has, for ever."""
+        """Look when an IPAddress has gone that a Service still has, for ever; the first look is not ours."""
+        await self._looked.wait()
         while True:
             await self._suspected.wait()
             self._suspected.clear()
