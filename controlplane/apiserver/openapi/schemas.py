@@ -40,43 +40,97 @@ _SCALARS: dict[Any, Schema] = {
     float: {"type": "number", "format": "double"},
     bytes: {"type": "string", "format": "byte"},
 }
-# Written by the server in any case, and yet clients may leave them out; and the other way round.
-_OPTIONAL = frozenset({"kind", "apiVersion", "metadata", "status"})
-_NEEDED: dict[str, tuple[str, ...]] = {
-    "CapacityRequestPolicyRange": ("min",),
-    "Condition": ("lastTransitionTime",),
-    "Counter": ("value",),
-    "CounterSet": ("counters",),
-    "DaemonSetSpec": ("selector",),
-    "DeploymentSpec": ("selector",),
-    "DeviceCapacity": ("value",),
-    "DeviceCounterConsumption": ("counters",),
-    "HTTPIngressPath": ("pathType",),
-    "IPAddressSpec": ("parentRef",),
-    "MutatingWebhook": ("sideEffects",),
-    "OpaqueDeviceConfiguration": ("parameters",),
-    "ReplicaSetSpec": ("selector",),
-    "ScaleIOPersistentVolumeSource": ("secretRef",),
-    "StatefulSetSpec": ("selector",),
-    "ValidatingWebhook": ("sideEffects",),
+# The fields that every object of a kind may leave out, and the kinds that must have a spec.
+_OF_OBJECTS = frozenset({"kind", "apiVersion", "metadata", "spec", "status"})
+_WITH_SPEC = frozenset(
+    {
+        "CSIDriver",
+        "CSINode",
+        "CertificateSigningRequest",
+        "CronJob",
+        "CustomResourceDefinition",
+        "DeviceClass",
+        "HorizontalPodAutoscaler",
+        "IPAddress",
+        "LocalSubjectAccessReview",
+        "ResourceClaim",
+        "ResourceClaimTemplate",
+        "ResourceSlice",
+        "SelfSubjectAccessReview",
+        "SelfSubjectRulesReview",
+        "SubjectAccessReview",
+        "TokenReview",
+        "ValidatingAdmissionPolicyBinding",
+        "VolumeAttachment",
+    }
+)
+# What is always written need not be given by clients here, and must be there although it is not always written.
+_NOT_NEEDED = {
+    "AllocatedDeviceStatus": "conditions",
+    "CSINodeDriver": "topologyKeys",
+    "ClusterRole": "rules",
+    "Container": "resources",
+    "ContainerImage": "names",
+    "ContainerStatus": "lastState state",
+    "CustomResourceDefinitionStatus": "acceptedNames conditions storedVersions",
+    "DeleteOptions": "kind apiVersion",
+    "DeviceClaim": "requests",
+    "Endpoint": "conditions",
+    "EndpointSlice": "endpoints ports",
+    "EphemeralContainer": "resources",
+    "Event": "reportingComponent reportingInstance regarding",
+    "FlowSchemaSpec": "matchingPrecedence",
+    "HorizontalPodAutoscalerStatus": "currentMetrics",
+    "IngressStatus": "loadBalancer",
+    "JobTemplateSpec": "metadata spec",
+    "NetworkPolicySpec": "podSelector",
+    "NodeDaemonEndpoints": "kubeletEndpoint",
+    "NodeRuntimeHandler": "name",
+    "NodeStatus": "daemonEndpoints nodeInfo",
+    "PersistentVolumeClaimSpec": "resources",
+    "PodDisruptionBudgetStatus": "currentHealthy desiredHealthy disruptionsAllowed expectedPods",
+    "PodFailurePolicyOnPodConditionsPattern": "status",
+    "PodTemplate": "template",
+    "PodTemplateSpec": "metadata spec",
+    "PriorityClass": "value",
+    "ProjectedVolumeSource": "sources",
+    "QueuingConfiguration": "handSize queueLengthLimit queues",
+    "ReplicaSetSpec": "template",
+    "ResourceClaimSpec": "devices",
+    "ResourceClaimTemplateSpec": "metadata",
+    "ResourcePolicyRule": "namespaces",
+    "Role": "rules",
+    "RoleRef": "apiGroup",
+    "SelfSubjectReviewStatus": "userInfo",
+    "ServiceStatus": "loadBalancer",
+    "StatefulSetOrdinals": "start",
+    "StatefulSetSpec": "serviceName",
+    "StatefulSetStatus": "availableReplicas",
+    "TokenRequestSpec": "audiences boundObjectRef",
+    "TokenRequestStatus": "token",
+    "TokenReviewStatus": "user",
 }
-_NOT_NEEDED: dict[str, tuple[str, ...]] = {
-    "Container": ("resources",),
-    "ContainerImage": ("names",),
-    "ContainerStatus": ("lastState", "state"),
-    "EphemeralContainer": ("resources",),
-    "Event": ("reportingComponent", "reportingInstance"),
-    "IngressStatus": ("loadBalancer",),
-    "NetworkPolicySpec": ("podSelector",),
-    "NodeDaemonEndpoints": ("kubeletEndpoint",),
-    "NodeStatus": ("daemonEndpoints", "nodeInfo"),
-    "PersistentVolumeClaimSpec": ("resources",),
-    "PodTemplate": ("template",),
-    "ProjectedVolumeSource": ("sources",),
-    "ReplicaSetSpec": ("template",),
-    "ServiceStatus": ("loadBalancer",),
+_NEEDED = {
+    "CapacityRequestPolicyRange": "min",
+    "Condition": "lastTransitionTime",
+    "Counter": "value",
+    "CounterSet": "counters",
+    "DaemonSetSpec": "selector",
+    "DeploymentSpec": "selector",
+    "DeviceCapacity": "value",
+    "DeviceCounterConsumption": "counters",
+    "HTTPIngressPath": "pathType",
+    "IPAddressSpec": "parentRef",
+    "MutatingWebhook": "sideEffects",
+    "OpaqueDeviceConfiguration": "parameters",
+    "ParentReference": "name resource",
+    "ReplicaSetSpec": "selector",
+    "ScaleIOPersistentVolumeSource": "secretRef",
+    "StatefulSetSpec": "selector",
+    "TokenReviewSpec": "token",
+    "ValidatingAdmissionPolicyBindingSpec": "policyName validationActions",
+    "ValidatingWebhook": "sideEffects",
 }
-_SPEC_OPTIONAL = frozenset({"Node", "Pod", "PodTemplateSpec", "Namespace", "Service"})
 
 
 class Schemas:
@@ -182,15 +236,15 @@ def _is_wide(hint: Any) -> bool:
 def _needed(cls: type[Type]) -> list[str]:
     """The fields that an object of the type must have: those that are always written, with the exceptions above."""
     name = cls.__name__
-    left_out = _OPTIONAL | set(_NOT_NEEDED.get(name, ()))
-    if name in _SPEC_OPTIONAL:
-        left_out |= {"spec"}
+    left_out = set(_NOT_NEEDED.get(name, "").split())
+    if {"kind", "metadata"} <= fields_of(cls).keys():
+        left_out |= _OF_OBJECTS - ({"spec"} if name in _WITH_SPEC else set())
     always = {
         field.encode_name
         for field in msgspec.structs.fields(cls)
         if field.default_factory not in (msgspec.NODEFAULT, list, dict)
     }
-    return sorted(always - left_out | set(_NEEDED.get(name, ())))
+    return sorted(always - left_out | set(_NEEDED.get(name, "").split()))
 
 
 def _strategy(merge: str | bool, retain_keys: bool) -> str:
