@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         discovery_v1,
         events_v1,
         flowcontrol_v1,
+        metrics_v1beta1,
         networking_v1,
         node_v1,
         policy_v1,
@@ -695,6 +696,14 @@ ALL: tuple[Kind[Any], ...] = (
     RESOURCE_SLICE,
 )
 
+# metrics.k8s.io
+NODE_METRICS: Kind[metrics_v1beta1.NodeMetrics] = Kind(
+    "metrics.k8s.io", "v1beta1", "NodeMetrics", "nodes", "metrics_v1beta1", namespaced=False, verbs=("get", "list")
+)
+POD_METRICS: Kind[metrics_v1beta1.PodMetrics] = Kind(
+    "metrics.k8s.io", "v1beta1", "PodMetrics", "pods", "metrics_v1beta1", verbs=("get", "list")
+)
+
 # Second views of what other kinds keep.
 VIEWS: tuple[Kind[Any], ...] = (EVENTS_EVENT, HORIZONTAL_POD_AUTOSCALER_V1)
 
@@ -708,6 +717,8 @@ ANSWERED: tuple[Kind[Any], ...] = (
     SUBJECT_ACCESS_REVIEW,
     BINDING,
     COMPONENT_STATUS,
+    NODE_METRICS,
+    POD_METRICS,
 )
 
 SERVED = (*ALL, *VIEWS, *ANSWERED)

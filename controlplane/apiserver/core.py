@@ -14,6 +14,7 @@ from controlplane.apiserver.connect.agents import Agents
 from controlplane.apiserver.identity.issuer import Issuer
 from controlplane.apiserver.identity.verdicts import INVALID, Verdict
 from controlplane.apiserver.representation import Representations
+from controlplane.apiserver.usage import Usage
 from controlplane.store.interface import Store
 from kit.clock import Clock
 
@@ -48,6 +49,7 @@ class Core:
     numbers: ServiceNumbers
     representations: Representations
     agents: Agents
+    usage: Usage = field(default_factory=Usage)
     tokens: Tokens = field(default_factory=NoTokens)
     policies: Policies = field(default_factory=lambda: Policies(GIVEN))
     issuer: Issuer | None = None

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 from typing import TYPE_CHECKING, Any
 
-from api import codec
+from api import codec, conversion
 from api.kinds import Kind
 from api.meta_v1 import Status
 from client import errors
@@ -17,9 +17,10 @@ from client.transport import JSON, Listing, Query
 from controlplane.apiserver import status
 from controlplane.apiserver.cache import TooOld
 from controlplane.apiserver.call import Call, Connected, Listed, Relayed, Result, User, Watching
+from controlplane.apiserver.identity.users import AUTHENTICATED
 from controlplane.apiserver.pages import Pages
 from controlplane.apiserver.pipeline import handle
-from controlplane.apiserver.steps.authenticate import AUTHENTICATED
+from controlplane.apiserver.second_views import converted
 from controlplane.apiserver.steps.encode import encode
 from controlplane.apiserver.watching import QueueWatcher
 
@@ -33,11 +34,12 @@ class LocalTransport:
     def __init__(self, core: Core, pages: Pages, user: str, groups: tuple[str, ...] = ()) -> None:
         self._core = core
         self._pages = pages
-        self._user = User(user, frozenset((*groups, AUTHENTICATED)))
+        self._user = User(user, (*groups, AUTHENTICATED))
+        self._agent = user.rpartition(":")[2]  # by which name it owns what it writes
 
     async def request(self, method: str, path: str, query: Query, body: bytes = b"", content_type: str = JSON) -> bytes:
         """One request; the body of a successful answer."""
-        call = Call(method, path, query, JSON, content_type, body, self._user)
+        call = Call(method, path, query, JSON, content_type, body, self._user, agent=self._agent)
         try:
             result = await self._handle(call)
             if isinstance(result, Relayed):
@@ -60,7 +62,8 @@ class LocalTransport:
         except status.StatusError as error:
             raise _api_error(error) from None
         assert isinstance(listed, Listed)
-        return Listing(listed.items, str(listed.revision), listed.continue_)
+        items = [conversion.show(kind, item) for item in listed.items] if kind.stored_as is not None else listed.items
+        return Listing(items, str(listed.revision), listed.continue_)
 
     async def watch(self, kind: Kind[Any], namespace: str, query: Query) -> AsyncGenerator[tuple[str, bytes], None]:
         """Events until the watch times out."""
@@ -88,7 +91,8 @@ class LocalTransport:
                 await news.wait()
                 news.clear()
                 while watcher.queue:
-                    yield watcher.queue.popleft()
+                    event = watcher.queue.popleft()
+                    yield event if kind.stored_as is None else (event[0], converted(kind, *event))
                 if watcher.overrun:
                     raise _expired(watching.after, self._core.cache.revision)
         finally:

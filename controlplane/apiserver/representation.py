@@ -263,8 +263,10 @@ def _unknown_include(include: str) -> Representation:
 
 
 def _revision_of(data: bytes) -> str:
-    at = data.find(b'"resourceVersion":"') + 19
-    return data[at : data.index(b'"', at)].decode()
+    at = data.find(b'"resourceVersion":"')
+    if at < 0:
+        return ""  # what is answered and not kept has none
+    return data[at + 19 : data.index(b'"', at + 19)].decode()
 
 
 def _envelope(listed: Listed, kind: str, api_version: str, items: list[bytes]) -> bytes:

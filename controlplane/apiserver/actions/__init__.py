@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from api import kinds
 from api.kinds import Kind
-from controlplane.apiserver.actions import bindings, components, connections, eviction, logs, proxies, reviews, tokens
+from controlplane.apiserver.actions import (
+    bindings,
+    components,
+    connections,
+    eviction,
+    logs,
+    measures,
+    proxies,
+    reviews,
+    tokens,
+)
 from controlplane.apiserver.call import Call, Result
 
 if TYPE_CHECKING:
@@ -22,6 +32,8 @@ Action = Callable[[Call, "Core"], Result | Awaitable[Result]]
 ACTIONS: dict[tuple[Kind[Any], str], Action] = {
     (kinds.BINDING, ""): bindings.bind,
     (kinds.COMPONENT_STATUS, ""): components.show,
+    (kinds.NODE_METRICS, ""): measures.nodes,
+    (kinds.POD_METRICS, ""): measures.pods,
     (kinds.NODE, "proxy"): proxies.pass_through,
     (kinds.POD, "attach"): connections.connect,
     (kinds.POD, "eviction"): eviction.evict,

@@ -1,0 +1,29 @@
+"""metrics.k8s.io/v1beta1: what nodes and pods use at the moment. Asked and answered, never kept."""
+
+from typing import Annotated
+
+from api.fields import F, Quantity, Time, Type, constant, required
+from api.meta_v1 import ObjectMeta
+
+
+class NodeMetrics(Type):
+    kind: str = constant("NodeMetrics")
+    api_version: str = constant("metrics.k8s.io/v1beta1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    timestamp: Annotated[Time | None, F(2)] = None
+    window: Annotated[str, F(3, 1)] = required(str)  # a duration, as text
+    usage: Annotated[dict[str, Quantity], F(4)] = required(dict)
+
+
+class ContainerMetrics(Type):
+    name: Annotated[str, F(1)] = required(str)
+    usage: Annotated[dict[str, Quantity], F(2)] = required(dict)
+
+
+class PodMetrics(Type):
+    kind: str = constant("PodMetrics")
+    api_version: str = constant("metrics.k8s.io/v1beta1")
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    timestamp: Annotated[Time | None, F(2)] = None
+    window: Annotated[str, F(3, 1)] = required(str)
+    containers: Annotated[list[ContainerMetrics], F(4)] = required(list)
