@@ -119,7 +119,7 @@ def with_holders(shape: Shape, node: Set) -> Set:
 
 def fitted(shape: Shape, node: Set) -> Set:
     """The set as this shape has it: who owned a part of what is now owned as a whole owns the whole."""
-    if not node or isinstance(shape, Anything):
+    if not node or (isinstance(shape, Anything) and not shape.leaf):
         return node
     if shape.leaf:
         return LEAF

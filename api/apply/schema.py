@@ -160,7 +160,7 @@ _NO_SCALAR = {
     list: "not supported: associative list with lists as elements",
     type(None): "associative list without keys has an element that's an explicit null",
 }
-ANYTHING = Anything(False)
+ANYTHING, _ANYTHING_AT_ONCE = Anything(False), Anything(True)
 STRING, NUMERIC, BOOLEAN, UNTYPED = map(Scalar, ("string", "numeric", "boolean", "untyped"))
 _SCALARS: dict[Any, Scalar] = {
     str: STRING,
@@ -187,7 +187,7 @@ def _field(field: Field) -> Shape:
     atomic = facts is not None and facts.atomic
     element = _element(field.item)
     if field.shape == "one":
-        return UNTYPED if atomic and element is ANYTHING else element
+        return _ANYTHING_AT_ONCE if atomic and element is ANYTHING else element
     if field.shape == "map":
         return Map(element, atomic)
     merge = facts.merge if facts is not None else False
