@@ -104,8 +104,8 @@ def restrict_writes(node: str, call: Call, core: Core) -> None:
             raise status.forbidden(about, f'node "{node}" can only act on pods with spec.nodeName set to itself')
 
 
-def restrict_token(node: str, request: TokenRequest, call: Call, core: Core) -> None:
-    """Raise Forbidden unless the token is bound to a pod on the node that uses it for these audiences."""
+def restrict_token(node: str, request: TokenRequest, call: Call, core: Core) -> str:
+    """Raise Forbidden unless the token is bound to a pod on the node; an audience that the pod does not mention."""
     target, ref = call.target, request.spec.bound_object_ref
     about = status.subject(kinds.SERVICE_ACCOUNT, target.name)
     if ref is None or ref.api_version != "v1" or ref.kind != "Pod" or not ref.name:
@@ -124,9 +124,7 @@ def restrict_token(node: str, request: TokenRequest, call: Call, core: Core) -> 
     asked = request.spec.audiences or [""]
     if len(asked) > 1:
         raise status.forbidden(about, "node may only request 0 or 1 audiences")
-    if asked[0] not in _audiences(pod.spec):
-        why = f'audience "{asked[0]}" not found in pod spec volume, {node} is not authorized to request service account tokens for it'
-        raise status.forbidden(about, why)
+    return "" if asked[0] in _audiences(pod.spec) else asked[0]
 
 
 def _audiences(spec: dict[str, Any]) -> set[str]:

@@ -12,6 +12,8 @@ from api.kinds import Kind
 from api.validation.authentication_v1 import token_request
 from api.validation.problems import INVALID, Cause, Problems
 from controlplane.apiserver import node_access, status
+from controlplane.apiserver.access.attributes import Attributes
+from controlplane.apiserver.access.decisions import may
 from controlplane.apiserver.actions import asked
 from controlplane.apiserver.call import Call, Found
 from controlplane.apiserver.identity.claims import Bound, Ref
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
 HOUR = 3600
+_AUDIENCES = "request-serviceaccounts-token-audience"
 _GROUP, _NAME = "authentication.k8s.io", "TokenRequest"
 
 
@@ -47,6 +50,8 @@ def token(call: Call, core: Core) -> Found:
     if issuer is None:
         raise status.no_such_path()
     request = asked.read(call, TokenRequest)
+    if node := node_access.node_of(call.user):
+        _restrict_node(node, request, call, core)
     _check_identity(request, target.namespace, target.name)
     account = Ref(target.name, _find(core, kinds.SERVICE_ACCOUNT, target.namespace, target.name).metadata.uid)
     now = core.clock.now()
@@ -54,9 +59,6 @@ def token(call: Call, core: Core) -> Found:
     found = Problems()
     token_request(found, request)
     asked.refuse(_NAME, _GROUP, found)
-    assert call.user is not None
-    if node := node_access.node_of(call.user):
-        node_access.restrict_token(node, request, call, core)
     spec = request.spec
     bound = _bound(core, spec.bound_object_ref, account.name, target.namespace)
     seconds = spec.expiration_seconds or HOUR
@@ -72,6 +74,20 @@ def _check_identity(request: TokenRequest, namespace: str, name: str) -> None:
         if value and value != expected:
             why = f'Invalid value: "{value}": must match the service account {field} if specified'
             raise status.invalid_object(_GROUP, _NAME, name, [Cause(f"metadata.{field}", INVALID, why)])
+
+
+def _restrict_node(node: str, request: TokenRequest, call: Call, core: Core) -> None:
+    """A node gets tokens of its own pods, for those whom the pod has tokens mounted for; a role may allow others."""
+    audience = node_access.restrict_token(node, request, call, core)
+    if not audience:
+        return
+    assert call.user is not None
+    target = call.target
+    wanted = Attributes(_AUDIENCES, "", audience, "", target.namespace, target.name)
+    if not may(call.user, wanted, core):
+        why = f'audience "{audience}" not found in pod spec volume, '
+        why += f"{call.user.name} is not authorized to request tokens for this audience"
+        raise status.forbidden(status.subject(kinds.SERVICE_ACCOUNT, target.name), why)
 
 
 def _complete(request: TokenRequest, account: Ref, namespace: str, audiences: tuple[str, ...], now: str) -> None:
