@@ -58,6 +58,8 @@ def applied(write: Write, view: View) -> Any:
     if name == KUBECTL and (new["metadata"].get("annotations") or {}).get(LAST_APPLIED):
         new = _with_last_applied(new, config)
     _check_twice(write, config)
+    if new is live and write.entry is not None and view.type is write.kind.type:
+        return codec.decode(write.kind, write.entry.data)  # to the letter, as JSON within may be
     return _typed(view.type, new)
 
 

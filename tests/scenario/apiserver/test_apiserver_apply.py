@@ -323,6 +323,26 @@ async def test_the_scale_is_owned_on_the_object(api: Api):
     assert (await api("GET", WEB)) == now
 
 
+async def test_nobody_owns_a_scale_that_nobody_set(api: Api):
+    made = await api.apply(WEB, deployment())
+    await api("PATCH", WEB + "/scale", {"spec": {"replicas": 5}}, MERGE, fieldManager="scaler")
+    assert (await api("GET", WEB))["metadata"]["managedFields"] == made["metadata"]["managedFields"]
+
+
+async def test_json_within_an_object(api: Api):
+    path = kinds.CONTROLLER_REVISION.path(NS, "r")
+    body = {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {"name": "r"},
+        "data": {"a": {"b": 1}},
+        "revision": 1,
+    }
+    made = await api.apply(path, body)
+    assert made["data"] == body["data"] and fields(made, "me") == {"f:data": {}, "f:revision": {}}
+    assert await api.apply(path, body) == made
+
+
 async def test_a_binding_owns_nothing(api: Api):
     node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}}
     await api("POST", kinds.NODE.path(), node)
