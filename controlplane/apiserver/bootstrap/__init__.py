@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from api import kinds
 from client.client import Client
+from client.errors import Conflict, NotFound
 from controlplane.apiserver.bootstrap import apiservices, flowcontrol, namespaces, priorities, rbac, trust
 from controlplane.apiserver.bootstrap.aggregation import Aggregation
 from controlplane.apiserver.bootstrap.ensure import Ensurer
@@ -94,4 +96,5 @@ class Bootstrap:
         levels = set(ensurer.cache.resources[kinds.PRIORITY_LEVEL_CONFIGURATION].entries)
         for schema in ensurer.all(kinds.FLOW_SCHEMA):
             if (new := flowcontrol.dangling(schema, levels, self._core.clock.now())) is not None:
-                await ensurer.client.update(kinds.FLOW_SCHEMA, new, subresource="status")
+                with suppress(Conflict, NotFound):  # another server says it, or there is nothing to say
+                    await ensurer.client.update(kinds.FLOW_SCHEMA, new, subresource="status")

@@ -10,13 +10,14 @@ import uuid
 from api import kinds, times
 from api.coordination_v1 import Lease, LeaseSpec
 from api.meta_v1 import ObjectMeta
-from client.errors import Conflict, NotFound
+from client.errors import AlreadyExists, Conflict, NotFound
 from controlplane.apiserver.bootstrap.ensure import Ensurer
 from kit.clock import Clock
 
 NAMESPACE = "kube-system"
 LABEL, COMPONENT, HOSTNAME = "apiserver.kubernetes.io/identity", "kube-apiserver", "kubernetes.io/hostname"
 LEASE_SECONDS = 3600
+TRIES = 3
 
 
 class Presence:
@@ -30,6 +31,15 @@ class Presence:
 
     async def renew(self) -> None:
         """Say so again."""
+        for left in reversed(range(TRIES)):
+            try:
+                await self._write()
+                break
+            except (AlreadyExists, Conflict, NotFound):  # two servers of one host share a lease
+                if not left:
+                    raise
+
+    async def _write(self) -> None:
         now = times.format_micro_time(self._clock.now())
         labels = {LABEL: COMPONENT, HOSTNAME: self._hostname}
         found = self._ensurer.find(kinds.LEASE, self.name, NAMESPACE)
