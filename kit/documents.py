@@ -7,7 +7,7 @@ text as in JSON. A key given twice is an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import yaml
@@ -52,14 +52,18 @@ def _resolvers() -> _Resolvers:
 class _Loader(_BaseLoader):
     yaml_implicit_resolvers = _resolvers()
 
+    doubles: list[str] | None = None
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """As the base class, but with keys as text, each once."""
         self.flatten_mapping(node)
         mapping: dict[Hashable, Any] = {}
         for key_node, value_node in node.value:
             key = _key(self.construct_object(key_node, deep=True), key_node)
-            if key in mapping:
+            if key in mapping and self.doubles is None:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is there twice", key_node.start_mark)
+            if key in mapping and self.doubles is not None:
+                self.doubles.append(f'line {key_node.start_mark.line + 1}: key "{key}" already set in map')
             mapping[key] = self.construct_object(value_node, deep=deep)
         return mapping
 
@@ -132,13 +136,13 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
 _Loader.add_constructor("tag:yaml.org,2002:bool", _boolean)
 
 
-def read_all(text: str | bytes) -> list[Any]:
-    """Every document in the text; empty ones are left out."""
+def read_all(text: str | bytes, doubles: list[str] | None = None) -> list[Any]:
+    """Every document in the text; empty ones are left out. With `doubles` a key may be there twice, and that is noted in the list."""
     try:
         if isinstance(text, bytes):
             text = text.decode()
         _check_depth(text)
-        found = [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
+        found = [document for document in _documents(text, doubles) if document is not None]
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DocumentError(_one_line(error)) from error
     if "*" in text:
@@ -146,9 +150,19 @@ def read_all(text: str | bytes) -> list[Any]:
     return found
 
 
-def read(text: str | bytes) -> Any:
-    """The one document in the text, or None when there is none."""
-    documents = read_all(text)
+def _documents(text: str, doubles: list[str] | None) -> Iterator[Any]:
+    loader: Any = _Loader(text)
+    loader.doubles = doubles
+    try:
+        while loader.check_data():
+            yield loader.get_data()
+    finally:
+        loader.dispose()
+
+
+def read(text: str | bytes, doubles: list[str] | None = None) -> Any:
+    """The one document in the text, or None when there is none; `doubles` as in `read_all`."""
+    documents = read_all(text, doubles)
     if len(documents) > 1:
         raise DocumentError(f"one document expected, found {len(documents)}")
     return documents[0] if documents else None

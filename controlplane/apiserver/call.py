@@ -75,6 +75,8 @@ class Call:
     target: Target = field(default_factory=Target)
     verb: str = ""
     agent: str = ""  # how the client calls itself
+    told: bool = False  # somebody reads warnings
+    warnings: list[str] = field(default_factory=list)
     problem: StatusError | None = None  # why the path leads nowhere; told to those who might do what they seem to want
 
     def has(self, tag: str) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from controlplane.apiserver import compression, status
+from controlplane.apiserver import compression, status, warning_headers
 from controlplane.apiserver.cache import TooOld
 from controlplane.apiserver.call import JSON, Answer, Call, Connected, Listed, Relayed, Result, Watching
 from controlplane.apiserver.connect.reading import read_out
@@ -120,11 +120,13 @@ class NetworkDoor:
 
     def _respond(self, call: Call, answer: Answer, started: float) -> Response:
         self._instruments.done(call, answer.status, self._core.clock.monotonic() - started)
-        return Response(answer.status, answer.body, answer.content_type, answer.headers)
+        headers = (*answer.headers, *warning_headers.headers(call))
+        return Response(answer.status, answer.body, answer.content_type, headers)
 
     async def _pour(self, request: Request, call: Call, pieces: Iterator[bytes], started: float) -> None:
         """Send a large list as fast as its reader takes it, without ever holding all of it; others run between the pieces."""
-        headers = (("Content-Type", representation(call, self._core).content_type), *compression.VARY)
+        form = ("Content-Type", representation(call, self._core).content_type)
+        headers = (form, *compression.VARY, *warning_headers.headers(call))
         packing = compression.Pieces() if compression.accepted(request.header("accept-encoding")) else None
         stream = request.start_stream(200, headers if packing is None else headers + compression.HEADERS)
         try:
@@ -144,7 +146,7 @@ class NetworkDoor:
         form = representation(call, core)
         if not form.lines:
             raise status.not_acceptable((JSON,))
-        stream = request.start_stream(200, [("Content-Type", form.content_type)])
+        stream = request.start_stream(200, [("Content-Type", form.content_type), *warning_headers.headers(call)])
         watcher = StreamWatcher(watching, form, stream)
         try:
             rest = watcher.begin(core.cache.revision)
@@ -222,4 +224,5 @@ def _call(request: Request) -> Call:
             break
     call.if_none_match = headers.get("if-none-match", "")
     call.agent = headers.get("user-agent", "")
+    call.told = True
     return call

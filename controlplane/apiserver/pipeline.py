@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from controlplane.apiserver import freshness, reads, status, writes
+from controlplane.apiserver import deletes, freshness, reads, status, writes
 from controlplane.apiserver.actions import ACTIONS, Action
 from controlplane.apiserver.call import Call, Result
 from controlplane.apiserver.steps.authenticate import authenticate
@@ -43,8 +43,8 @@ VERBS: dict[str, Action] = {
     "create": writes.create,
     "update": writes.update,
     "patch": writes.patch,
-    "delete": writes.delete,
-    "deletecollection": writes.delete_collection,
+    "delete": deletes.delete,
+    "deletecollection": deletes.delete_collection,
 }
 
 

@@ -38,8 +38,12 @@ class Write:
     generated: bool = False  # the name is of our choice
     remove: bool = False  # the update took away what held a deleted object
     undo: list[Callable[[], None]] = field(default_factory=list)  # reservations to give back if the write fails
-    warnings: list[str] = field(default_factory=list)
     managed: list[ManagedFieldsEntry] | None = None  # who owns which fields, where what is applied decides it
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the client should know although the write is done."""
+        return self.call.warnings
 
     @property
     def subresource(self) -> str:

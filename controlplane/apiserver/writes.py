@@ -6,25 +6,20 @@ unless the client said which revision it replaces: then that is a conflict, whic
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from api import codec, kinds, times
-from api.meta_v1 import DeleteOptions
+from api import codec, times
 from api.validation import Cause
-from controlplane.apiserver import beside, deletion, freshness, options, selection, status
-from controlplane.apiserver.admission import priorities
-from controlplane.apiserver.admission.namespaces import require_mortal
-from controlplane.apiserver.cache import Kept
-from controlplane.apiserver.call import Answer, Call, Found, Listed, Result, Target
-from controlplane.apiserver.entry import Entry
-from controlplane.apiserver.steps import admit, decode, default, manage, mutate, store, validate
+from controlplane.apiserver import deletion, status
+from controlplane.apiserver.call import Answer, Call, Found, Result
+from controlplane.apiserver.steps import admit, decode, default, manage, mutate, store, validate, warn
+from controlplane.apiserver.steps.encode import representation
 from controlplane.apiserver.strategies import strategy
-from controlplane.apiserver.views import copy, view
+from controlplane.apiserver.views import view
 from controlplane.apiserver.write import CREATE, UPDATE, Step, Write
-from controlplane.store.interface import CompareFailed, Op, Unavailable
+from controlplane.apiserver.write_options import is_dry_run
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -36,6 +31,7 @@ STEPS: tuple[Step, ...] = (
     manage.manage,
     mutate.mutate,
     validate.validate,
+    warn.warn,
     admit.admit,
     manage.settle,
 )
@@ -43,8 +39,6 @@ STEPS: tuple[Step, ...] = (
 NAME_TRIES = 8
 PATCH_TRIES = 5
 UPDATE_TRIES = 100
-DELETE_AT_ONCE = 32
-WARNINGS_LENGTH = 4096  # bytes
 _SHOWN = 100
 
 Verb = Callable[[Call, "Core"], Coroutine[Any, Any, Result]]
@@ -87,9 +81,7 @@ async def update(call: Call, core: Core) -> Result:
     """PUT."""
     for _ in range(UPDATE_TRIES):
         write = _begin(call, core)
-        _find(write)
-        if write.entry is None and (call.target.subresource or not strategy(write.kind).create_on_update):
-            raise status.not_found(write.subject)
+        _find(write, or_new=strategy(write.kind).create_on_update and not call.target.subresource)
         try:
             await _attempt(write, core)
         except store.Raced:
@@ -105,9 +97,7 @@ async def patch(call: Call, core: Core) -> Result:
     """PATCH: tried again on what others wrote, unless the patch itself names a revision. What is applied need not be there."""
     for _ in range(PATCH_TRIES + 1):
         write = _begin(call, core)
-        _find(write)
-        if write.entry is None and (call.target.subresource or not decode.creates(call)):
-            raise status.not_found(write.subject)
+        _find(write, or_new=decode.creates(call) and not call.target.subresource)
         try:
             await _attempt(write, core)
         except store.Raced:
@@ -116,132 +106,10 @@ async def patch(call: Call, core: Core) -> Result:
     raise status.modified(write.subject)
 
 
-async def delete(call: Call, core: Core) -> Result:
-    """DELETE of one object."""
-    opts = delete_options(call)
-    kind = _kind(call)
-    if kind is kinds.NAMESPACE:
-        require_mortal(call.target.name)
-    elif kind is kinds.PRIORITY_CLASS:
-        priorities.require_mortal(call.target.name)
-    data, gone = await delete_one(call.target, opts, core, dry_run=is_dry_run(call) or bool(opts.dry_run))
-    if gone and not strategy(kind).returns_deleted:
-        obj: Any = codec.decode(kind, data)
-        details = status.subject(kind, call.target.name).details() | {"uid": obj.metadata.uid}
-        return Answer(status.success(details))
-    return Found(kind, data, 200 if gone or opts.orphan_dependents is not False else 202)
-
-
-async def delete_collection(call: Call, core: Core) -> Result:
-    """DELETE of all that a selection matches; answers with what was deleted."""
-    opts = delete_options(call)
-    kind = _kind(call)
-    wanted = options.parse(call.query, watch=False)
-    chosen = selection.select(call.target.shown_as or kind, call.target.namespace, wanted.labels, wanted.fields)
-    entries = chosen.of(core.cache.resources[kind])
-    revision, dry_run = core.cache.revision, is_dry_run(call) or bool(opts.dry_run)
-    limit = asyncio.Semaphore(DELETE_AT_ONCE)
-
-    async def one(entry: Entry) -> None:
-        async with limit:
-            try:
-                await delete_one(Target(kind, entry.namespace, entry.name), opts, core, dry_run=dry_run)
-            except status.StatusError as error:
-                if error.code != 404:
-                    raise
-
-    outcomes = await asyncio.gather(*map(one, entries), return_exceptions=True)
-    failed = next((outcome for outcome in outcomes if isinstance(outcome, BaseException)), None)
-    if failed is not None:
-        raise failed
-    return Listed(kind, [entry.data for entry in entries], revision)
-
-
-def delete_options(call: Call) -> DeleteOptions:
-    """DeleteOptions of body and query; the query only counts without a body."""
-    if call.body:
-        opts: DeleteOptions = decode.read_body(call, DeleteOptions)
-    else:
-        query = call.query
-        opts = DeleteOptions(
-            grace_period_seconds=options.number(query, "gracePeriodSeconds") if "gracePeriodSeconds" in query else None,
-            orphan_dependents=options.boolean(query, "orphanDependents") if "orphanDependents" in query else None,
-            propagation_policy=query.get("propagationPolicy"),
-        )
-    check_delete_options(opts)
-    return opts
-
-
-def check_delete_options(opts: DeleteOptions) -> None:
-    """Raise Invalid for options that cannot be carried out."""
-    causes = []
-    if any(value != "All" for value in opts.dry_run) or len(opts.dry_run) > 1:
-        causes.append(Cause("dryRun", "FieldValueNotSupported", f'{_unsupported(",".join(opts.dry_run))}"All"'))
-    policy = opts.propagation_policy
-    if policy is not None and opts.orphan_dependents is not None:
-        text = f'Invalid value: "{policy}": orphanDependents and deletionPropagation cannot be both set'
-        causes.append(Cause("propagationPolicy", "FieldValueInvalid", text))
-    elif policy is not None and policy not in ("Orphan", "Foreground", "Background"):
-        text = f'{_unsupported(policy)}"Foreground", "Background", "Orphan", "nil"'
-        causes.append(Cause("propagationPolicy", "FieldValueNotSupported", text))
-    if causes:
-        raise status.invalid_object("meta.k8s.io", "DeleteOptions", "", causes)
-
-
-def _unsupported(value: str) -> str:
-    return f'Unsupported value: "{value}": supported values: '
-
-
-async def delete_one(target: Target, opts: DeleteOptions, core: Core, *, dry_run: bool) -> tuple[bytes, bool]:
-    """Delete or mark one object; its bytes, and whether it is gone."""
-    kind = target.kind
-    assert kind is not None
-    about = status.subject(kind, target.name)
-    kept = core.cache.resources[kind]
-    for _ in range(UPDATE_TRIES):
-        entry = kept.entries.get(target.key)
-        if entry is None:
-            raise status.not_found(about)
-        obj: Any = codec.decode(kind, entry.data)
-        deletion.check_preconditions(about, obj.metadata, entry.revision, opts)
-        plan = deletion.plan_delete(kind, obj, opts, core.clock.now(), copy)
-        try:
-            return await _carry_out(plan, obj, kept, entry, core, dry_run=dry_run)
-        except CompareFailed:
-            await freshness.fresh(core)
-            continue
-        except Unavailable as error:
-            raise status.unavailable(str(error)) from None
-    raise status.modified(about)
-
-
-async def _carry_out(
-    plan: deletion.Plan, obj: Any, kept: Kept, entry: Entry, core: Core, *, dry_run: bool
-) -> tuple[bytes, bool]:
-    if isinstance(plan, deletion.Leave):
-        return entry.data, False
-    if isinstance(plan, deletion.Remove):
-        if not dry_run:
-            op = Op(kept.store_key(entry.key), None, entry.revision)
-            revision = await beside.write(core.store, op, beside.plan(kept.kind, obj, None, core, ""))
-            await core.cache.caught_up(revision)
-            return kept.moved(entry, revision), True
-        return entry.data, True
-    plan.obj.metadata.resource_version = None
-    value = codec.encode(plan.obj)
-    if dry_run:
-        return kept.splice(value, entry.revision), False
-    revision = await core.store.put(kept.store_key(entry.key), value, expected=entry.revision)
-    await core.cache.caught_up(revision)
-    return store.stored(kept, entry.key, value, revision), False
-
-
 async def _bind(call: Call, core: Core) -> Result:
     """POST of a binding: an update of the pod, answered with a Status."""
     write = _begin(call, core)
     _find(write)
-    if write.entry is None:
-        raise status.not_found(write.subject)
     try:
         await _attempt(write, core)
     except store.Raced:
@@ -250,17 +118,20 @@ async def _bind(call: Call, core: Core) -> Result:
 
 
 def _begin(call: Call, core: Core) -> Write:
+    representation(call, core)  # an answer that nobody could read must not come after the deed
     kind = _kind(call)
     kept = core.cache.resources[kind]
     return Write(call, kind, kept, times.format_time(core.clock.now()), is_dry_run(call))
 
 
-def _find(write: Write) -> None:
-    """Begin with what stands there now."""
+def _find(write: Write, *, or_new: bool = False) -> None:
+    """Begin with what stands there now. Raises StatusError if nothing does and the write may not make it."""
     entry = write.kept.entries.get(write.call.target.key)
     if entry is not None:
         write.entry, write.operation = entry, UPDATE
         write.old = codec.decode(write.kind, entry.data)
+    elif not or_new:
+        raise status.not_found(write.subject)
 
 
 async def _attempt(write: Write, core: Core) -> None:
@@ -303,30 +174,9 @@ def _check_revision(write: Write) -> None:
 
 def _answer(write: Write, code: int) -> Found | Answer:
     data = view(write.kind, write.subresource).answer(write.answer, write.kind)
-    return Found(write.kind, data, code, _warnings(write.warnings))
-
-
-def _warnings(problems: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Each a header; what clients would refuse as too long is left out."""
-    headers, left = [], WARNINGS_LENGTH
-    for problem in problems:
-        text = problem.replace("\\", "\\\\").replace('"', '\\"')
-        left -= len(text.encode())
-        if left < 0:
-            break
-        headers.append(("Warning", f'299 - "{text}"'))
-    return tuple(headers)
+    return Found(write.kind, data, code)
 
 
 def _kind(call: Call) -> Any:
     assert call.target.kind is not None
     return call.target.kind
-
-
-def is_dry_run(call: Call) -> bool:
-    """Whether nothing is to be written. Raises StatusError."""
-    asked = call.query.get("dryRun", "") if call.query else ""
-    if asked not in ("", "All"):
-        cause = Cause("dryRun", "FieldValueNotSupported", f'{_unsupported(asked)}"All"')
-        raise status.invalid_object("meta.k8s.io", "CreateOptions", "", [cause])
-    return asked == "All"

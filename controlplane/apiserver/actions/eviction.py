@@ -11,11 +11,12 @@ from api.policy_v1 import Eviction, PodDisruptionBudget
 from api.validation import Cause
 from controlplane.apiserver import budgets, status
 from controlplane.apiserver.call import Answer, Call, Result
+from controlplane.apiserver.deletes import check_delete_options, delete_one
 from controlplane.apiserver.entry import Entry
 from controlplane.apiserver.rewriting import TRIES, rewrite
 from controlplane.apiserver.steps.decode import read_body
 from controlplane.apiserver.views import copy
-from controlplane.apiserver.writes import check_delete_options, delete_one, is_dry_run
+from controlplane.apiserver.write_options import is_dry_run
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
