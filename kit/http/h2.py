@@ -79,11 +79,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let everybody know, and drop what points back at us."""
         self._lost = True
-        exchanges = list(self._exchanges.values())
-        for kept in (self._exchanges, self._receiving, self._refused, self._draining):
-            kept.clear()
-        for exchange in exchanges:
-            exchange.lost()
+        self._lose_exchanges()
         self._server.detached(self)
 
     def data_received(self, data: bytes) -> None:
@@ -128,7 +124,7 @@ class Connection(asyncio.Protocol):
                 case h2.PingReceived() | h2.SettingsReceived() | h2.StreamReset():
                     self._count_noise()
                 case h2.ConnectionClosed():
-                    self._transport.close()
+                    self._end()
                 case _:
                     pass  # windows, acknowledgements and a peer's GOAWAY are the engine's business
         for exchange in complete.values():
@@ -139,7 +135,7 @@ class Connection(asyncio.Protocol):
         self._last = id_ = event.stream_id
         self._exchanges[id_] = exchange = Exchange(self, id_, self._server.tick)
         if self._busy >= self._limits.streams:  # handlers of streams that the peer has reset are still at work
-            self.engine.reset(id_, h2.REFUSED)
+            self._reset(id_, h2.REFUSED)
             return
         exchange.read_head(event.headers)
         if not event.end_stream:
@@ -182,7 +178,7 @@ class Connection(asyncio.Protocol):
                 return
             if self._received > self._limits.bodies:
                 self._forget_body(exchange)
-                self.engine.reset(exchange.id, h2.REFUSED)  # it was not served, so the peer may try again
+                self._reset(exchange.id, h2.REFUSED)  # it was not served, so the peer may try again
                 return
         if event.end_stream:
             self._complete(event.stream_id, complete)
@@ -274,8 +270,14 @@ class Connection(asyncio.Protocol):
     def cut(self, id_: int) -> None:
         """Reset a stream."""
         if not self._lost:
-            self.engine.reset(id_, h2.CANCEL)
-            self.wrote()
+            self._reset(id_, h2.CANCEL)
+
+    def _reset(self, id_: int, code: int) -> None:
+        try:
+            self.engine.reset(id_, code)
+        except h2.Gone:
+            return
+        self.wrote()
 
     # what goes out
 
@@ -324,17 +326,14 @@ class Connection(asyncio.Protocol):
         if self._draining:
             self._wake_drained()
         if self.closing and not self._exchanges and not self._paused_writing:
-            self._lost = True
-            transport.close()
+            self._end()
 
     def _end_refused(self) -> None:
         """The answers that are out: what still comes of these requests is thrown away."""
         out = [id_ for id_ in self._refused if not self.engine.queued(id_)]
         for id_ in out:
             del self._refused[id_]
-            self.engine.reset(id_, h2.NO_ERROR)
-        if out:
-            self.wrote()
+            self._reset(id_, h2.NO_ERROR)
 
     def _wake_drained(self) -> None:
         for id_ in [id_ for id_ in self._draining if self.engine.queued(id_) <= LOW_WATER]:
@@ -342,14 +341,25 @@ class Connection(asyncio.Protocol):
 
     # closing
 
+    def _end(self) -> None:
+        """All is said: send what is written and close."""
+        self._lost = True
+        self._lose_exchanges()
+        self._transport.close()
+
+    def _lose_exchanges(self) -> None:
+        exchanges = list(self._exchanges.values())
+        for kept in (self._exchanges, self._receiving, self._refused, self._draining):
+            kept.clear()
+        for exchange in exchanges:
+            exchange.lost()
+
     def _give_up(self, violation: h2.Violation) -> None:
         """Say why, and close when that has had a moment to arrive."""
         _log.info("cut a connection", remote=self.remote, code=violation.code, reason=str(violation))
         self._lost = True
         self._transport.write(h2.goaway(self._last, violation.code, str(violation)))
-        for exchange in list(self._exchanges.values()):
-            exchange.lost()
-        self._exchanges.clear()
+        self._lose_exchanges()
         self._server.clock.call_later(self._limits.linger, self._transport.abort)
 
     def sweep(self, tick: int) -> None:
@@ -388,7 +398,10 @@ class Connection(asyncio.Protocol):
         if silence > self._limits.silence:
             if not self._pinged:
                 self._pinged = True
-                self.engine.ping()
+                try:
+                    self.engine.ping()
+                except h2.Gone:
+                    return
                 self.wrote()
             elif silence > 2 * self._limits.silence:
                 self._transport.abort()
@@ -404,7 +417,10 @@ class Connection(asyncio.Protocol):
         for exchange in list(self._exchanges.values()):
             if exchange.stream is not None:
                 exchange.stream.close()
-        self.engine.goaway()
+        try:
+            self.engine.goaway()
+        except h2.Gone:
+            self._end()
         self._flush()
 
     def abort(self) -> None:

@@ -55,7 +55,8 @@ CALM: Final = 0xB
 _MAX_CONCURRENT_STREAMS, _INITIAL_WINDOW_SIZE, _MAX_HEADER_LIST_SIZE = 0x3, 0x4, 0x6
 _STREAM_WINDOW = 256 * 1024  # what a peer may send of a body before it hears of us, as upstream has it
 
-Gone = ngh2.StreamProtocolError  # the peer has ended the stream; the event that says so is on its way
+# The peer has ended the stream, or the engine the connection; the event that says so is on its way.
+Gone = (ngh2.StreamProtocolError, ngh2.ConnectionStateError, ngh2.ConnectionClosingError)
 
 HeaderList = Sequence[tuple[bytes, bytes]]
 
@@ -111,15 +112,15 @@ class Engine:
         self._connection.send_informational_response(stream, [(b":status", status)])
 
     def reset(self, stream: int, code: int) -> None:
-        """End a stream in both directions, and forget what is queued for it."""
+        """End a stream in both directions, and forget what is queued for it. Raises Gone."""
         self._connection.reset_stream(stream, code)
 
     def goaway(self) -> None:
-        """No new requests; those that have come are answered."""
+        """No new requests; those that have come are answered. Raises Gone."""
         self._connection.send_goaway(NO_ERROR)
 
     def ping(self) -> None:
-        """Ask whether the peer is there."""
+        """Ask whether the peer is there. Raises Gone."""
         self._connection.ping()
 
 

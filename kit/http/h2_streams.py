@@ -136,7 +136,7 @@ class Exchange:
         if self.answered:
             raise RuntimeError(f"cannot start a stream for {request}: it is already answered")
         self.answered = True
-        stream.body = self.method != "HEAD"
+        stream.body = self.method != "HEAD" and status not in _BODILESS
         try:
             connection.engine.respond(
                 self.id, [*start(status, ""), connection.date, *fields(headers)], end=not stream.body
