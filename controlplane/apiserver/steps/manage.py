@@ -139,7 +139,8 @@ def _scaled(write: Write, name: str) -> list[ManagedFieldsEntry]:
     rules = account(write.kind, "scale").rules
     managed = decoded(write.old.metadata.managed_fields, rules)
     if all(sets.intersection(owner.fields, _REPLICAS) is None for owner in managed.values()):
-        return write.old.metadata.managed_fields  # nobody keeps account of the scale, which is an object of its own
+        kept: list[ManagedFieldsEntry] = write.old.metadata.managed_fields
+        return kept  # nobody keeps account of the scale, which is an object of its own
     changed = write.new.spec.replicas != write.old.spec.replicas
     difference = Difference(modified=_REPLICAS if changed else None)
     return managers.encode(ownership.updated(managed, difference, name, rules, write.now))
