@@ -19,6 +19,7 @@ from api.apply.schema import ANYTHING, Items, Shape, Struct
 _encode = msgspec.json.Encoder().encode
 _LEAF = "{}"
 _MOST_TEMPLATES = 512
+_LONGEST_KNOWN = 256
 
 
 class _Template(NamedTuple):
@@ -94,11 +95,14 @@ def _new_template(key: tuple[Struct, tuple[str, ...]]) -> _Template:
     return template
 
 
-@functools.lru_cache(2048)
 def _step(name: str) -> str:
-    return _encode("f:" + name).decode()
+    return _text("f:" + name)
+
+
+def _text(step: str) -> str:
+    return _known_text(step) if len(step) <= _LONGEST_KNOWN else _encode(step).decode()
 
 
 @functools.lru_cache(4096)
-def _text(step: str) -> str:
+def _known_text(step: str) -> str:
     return _encode(step).decode()

@@ -23,7 +23,7 @@ ANCIENT = "ancient-changes"
 BEFORE_APPLY = "before-first-apply"
 UNKNOWN = "unknown"
 _FIELDS = "FieldsV1"
-_KNOWN_SETS = 1024
+_KNOWN_SETS, _LONGEST_KNOWN = 256, 16 * 1024
 
 
 class Identity(NamedTuple):
@@ -73,15 +73,19 @@ def decode(entries: Iterable[ManagedFieldsEntry], shape: Shape) -> Managed:
             managed[who] = Owner(None, None, version, entry.time)
         else:
             assert isinstance(raw, Json)
-            managed[who] = Owner(*_set(bytes(raw), shape), version, entry.time)
+            data = bytes(raw)
+            known = _known_set if len(data) <= _LONGEST_KNOWN else _set
+            managed[who] = Owner(*known(data, shape), version, entry.time)
     return managed
 
 
-@functools.lru_cache(_KNOWN_SETS)
 def _set(raw: bytes, shape: Shape) -> tuple[Set, Json]:
-    """A set and its JSON as we write it, whoever wrote it before. Most objects of a kind have one of a few sets."""
+    """A set and its JSON as we write it, whoever wrote it before."""
     fields = fitted(shape, sets.decode(raw))
     return fields, Json(sets.encode(fields))
+
+
+_known_set = functools.lru_cache(_KNOWN_SETS)(_set)  # most objects of a kind have one of a few sets
 
 
 def encode(managed: Managed) -> list[ManagedFieldsEntry]:

@@ -16,7 +16,7 @@ from api.fields import NOTHING, Type
 from api.meta_v1 import ObjectMeta
 
 _MISSING = object()
-_MOST_REMEMBERED, _LONGEST_REMEMBERED = 64, 16 * 1024
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 32, 6 * 1024
 _ABSENT: tuple[Any, ...] = (None, [], {}, NOTHING)
 # What the server alone writes, or what is nobody's: see `ownership.SERVERS`.
 _UNOWNED = frozenset(

@@ -126,7 +126,7 @@ class Items(Shape):
                 raise ItemError(_NO_SCALAR[type(item)])
             return sets.value_step(item)
         if self.only is not None and isinstance(item, dict) and isinstance(value := item.get(self.only), str):
-            return _only_step(self.only, value)
+            return (_known_step if len(value) <= _LONGEST_KNOWN else _only_step)(self.only, value)
         if not isinstance(item, dict):
             what = "a null element" if item is None else "non-map elements"
             raise ItemError(f"associative list with keys may not have {what}")
@@ -144,9 +144,12 @@ class Items(Shape):
         return sets.key_step(found)
 
 
-@functools.lru_cache(4096)
 def _only_step(key: str, value: str) -> str:
     return sets.key_step({key: value})
+
+
+_LONGEST_KNOWN = 256
+_known_step = functools.lru_cache(4096)(_only_step)
 
 
 class Anything(Shape):
@@ -185,7 +188,7 @@ def shape_of(cls: type[Type]) -> Struct:
 def _field(field: Field) -> Shape:
     facts = field.facts
     atomic = facts is not None and facts.atomic
-    element = _element(field.item)
+    element = ANYTHING if facts is not None and facts.either else _element(field.item)
     if field.shape == "one":
         return _ANYTHING_AT_ONCE if atomic and element is ANYTHING else element
     if field.shape == "map":

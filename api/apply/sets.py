@@ -233,9 +233,12 @@ def _ordered(node: Node) -> Node:
     return {step: _ordered(below) if (below := node[step]) else LEAF for step in steps}
 
 
-@functools.lru_cache(4096)
 def order(step: str) -> tuple[int, Any]:
-    """Fields by name, items by their keys, numbers as numbers."""
+    """What to sort steps by: fields by name, items by their keys, numbers as numbers."""
+    return (_known_order if len(step) <= _LONGEST_KNOWN else _order)(step)
+
+
+def _order(step: str) -> tuple[int, Any]:
     if step == SELF:
         return -1, ""
     rank = _RANK[step[0]]
@@ -243,6 +246,10 @@ def order(step: str) -> tuple[int, Any]:
         return rank, step
     value = json.loads(step[2:])
     return rank, [(name, _rank(part)) for name, part in value.items()] if isinstance(value, dict) else _rank(value)
+
+
+_LONGEST_KNOWN = 256
+_known_order = functools.lru_cache(4096)(_order)
 
 
 def _rank(value: Any) -> tuple[int, Any]:

@@ -30,6 +30,9 @@ async def store(write: Write, core: Core) -> None:
     key = key_of(write)
     write.new.metadata.resource_version = None  # known when it is written
     value = codec.encode(write.new)
+    if len(value) > LARGEST and write.managed is None and write.new.metadata.managed_fields:
+        write.new.metadata.managed_fields = []  # what is not the client's own has to go first
+        value = codec.encode(write.new)
     if len(value) > LARGEST:
         raise status.too_large(f"the object has {len(value)} bytes, limit is {LARGEST}")
     if write.dry_run:
