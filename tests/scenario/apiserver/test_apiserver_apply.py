@@ -190,7 +190,7 @@ async def test_dry_run(api: Api):
         (b"a: [", {}, BadRequest, "error decoding YAML"),
         (b"[]", {}, BadRequest, "error decoding YAML"),
         (TWICE, {"fieldValidation": "Strict"}, BadRequest, 'key "a" already set in map'),
-        (config_map(), {"fieldValidation": "Perhaps"}, BadRequest, "Unsupported value"),
+        (config_map(), {"fieldValidation": "Perhaps"}, Invalid, "Unsupported value"),
     ],
 )  # fmt: skip
 async def test_what_cannot_be_applied(api: Api, body: Any, query: dict[str, str], error: type[ApiError], text: str):
