@@ -17,7 +17,7 @@ from api.apply.ownership import Conflicts, Rules
 from api.apply.schema import ItemError, shape_of
 from api.apply.sets import Set
 from api.fields import Type
-from controlplane.apiserver import fieldmanagers, status
+from controlplane.apiserver import fieldmanagers, status, write_options
 from controlplane.apiserver.steps.manage import account, decoded
 from controlplane.apiserver.views import View
 from controlplane.apiserver.write import Write
@@ -204,17 +204,14 @@ def _to_parent(parent: Managed, scale: Managed, write: Write) -> Managed:
 
 def _check_twice(write: Write, config: dict[str, Any]) -> None:
     """What fieldValidation says of fields that are there twice; fields that nobody knows have been refused already."""
-    query = write.call.query
-    level = query.get("fieldValidation", "") if query else ""
-    if level not in ("", "Ignore", "Warn", "Strict"):
-        raise status.bad_request(f'Unsupported value: "{level}": supported values: "", "Ignore", "Strict", "Warn"')
-    if level not in ("Warn", "Strict"):
+    level = write_options.field_validation(write.call)
+    if level == write_options.IGNORE:
         return
     twice = _twice(write.call.body)
     if not twice:
         return
     text = f"error converting YAML to JSON: yaml: unmarshal errors:\n  {twice}"
-    if level == "Strict":
+    if level == write_options.STRICT:
         raise status.bad_request(f"error strict decoding YAML: {text}")
     write.warnings.append(text)
 
