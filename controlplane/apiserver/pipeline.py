@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from controlplane.apiserver import deletes, freshness, reads, status, writes
+from controlplane.apiserver.access.attributes import of_path
 from controlplane.apiserver.actions import ACTIONS, Action
 from controlplane.apiserver.call import Call, Result
 from controlplane.apiserver.steps.authenticate import authenticate
@@ -36,6 +37,8 @@ def _understand(call: Call, core: Core) -> None:
 
 FIRST: tuple[Callable[[Call, Core], None], ...] = (authenticate, _understand, impersonate, authorize)
 
+_REFUSALS = (401, 403)
+
 VERBS: dict[str, Action] = {
     "get": reads.get,
     "list": reads.list_,
@@ -50,10 +53,14 @@ VERBS: dict[str, Action] = {
 
 def handle(call: Call, core: Core) -> Result | Awaitable[Result] | None:
     """Walk through the steps; None if the path is no resource. Raises StatusError, at once or when awaited."""
-    for step in FIRST:
-        step(call, core)
-    if call.problem is not None:
-        raise call.problem
+    user = call.user
+    try:
+        _begin(call, core)
+    except status.StatusError as error:
+        if error.code in _REFUSALS and core.store.shared and of_path(call).resource:
+            call.user, call.problem = user, None
+            return _when_fresh(call, core, again=True)
+        raise
     if call.target.kind is None:
         return None
     if freshness.behind(call, core):
@@ -67,7 +74,17 @@ def _handler(call: Call) -> Action:
     return ACTIONS.get((target.kind, target.subresource)) or VERBS[call.verb]
 
 
-async def _when_fresh(call: Call, core: Core) -> Result:
+def _begin(call: Call, core: Core) -> None:
+    for step in FIRST:
+        step(call, core)
+    if call.problem is not None:
+        raise call.problem
+
+
+async def _when_fresh(call: Call, core: Core, *, again: bool = False) -> Result:
+    """Go on; or, after a refusal, begin again: another server may just have written the account or the role."""
     await freshness.fresh(core)
+    if again:
+        _begin(call, core)
     result = _handler(call)(call, core)
     return await result if isinstance(result, Awaitable) else result

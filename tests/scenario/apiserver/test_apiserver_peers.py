@@ -12,12 +12,14 @@ import msgspec
 import pytest
 
 from api import kinds
-from api.core_v1 import ConfigMap
+from api.core_v1 import ConfigMap, ServiceAccount
 from api.meta_v1 import ObjectMeta
+from api.rbac_v1 import RoleBinding, RoleRef, Subject
 from client import errors
 from client.client import Client
 from client.http import HttpTransport
 from client.kubeconfig import Access
+from controlplane.apiserver.identity.settings import IdentitySettings
 from controlplane.apiserver.server import ApiServer, Settings
 from controlplane.store.etcd import EtcdStore
 from kit import pki
@@ -25,8 +27,11 @@ from kit.clock import SystemClock
 from kit.http.tls import ServerTls
 from kit.supervisor import Supervisor
 from testbed.etcd import EtcdCluster
+from tests.scenario.apiserver.apiserver_requests import Sent
+from tests.scenario.apiserver.test_apiserver_fuzz import ask
 
 pytestmark = pytest.mark.etcd
+KEY = pki.make_key()  # the servers of a cluster share it
 
 
 @pytest.fixture
@@ -56,7 +61,7 @@ async def start(etcd: EtcdCluster, ca: pki.Pair, folder: Path) -> Peer:
     supervisor = await stack.enter_async_context(Supervisor(signals=False))
     store = await EtcdStore.open(etcd.place())
     supervisor.defer("store", store.close)
-    server = ApiServer(store, Settings("192.0.2.10"), SystemClock())
+    server = ApiServer(store, Settings("192.0.2.10", identity=IdentitySettings(KEY)), SystemClock())
     await server.start(supervisor)
     pki.issue(ca, "apiserver", ips=["127.0.0.1"], server=True).save(folder / "server.crt", folder / "server.key")
     (folder / "ca.crt").write_bytes(ca.cert)
@@ -133,6 +138,28 @@ async def test_who_asks_one_sees_at_once_what_was_written_through_the_other(peer
         await writer.delete(kinds.CONFIG_MAP, f"c{n}", "default")
         with pytest.raises(errors.NotFound):
             await reader.get(kinds.CONFIG_MAP, f"c{n}", "default")
+
+
+async def test_accounts_and_roles_of_one_count_at_once_at_the_other(peers: list[Peer]) -> None:
+    """Who is refused by what the cache does not have yet is looked at again when it has."""
+    for n in range(20):
+        writer, other = peers[n % 2].client, peers[1 - n % 2].server
+        account = ServiceAccount(metadata=ObjectMeta(name=f"robot{n}", namespace="default"))
+        await writer.create(kinds.SERVICE_ACCOUNT, account)
+        path = kinds.SERVICE_ACCOUNT.path("default", f"robot{n}", "token")
+        answer = await writer.transport.request("POST", path, {}, b"{}")
+        authorization = f"Bearer {msgspec.json.decode(answer)['status']['token']}"
+        sent = Sent("GET", kinds.POD.path("default"), [("authorization", authorization)], b"")
+        code, body, _ = await ask(other.handler, sent, None)
+        assert (code, f"robot{n}" in body.decode()) == (403, True)
+        meta = ObjectMeta(name=f"viewer{n}", namespace="default")
+        binding = RoleBinding(
+            metadata=meta,
+            subjects=[Subject(kind="ServiceAccount", name=f"robot{n}", namespace="default")],
+            role_ref=RoleRef(api_group="rbac.authorization.k8s.io", kind="ClusterRole", name="view"),
+        )
+        await writer.create(kinds.ROLE_BINDING, binding)
+        assert (await ask(other.handler, sent, None))[0] == 200
 
 
 async def test_a_revision_of_one_is_known_to_the_other(peers: list[Peer]) -> None:
