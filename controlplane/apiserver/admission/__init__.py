@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from controlplane.apiserver.admission import certificates, classes, namespaces, nodes, pods, priorities, roles, services
+from controlplane.apiserver.admission import (
+    certificates,
+    classes,
+    creation,
+    namespaces,
+    nodes,
+    pods,
+    priorities,
+    roles,
+    services,
+)
 from controlplane.apiserver.write import Write
 
 if TYPE_CHECKING:
@@ -18,6 +28,7 @@ Plugin = Callable[[Write, "Core"], None]
 
 # Before validation: refuse what has nowhere to go, complete what is missing, reserve what can be had only once.
 MUTATING: tuple[Plugin, ...] = (
+    creation.require_create,
     namespaces.require_namespace,
     pods.set_service_account,
     nodes.taint_new_node,

@@ -537,6 +537,29 @@ async def test_nobody_gives_away_more_than_he_has(cluster: Cluster):
     assert (await jane("POST", BINDINGS, binding("d", "joe", "cluster-admin", "ClusterRole")))[0] == 201
 
 
+async def test_who_may_only_update_makes_nothing(cluster: Cluster):
+    """A PUT or an applied patch would make what is not there."""
+    admin, jane = Caller(cluster), Caller(cluster, JANE)
+    rule = {
+        "apiGroups": ["", "coordination.k8s.io"],
+        "resources": ["leases", "configmaps"],
+        "verbs": ["update", "patch"],
+    }
+    await admin("POST", ROLES, {"metadata": {"name": "own"}, "rules": [rule]})
+    await admin("POST", BINDINGS, binding("b", "jane", "own"))
+    lease = {"metadata": {"name": "l"}, "spec": {"leaseDurationSeconds": 5}}
+    code, answer = await jane("PUT", kinds.LEASE.path(NS, "l"), lease)
+    assert (code, 'User "jane" cannot create resource "leases"' in answer["message"]) == (403, True)
+    apply = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "b"}}
+    path, media = f"{kinds.CONFIG_MAP.path(NS, 'c')}?fieldManager=m", "application/apply-patch+yaml"
+    code, answer = await jane("PATCH", path, apply, content_type=media)
+    assert (code, 'User "jane" cannot create resource "configmaps"' in answer["message"]) == (403, True)
+    more = rule | {"verbs": ["create", "update", "patch"]}
+    await admin("PUT", f"{ROLES}/own", {"metadata": {"name": "own"}, "rules": [more]})
+    assert (await jane("PUT", kinds.LEASE.path(NS, "l"), lease))[0] == 201
+    assert (await jane("PATCH", path, apply, content_type=media))[0] == 201
+
+
 async def test_a_role_that_gathers_others_is_for_those_who_may_do_everything(cluster: Cluster):
     admin, jane = Caller(cluster), Caller(cluster, JANE)
     rule = {"apiGroups": ["*"], "resources": ["clusterroles"], "verbs": ["create"]}
