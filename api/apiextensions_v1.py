@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+import msgspec
+
 from api.fields import NOTHING, F, Int32, Int64, Json, Nothing, Time, Type, constant, required
 from api.meta_v1 import ObjectMeta
 
@@ -15,8 +17,81 @@ class CustomResourceDefinitionNames(Type):
     categories: Annotated[list[str], F(6, atomic=True)] = []
 
 
+class ExternalDocumentation(Type):
+    description: Annotated[str | None, F(1)] = None
+    url: Annotated[str | None, F(2)] = None
+
+
+class ValidationRule(Type):
+    rule: Annotated[str, F(1)] = required(str)
+    message: Annotated[str | None, F(2)] = None
+    message_expression: Annotated[str | None, F(3)] = None
+    reason: Annotated[str | None, F(4, explicit=True)] = None
+    field_path: Annotated[str | None, F(5)] = None
+    optional_old_self: Annotated[bool | None, F(6, explicit=True)] = None
+
+
+class JSONSchemaProps(Type):
+    """A schema of objects; some of its parts may be schemas or something else in their place."""
+
+    id: Annotated[str | None, F(1)] = None
+    schema: Annotated[str | None, F(2)] = msgspec.field(default=None, name="$schema")
+    ref: Annotated[str | None, F(3, explicit=True)] = msgspec.field(default=None, name="$ref")
+    description: Annotated[str | None, F(4)] = None
+    type: Annotated[str | None, F(5)] = None
+    format: Annotated[str | None, F(6)] = None
+    title: Annotated[str | None, F(7)] = None
+    default: Annotated[Json | Nothing, F(8, either="JSON")] = NOTHING
+    maximum: Annotated[int | float | None, F(9, explicit=True)] = None
+    exclusive_maximum: Annotated[bool | None, F(10)] = None
+    minimum: Annotated[int | float | None, F(11, explicit=True)] = None
+    exclusive_minimum: Annotated[bool | None, F(12)] = None
+    max_length: Annotated[Int64 | None, F(13, explicit=True)] = None
+    min_length: Annotated[Int64 | None, F(14, explicit=True)] = None
+    pattern: Annotated[str | None, F(15)] = None
+    max_items: Annotated[Int64 | None, F(16, explicit=True)] = None
+    min_items: Annotated[Int64 | None, F(17, explicit=True)] = None
+    unique_items: Annotated[bool | None, F(18)] = None
+    multiple_of: Annotated[int | float | None, F(19, explicit=True)] = None
+    enum: Annotated[list[Json], F(20, atomic=True, either="JSON")] = []
+    max_properties: Annotated[Int64 | None, F(21, explicit=True)] = None
+    min_properties: Annotated[Int64 | None, F(22, explicit=True)] = None
+    required: Annotated[list[str], F(23, atomic=True)] = []
+    items: Annotated["JSONSchemaProps | list[JSONSchemaProps] | None", F(24, either="array")] = None
+    all_of: Annotated[list["JSONSchemaProps"], F(25, atomic=True)] = []
+    one_of: Annotated[list["JSONSchemaProps"], F(26, atomic=True)] = []
+    any_of: Annotated[list["JSONSchemaProps"], F(27, atomic=True)] = []
+    not_: Annotated["JSONSchemaProps | None", F(28)] = None
+    properties: Annotated[dict[str, "JSONSchemaProps"], F(29)] = {}
+    additional_properties: Annotated["JSONSchemaProps | bool | None", F(30, either="bool")] = None
+    pattern_properties: Annotated[dict[str, "JSONSchemaProps"], F(31)] = {}
+    dependencies: Annotated[dict[str, "JSONSchemaProps | list[str]"], F(32, either="strings")] = {}
+    additional_items: Annotated["JSONSchemaProps | bool | None", F(33, either="bool")] = None
+    definitions: Annotated[dict[str, "JSONSchemaProps"], F(34)] = {}
+    external_docs: Annotated[ExternalDocumentation | None, F(35)] = None
+    example: Annotated[Json | Nothing, F(36, either="JSON")] = NOTHING
+    nullable: Annotated[bool | None, F(37)] = None
+    x_preserve_unknown_fields: Annotated[bool | None, F(38, explicit=True)] = msgspec.field(
+        default=None, name="x-kubernetes-preserve-unknown-fields"
+    )
+    x_embedded_resource: Annotated[bool | None, F(39)] = msgspec.field(
+        default=None, name="x-kubernetes-embedded-resource"
+    )
+    x_int_or_string: Annotated[bool | None, F(40)] = msgspec.field(default=None, name="x-kubernetes-int-or-string")
+    x_list_map_keys: Annotated[list[str], F(41, atomic=True)] = msgspec.field(
+        default=[], name="x-kubernetes-list-map-keys"
+    )
+    x_list_type: Annotated[str | None, F(42, explicit=True)] = msgspec.field(
+        default=None, name="x-kubernetes-list-type"
+    )
+    x_map_type: Annotated[str | None, F(43, explicit=True)] = msgspec.field(default=None, name="x-kubernetes-map-type")
+    x_validations: Annotated[list[ValidationRule], F(44, merge="rule")] = msgspec.field(
+        default=[], name="x-kubernetes-validations"
+    )
+
+
 class CustomResourceValidation(Type):
-    open_api_v3_schema: Annotated[Json | Nothing, F(1)] = NOTHING
+    open_api_v3_schema: Annotated[JSONSchemaProps | None, F(1)] = None
 
 
 class CustomResourceSubresourceStatus(Type):

@@ -28,9 +28,10 @@ class F:
     `merge` is the key of a list that strategic merge patches merge item by item, or True for a list of scalars.
     `keys` are the keys of the list in server-side apply where they are not just `merge`; `atomic` means replaced as a
     whole; `unique` a set of scalars. `explicit` fields tell a zero from absence; protobuf sends zeros of all others.
+    `either` fields hold a struct or something else in its place: a "bool", an "array" of structs or of "strings", or any "JSON".
     """
 
-    __slots__ = ("atomic", "explicit", "keys", "merge", "path", "retain_keys", "unique")
+    __slots__ = ("atomic", "either", "explicit", "keys", "merge", "path", "retain_keys", "unique")
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class F:
         atomic: bool = False,
         unique: bool = False,
         explicit: bool = False,
+        either: str = "",
     ) -> None:
         self.path = path
         self.merge = merge
@@ -49,6 +51,7 @@ class F:
         self.atomic = atomic
         self.unique = unique
         self.explicit = explicit
+        self.either = either
 
 
 class Special:
@@ -167,5 +170,10 @@ def _scalar(hint: Any) -> Any:
         return next((extra for extra in hint.__metadata__ if isinstance(extra, Special)), hint.__origin__)
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         members = [member for member in typing.get_args(hint) if member not in (type(None), Nothing)]
+        structs = [member for member in members if isinstance(member, type) and issubclass(member, Type)]
+        if structs:
+            return structs[0]  # or something in its place, as its facts say
+        if set(members) == {int, float}:
+            return float
         return _scalar(members[0]) if len(members) == 1 else IntOrString
     return hint

@@ -7,6 +7,8 @@ Go writes the zero of every field that is no pointer; such a zero means absence,
 """
 
 import functools
+import math
+import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,6 +23,8 @@ MAGIC = b"k8s\0"
 CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_DOUBLE = struct.Struct("<d")
+_WHOLE = 1e15
 
 
 class ProtobufError(DecodeError):
@@ -101,7 +105,29 @@ def _fill(obj: Type, layout: _Layout, raw: bytes) -> None:
             key, item = _map_entry(entry, _expect_bytes(value))
             getattr(obj, entry.name)[key] = item
         else:
-            _set(obj, entry, _value(entry.item, value))
+            _set(obj, entry, _item(entry, value))
+
+
+def _item(field: Field, value: int | bytes) -> Any:
+    facts = field.facts
+    if facts is not None and facts.either and field.struct is not None:
+        return _either(facts.either, field.struct, _expect_bytes(value))
+    return _value(field.item, value)
+
+
+def _either(what: str, cls: type[Type], raw: bytes) -> Any:
+    """A struct or what stands in its place: a message that has one of both."""
+    parts = list(_fields(raw))
+    if what == "bool":  # 1 is the bool, and true beside the struct; 2 the struct
+        found = next((value for number, value in parts if number == 2), None)
+        if found is None:
+            return any(number == 1 and value for number, value in parts)
+        return decode_message(cls, _expect_bytes(found))
+    found = next((value for number, value in parts if number == 1), None)  # 1 is the struct, 2 the list
+    if found is not None:
+        return decode_message(cls, _expect_bytes(found))
+    others = [_expect_bytes(value) for number, value in parts if number == 2]
+    return [_text(one) if what == "strings" else decode_message(cls, one) for one in others]
 
 
 def _set(obj: Type, field: Field, value: Any) -> None:
@@ -118,16 +144,16 @@ def _extend(items: list[Any], field: Field, value: int | bytes) -> None:
             number, position = _varint(value, position)
             items.append(_value(field.item, number))
         return
-    items.append(_value(field.item, value))
+    items.append(_item(field, value))
 
 
 def _map_entry(field: Field, raw: bytes) -> tuple[str, Any]:
-    key, item = "", _value(field.item, b"")
+    key, item = "", _item(field, b"")
     for number, value in _fields(raw):
         if number == 1:
             key = _text(value)
         elif number == 2:
-            item = _value(field.item, value)
+            item = _item(field, value)
     return key, item
 
 
@@ -138,6 +164,8 @@ def _value(item: Any, value: int | bytes) -> Any:
             raise ProtobufError("cannot read protobuf message: a number is written as text")
         return bool(value) if item is bool else _signed(value)
     raw = _expect_bytes(value)
+    if item is float:
+        return _number(raw)
     if item is str:
         return _text(raw)
     if item is bytes:
@@ -153,6 +181,16 @@ def _value(item: Any, value: int | bytes) -> Any:
     if item is Json:
         return _json(next((_expect_bytes(json) for number, json in _fields(raw) if number == 1), b""))
     return decode_message(item, raw)
+
+
+def _number(raw: bytes) -> int | float:
+    """A double; whole numbers as such, as JSON shows them."""
+    if len(raw) != _DOUBLE.size:
+        raise ProtobufError("cannot read protobuf message: a number has a wrong length")
+    number: float = _DOUBLE.unpack(raw)[0]
+    if not math.isfinite(number):
+        raise ProtobufError("cannot read protobuf message: a number is none")
+    return int(number) if number.is_integer() and abs(number) < _WHOLE else number
 
 
 def _json(raw: bytes) -> Json | Nothing:

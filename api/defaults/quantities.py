@@ -39,8 +39,12 @@ def _canonical(text: str, *, thousandths: bool) -> str:
 @functools.cache
 def _with_quantities(cls: type[Type]) -> tuple[Field, ...]:
     """The fields of a type that are quantities or contain some."""
-    return tuple(
-        field
-        for field in fields_of(cls).values()
-        if field.item is QUANTITY or (field.struct is not None and _with_quantities(field.struct))
-    )
+    return tuple(field for field in fields_of(cls).values() if _holds_quantities(field, frozenset()))
+
+
+def _holds_quantities(field: Field, above: frozenset[type[Type]]) -> bool:
+    """Whether quantities are somewhere in the field; `above` are the types that it is a part of."""
+    if field.struct is None or field.struct in above:
+        return field.item is QUANTITY
+    below = above | {field.struct}
+    return any(_holds_quantities(inner, below) for inner in fields_of(field.struct).values())

@@ -28,6 +28,15 @@ _ROOTS = {
     "apiregistration": "io.k8s.kube-aggregator.pkg.apis",
     "metrics": "io.k8s.metrics.pkg.apis",
 }
+_EITHER = {
+    what: f"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.{name}"
+    for what, name in (
+        ("JSON", "JSON"),
+        ("bool", "JSONSchemaPropsOrBool"),
+        ("array", "JSONSchemaPropsOrArray"),
+        ("strings", "JSONSchemaPropsOrStringArray"),
+    )
+}
 _SHARED: dict[Any, tuple[str, Schema]] = {
     TIME: (f"{META}.Time", {"type": "string", "format": "date-time"}),
     MICRO_TIME: (f"{META}.MicroTime", {"type": "string", "format": "date-time"}),
@@ -206,6 +215,10 @@ class Schemas:
         return item | merging
 
     def _item(self, field: Field, wide: bool) -> Schema:
+        if field.facts is not None and field.facts.either:
+            name = _EITHER[field.facts.either]
+            self.found[name] = {}  # anything: it has no one type
+            return {"$ref": name}
         if field.struct is not None:
             return {"$ref": self.add(field.struct)}
         if field.item is int:

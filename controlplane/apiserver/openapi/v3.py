@@ -92,7 +92,7 @@ def _written(schema: Any) -> Any:
         return [_written(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    if "$ref" in schema:
+    if isinstance(schema.get("$ref"), str):  # and no property of that name
         beside = {key: value for key, value in schema.items() if key != "$ref"}
         reference = {"$ref": _PREFIX + schema["$ref"]}
         return {"allOf": [reference], **beside} if beside else reference

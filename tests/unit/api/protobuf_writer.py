@@ -42,6 +42,10 @@ def _field(field: Field, number: int, value: Any) -> bytes:
 
 def _value(field: Field, number: int, value: Any) -> bytes:
     item = field.item
+    if field.facts is not None and field.facts.either and field.struct is not None:
+        return _bytes(number, _either(field.facts.either, value))
+    if item is float:
+        return varint(number << 3 | 1) + struct.pack("<d", value)
     if item in (int, bool):
         return varint(number << 3) + varint(int(value) & 0xFFFFFFFFFFFFFFFF)
     if item is str:
@@ -62,6 +66,15 @@ def _value(field: Field, number: int, value: Any) -> bytes:
     if isinstance(value, Type):
         return _bytes(number, message(value))
     return _bytes(number, _bytes(1, bytes(value)))
+
+
+def _either(what: str, value: Any) -> bytes:
+    """A struct or what stands in its place."""
+    if isinstance(value, Type):
+        return (b"\x08\x01" + _bytes(2, message(value))) if what == "bool" else _bytes(1, message(value))
+    if what == "bool":
+        return b"\x08" + varint(int(value))
+    return b"".join(_bytes(2, one.encode() if what == "strings" else message(one)) for one in value)
 
 
 def _bytes(number: int, value: bytes) -> bytes:
