@@ -84,7 +84,10 @@ def _written(schema: Any) -> Any:
         return [_written(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    return {key: _PREFIX + value if key == "$ref" and isinstance(value, str) else _written(value) for key, value in schema.items()}
+    return {
+        key: _PREFIX + value if key == "$ref" and isinstance(value, str) else _written(value)
+        for key, value in schema.items()
+    }
 
 
 def _path(path: str, methods: dict[str, Operation]) -> Document:
