@@ -7,11 +7,14 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from controlplane.apiserver.identity import token_file
 from controlplane.apiserver.identity.settings import ISSUER
+from controlplane.apiserver.identity.signing import SigningKey
 from controlplane.store.choice import Etcd
 from kit import config
 from kit.config import ConfigError, Section
 from kit.http.server import ListenError, parse_address
+from kit.pki import PkiError
 
 STORE_FILE = "store.db"
 
@@ -91,6 +94,8 @@ def _problems(found: Config) -> dict[str, str]:
         "maxMutatingRequestsInflight": _limit_problem(found.max_mutating_requests_inflight),
         "store": _store_problem(found.store),
         "serviceAccountIssuer": _issuer_problem(found.service_account_issuer),
+        "tokenAuthFile": _token_file_problem(found.token_auth_file),
+        "pki.serviceAccountKey": _key_problem(found.pki.service_account_key),
     }
 
 
@@ -106,6 +111,25 @@ def _issuer_problem(issuer: str) -> str:
     parts = urlsplit(issuer)
     if parts.scheme != "https" or not parts.netloc or parts.query or parts.fragment:
         return f"{issuer!r} is not a URL https://HOST/PATH without query and fragment"
+    return ""
+
+
+def _token_file_problem(path: str) -> str:
+    try:
+        if path:
+            token_file.load(path)
+    except token_file.TokenFileError as error:
+        return str(error)
+    return ""
+
+
+def _key_problem(path: str) -> str:
+    try:
+        SigningKey(Path(path).read_bytes())
+    except OSError as error:
+        return f"cannot read {path}: {error.strerror}"
+    except PkiError as error:
+        return f"{path}: {error}"
     return ""
 
 

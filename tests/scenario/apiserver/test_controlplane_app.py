@@ -130,6 +130,12 @@ async def _found(asked):
         ({"store": {"etcd": {"endpoints": ["a:1"], "caCert": "/nowhere"}}}, "field store: there is no file /nowhere"),
         ({"store": {"etcd": {"endpoints": ["a:1"]}, "sqlite": "/x"}}, "field store: either sqlite or etcd"),
         ({"store": {"ectd": {}}}, "unknown field store.ectd (did you mean etcd?)"),
+        (
+            {"serviceAccountIssuer": "kubernetes"},
+            "field serviceAccountIssuer: 'kubernetes' is not a URL https://HOST/PATH",
+        ),
+        ({"serviceAccountIssuer": "https://x/?a=b"}, "field serviceAccountIssuer"),
+        ({"tokenAuthFile": "/nowhere"}, "field tokenAuthFile: cannot read /nowhere: No such file"),
     ],
 )
 def test_a_configuration_that_makes_no_sense(tmp_path, change, message):
@@ -138,3 +144,23 @@ def test_a_configuration_that_makes_no_sense(tmp_path, change, message):
         load(path)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"), [(None, "cannot read "), (b"nonsense", "cannot read the key that signs tokens")]
+)
+def test_a_key_that_cannot_sign(tmp_path, key, message):
+    path = configuration(tmp_path)
+    (tmp_path / "sa.key").unlink()
+    if key is not None:
+        (tmp_path / "sa.key").write_bytes(key)
+    with pytest.raises(ConfigError, match=f"field pki.serviceAccountKey: .*{message}"):
+        load(path)
+
+
+def test_tokens_of_a_file_are_read(tmp_path):
+    (tmp_path / "tokens.csv").write_text('secret,jane,7,"devs"\n')
+    assert load(configuration(tmp_path, tokenAuthFile=str(tmp_path / "tokens.csv"))).token_auth_file
+    (tmp_path / "tokens.csv").write_text("secret,jane\n")
+    with pytest.raises(ConfigError, match="at least 3 columns"):
+        load(configuration(tmp_path, tokenAuthFile=str(tmp_path / "tokens.csv")))
