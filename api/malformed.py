@@ -76,10 +76,15 @@ def mismatch(cls: type[Type], data: bytes) -> str:
     try:
         msgspec.json.decode(data, type=cls)
     except msgspec.ValidationError as error:
-        return _mismatch(cls, str(error), msgspec.json.decode(data))
+        problem = str(error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    return ""
+    else:
+        return ""
+    try:
+        return _mismatch(cls, problem, msgspec.json.decode(data))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # it has a number that nothing can hold
+        return ""
 
 
 def _mismatch(cls: type[Type], problem: str, document: Any) -> str:
