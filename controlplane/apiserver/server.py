@@ -14,6 +14,7 @@ from controlplane.apiserver.cache import Cache
 from controlplane.apiserver.call import Answer
 from controlplane.apiserver.compaction import compact_for_ever
 from controlplane.apiserver.connect.agents import Agents
+from controlplane.apiserver.connect.places import is_proxied
 from controlplane.apiserver.core import Core
 from controlplane.apiserver.discovery import Discovery
 from controlplane.apiserver.identity import settings as identity
@@ -123,7 +124,7 @@ class ApiServer:
         """Serve the network. Raises kit.http.server.ListenError."""
         servers = []
         for host, port in addresses:
-            server = Server(self.handler, host, port, tls, clock=self._clock)
+            server = Server(self.handler, host, port, tls, clock=self._clock, streamed=is_proxied)
             await server.start()
             supervisor.spawn(f"apiserver-{host}:{server.port}", server.run)
             servers.append(server)

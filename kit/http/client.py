@@ -133,9 +133,13 @@ class HttpClient:
         try:
             yield exchange
         finally:
+            if exchange.sending is not None and not exchange.sending.done():
+                exchange.sending.cancel()
+                exchange.connection.abort()
             self._release(exchange.connection)
 
     async def _ask(self, method: str, path: str, body: Body, headers: Headers, timeout: float | None) -> Exchange:
+        headers = tuple(headers)
         head = self._head(method, path, body, headers)
         async with self._limit(timeout, method, path):
             while True:
@@ -143,7 +147,7 @@ class HttpClient:
                 self._busy.add(connection)
                 fresh = connection.used == 0
                 try:
-                    return await _send(connection, method, head, body)
+                    return await _send(connection, method, head, body, sized=_sized(headers))
                 except ConnectFailed:
                     self._release(connection)
                     # The server may close a kept connection at any time; what may be repeated gets another try.
@@ -160,7 +164,7 @@ class HttpClient:
                 raise ProtocolError(f"cannot send header {name}: it has a line break")
             lines.append(f"{name}: {value}\r\n")
         if not isinstance(body, bytes):
-            lines.append("Transfer-Encoding: chunked\r\n")
+            lines.append("" if _sized(headers) else "Transfer-Encoding: chunked\r\n")
         elif body or method in ("POST", "PUT", "PATCH"):
             lines.append(f"Content-Length: {len(body)}\r\n")
         if any(c in path for c in " \r\n"):
@@ -217,22 +221,43 @@ class HttpClient:
             raise TimedOut(f"cannot get {method} {path} from {self._where}: no answer within {timeout:g} s") from None
 
 
-async def _send(connection: ClientConnection, method: str, head: bytes, body: Body) -> Exchange:
-    """Send a request and wait for the head of its answer."""
+def _sized(headers: Headers) -> bool:
+    """Whether the caller says himself how long the body is."""
+    return any(name.lower() == "content-length" for name, _ in headers)
+
+
+async def _send(connection: ClientConnection, method: str, head: bytes, body: Body, *, sized: bool) -> Exchange:
+    """Send a request and wait for the head of its answer, which may come before all of the body is sent."""
     if isinstance(body, bytes):
         exchange = connection.begin(method, head + body)
     else:
         exchange = connection.begin(method, head)
-        async for piece in body:
-            if exchange.error is not None or exchange.complete:
-                break
-            if piece:
-                await connection.send(b"%x\r\n%b\r\n" % (len(piece), piece))
-        await connection.send(b"0\r\n\r\n")
-    await exchange.head()
+        exchange.sending = asyncio.ensure_future(_pour(connection, exchange, body, sized=sized))
+    try:
+        await exchange.head()
+    except BaseException:
+        if exchange.sending is not None:
+            exchange.sending.cancel()
+        raise
     if method == "HEAD" and not exchange.complete:
         connection.answer_without_body(exchange)
     return exchange
+
+
+async def _pour(connection: ClientConnection, exchange: Exchange, body: AsyncIterable[bytes], *, sized: bool) -> None:
+    """Send a body as it comes. What goes wrong with it is the exchange's error."""
+    try:
+        async for piece in body:
+            if exchange.error is not None or exchange.complete:
+                return
+            if piece:
+                await connection.send(piece if sized else b"%x\r\n%b\r\n" % (len(piece), piece))
+        if not sized:
+            await connection.send(b"0\r\n\r\n")
+    except ClientError as error:
+        exchange.fail(error)
+    except Exception as error:  # somebody else's iterator
+        exchange.fail(ClientError(f"cannot send the body of the request: {error}"))
 
 
 def _keep_alive(sock: socket.socket | None) -> None:

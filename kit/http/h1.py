@@ -25,6 +25,7 @@ import httptools
 from kit import log
 from kit.http.chunked import ChunkedStream
 from kit.http.heads import header_lines, peer_of, start_line
+from kit.http.incoming import SMALL, IncomingBody
 from kit.http.model import Headers, Peer, Request, Response, StreamClosed
 from kit.http.raw import RawStream
 
@@ -50,6 +51,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: bytes | list[bytes] = b""
         self._body_size = 0
+        self._incoming: IncomingBody | None = None  # of the request being read, if it is handed over as it comes
         self._in_head = True
         self._head_size = 0
         self._continue = False
@@ -91,6 +93,7 @@ class Connection(asyncio.Protocol):
         self.paused_writing = False
         self._parser = None
         self._waiting.clear()
+        self._fail_incoming()
         stream, self._stream, self._current = self._stream, None, None  # no cycles: the collector need not come
         if stream is not None:
             stream.lost()
@@ -99,6 +102,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Half-closed: what was asked is still answered, then the connection closes."""
         self._eof = True
+        self._fail_incoming()
         if self._stream is not None or (self._current is None and not self._waiting):
             return False
         self._keep_alive = False
@@ -175,19 +179,35 @@ class Connection(asyncio.Protocol):
             if size > self._limits.head:
                 raise _Refused(431, f"the head of the request is larger than {self._limits.head} bytes")
         self._head_size = 0
+        size = 0
         for name, value in self._headers:
-            if len(name) == 14 and name.lower() == b"content-length" and int(value) > self._limits.body:
-                raise _Refused(413, f"the body of the request is larger than {self._limits.body} bytes")
+            if len(name) == 14 and name.lower() == b"content-length":
+                size = int(value)
+            if len(name) == 17 and name.lower() == b"transfer-encoding":
+                size = SMALL + 1  # at least it may be
             if len(name) == 6 and name.lower() == b"expect":
                 if value.lower() != b"100-continue":
                     raise _Refused(417, "the only expectation that can be met is 100-continue")
                 self._continue = True
+        streamed = size > SMALL and self._server.streamed is not None and self._server.streamed(self._target)
+        if size > self._limits.body and not streamed:
+            raise _Refused(413, f"the body of the request is larger than {self._limits.body} bytes")
         if self._continue and self._current is None:
             self._say_continue()
+        if streamed:
+            self._incoming = IncomingBody(lambda _: self._resume())
+            self._accept(b"")
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
+        if self._lingering:
+            return
         self._continue = False
+        if self._incoming is not None:
+            self._incoming.feed(data)
+            if self._incoming.full:
+                self._pause()
+            return
         self._body_size += len(data)
         if self._body_size > self._limits.body:
             raise _Refused(413, f"the body of the request is larger than {self._limits.body} bytes")
@@ -200,15 +220,25 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """A whole request: answer it, or queue it behind the one being answered."""
-        parser = self._parser
-        assert parser is not None
+        if self._lingering:
+            return
         self._in_head = True
         self._continue = False
-        raw = parser.get_method()
-        method = _METHODS.get(raw) or _METHODS.setdefault(raw, raw.decode())
+        if self._incoming is not None:
+            self._incoming.finish()
+            self._incoming = None
+            return
         body = b"".join(self._body) if isinstance(self._body, list) else self._body
         self._body = b""
+        self._accept(body)
+
+    def _accept(self, body: bytes) -> None:
+        parser = self._parser
+        assert parser is not None
+        raw = parser.get_method()
+        method = _METHODS.get(raw) or _METHODS.setdefault(raw, raw.decode())
         request = Request(method, self._target.decode("latin-1"), self._headers, body, self)
+        request.incoming = self._incoming
         if self._current is None and not self.paused_writing:
             self._serve(request, parser.should_keep_alive())
         else:
@@ -266,7 +296,7 @@ class Connection(asyncio.Protocol):
                 _log.error("a second answer was dropped", status=response.status)
             return
         body = response.body
-        if self._server.closing:
+        if self._server.closing or self._unread(request):
             self._keep_alive = False
         head = [start_line(response.status, response.content_type), self._server.date]
         if response.headers:
@@ -292,8 +322,12 @@ class Connection(asyncio.Protocol):
         self._answered()
 
     def _answered(self) -> None:
-        self._current = None
+        request, self._current = self._current, None
         self.since = self._server.tick
+        if request is not None and self._unread(request):
+            self._fail_incoming()
+            self._linger()
+            return
         if not self._keep_alive:
             self._transport.close()
         elif self._waiting or self._paused_reading or self._continue or self._held is not None:
@@ -332,6 +366,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int, reason: str) -> None:
         """Answer what cannot be served, behind the answers that are still due, and close."""
+        self._fail_incoming()
         self._lingering = True
         self._parser = None
         self._waiting.clear()
@@ -348,9 +383,26 @@ class Connection(asyncio.Protocol):
             + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(text)
         )
         self._transport.write(head + text)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close, but not before the peer has had a moment to read: what it still sends would make the kernel cut it off."""
+        self._lingering = True
+        self._parser = None
+        self._waiting.clear()
+        self._resume()
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._server.clock.call_later(self._limits.linger, self._transport.close)
+
+    def _unread(self, request: Request) -> bool:
+        """Whether the body of a request is still coming."""
+        return request.incoming is not None and request.incoming is self._incoming
+
+    def _fail_incoming(self) -> None:
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            incoming.fail()
 
     def sweep(self, tick: int) -> None:
         """Called now and then by the server: end what has been in its state for too long."""
@@ -462,6 +514,8 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _resume(self) -> None:
+        if self._incoming is not None and self._incoming.full:
+            return
         if self._paused_reading and not self.paused_writing and len(self._waiting) <= PIPELINED and not self._lost:
             self._paused_reading = False
             self._transport.resume_reading()

@@ -32,6 +32,7 @@ class Exchange:
         "headers",
         "method",
         "raw_headers",
+        "sending",
         "size",
         "status",
         "upgraded",
@@ -47,6 +48,7 @@ class Exchange:
         self.complete = False
         self.upgraded: RawStream | None = None
         self.error: ClientError | None = None
+        self.sending: asyncio.Future[None] | None = None  # the body, if it is sent as it comes
         self.size = 0
         self._pieces: deque[bytes] = deque()
         self._waiter: asyncio.Future[None] | None = None

@@ -21,12 +21,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from kit import log
 from kit.http import h2_engine as h2
 from kit.http.h2_streams import BodyStream, Exchange
 from kit.http.heads import peer_of
+from kit.http.incoming import SMALL, IncomingBody
 from kit.http.model import NoUpgrade, Peer, Request, Response
 
 if TYPE_CHECKING:
@@ -147,13 +149,16 @@ class Connection(asyncio.Protocol):
         elif event.end_stream:
             complete[id_] = exchange
         else:
-            self._expect_body(exchange)
+            self._expect_body(exchange, complete)
 
-    def _expect_body(self, exchange: Exchange) -> None:
+    def _expect_body(self, exchange: Exchange, complete: dict[int, Exchange]) -> None:
+        streamed = self._server.streamed is not None and self._server.streamed(exchange.target.encode("latin-1"))
         for name, value in exchange.headers:
-            if name == b"content-length" and value.isdigit() and int(value) > self._limits.body:
-                self._refuse(exchange, 413, f"the body of the request is larger than {self._limits.body} bytes")
-                return
+            if name == b"content-length" and value.isdigit():
+                streamed = streamed and int(value) > SMALL
+                if int(value) > self._limits.body and not streamed:
+                    self._refuse(exchange, 413, f"the body of the request is larger than {self._limits.body} bytes")
+                    return
             if name == b"expect":
                 if value.lower() != b"100-continue":
                     self._refuse(exchange, 417, "the only expectation that can be met is 100-continue")
@@ -162,11 +167,31 @@ class Connection(asyncio.Protocol):
                     self.engine.inform(exchange.id, b"100")
                 except h2.Gone:
                     return
+        if streamed:
+            exchange.incoming = IncomingBody(partial(self._taken, exchange.id))
+            complete[exchange.id] = exchange
+
+    def _taken(self, id_: int, amount: int) -> None:
+        """Bytes of a body are on their way to who wanted them."""
+        if not self._lost:
+            try:
+                self.engine.acknowledge(id_, amount)
+            except h2.Gone:
+                return
+            self.wrote()
 
     def _add(self, event: h2.DataReceived, complete: dict[int, Exchange]) -> None:
         data, exchange = event.data, self._receiving.get(event.stream_id)
         if not data and not event.end_stream:
             self._count_noise()
+        if exchange is not None and exchange.incoming is not None:
+            if data:
+                exchange.incoming.feed(data)
+            if event.end_stream:
+                self._complete(event.stream_id, complete)
+            return
+        if data:
+            self._taken(event.stream_id, len(data))
         if exchange is None:
             return  # refused before
         if data:
@@ -185,14 +210,21 @@ class Connection(asyncio.Protocol):
 
     def _complete(self, id_: int, complete: dict[int, Exchange]) -> None:
         exchange = self._receiving.pop(id_, None)
-        if exchange is not None:
-            self._received -= exchange.size
-            complete[id_] = exchange
+        if exchange is None:
+            return
+        if exchange.incoming is not None:
+            exchange.incoming.finish()  # it is served already
+            return
+        self._received -= exchange.size
+        complete[id_] = exchange
 
     def _forget_body(self, exchange: Exchange) -> None:
         if self._receiving.pop(exchange.id, None) is not None:
             self._received -= exchange.size
             exchange.body.clear()
+            if exchange.incoming is not None:
+                exchange.incoming.fail()
+                exchange.incoming.drop()
 
     def _close(self, id_: int) -> None:
         exchange = self._exchanges.pop(id_, None)
@@ -266,6 +298,12 @@ class Connection(asyncio.Protocol):
             self._forget_body(exchange)
             self._refused[exchange.id] = exchange
         exchange.respond(Response(status, f"{reason}\n".encode(), "text/plain"))
+
+    def answered(self, exchange: Exchange) -> None:
+        """An answer is complete: if its request is not, the rest is not wanted."""
+        if exchange.incoming is not None and exchange.id in self._receiving:
+            self._forget_body(exchange)
+            self._refused[exchange.id] = exchange
 
     def cut(self, id_: int) -> None:
         """Reset a stream."""
@@ -349,6 +387,8 @@ class Connection(asyncio.Protocol):
 
     def _lose_exchanges(self) -> None:
         exchanges = list(self._exchanges.values())
+        for exchange in list(self._receiving.values()):
+            self._forget_body(exchange)
         for kept in (self._exchanges, self._receiving, self._refused, self._draining):
             kept.clear()
         for exchange in exchanges:
@@ -380,10 +420,10 @@ class Connection(asyncio.Protocol):
 
     def _sweep_exchanges(self, tick: int) -> None:
         for exchange in list(self._receiving.values()):
-            if self._age(tick, exchange.since) > self._limits.read_timeout:
+            if exchange.incoming is None and self._age(tick, exchange.since) > self._limits.read_timeout:
                 self._refuse(exchange, 408, "the request did not come in time")
         for exchange in list(self._exchanges.values()):
-            if exchange.id in self._receiving:
+            if exchange.id in self._receiving and exchange.incoming is None:
                 continue
             sent = exchange.written - self.engine.queued(exchange.id)
             if sent != exchange.sent or sent == exchange.written:

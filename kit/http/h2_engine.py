@@ -107,6 +107,10 @@ class Engine:
         """Begin the answer; a body follows by `send` and `end`, unless this is the end. All three raise Gone."""
         self._connection.send_response(stream, headers, end_stream=end)
 
+    def acknowledge(self, stream: int, amount: int) -> None:
+        """So many bytes of bodies were taken: the peer may send as many more. Also for streams that have ended. Raises Gone."""
+        self._connection.acknowledge_received_data(amount, stream)
+
     def inform(self, stream: int, status: bytes) -> None:
         """An answer before the answer, such as 100. Raises Gone."""
         self._connection.send_informational_response(stream, [(b":status", status)])
@@ -132,8 +136,9 @@ def goaway(last_stream: int, code: int, reason: str) -> bytes:
 
 
 def _configuration(head: int) -> ngh2.Configuration:
-    """The engine's own bounds lie behind those that the connection keeps, except for the frames of one head."""
+    """The engine's own bounds lie behind those that the connection keeps, except for the frames of one head; windows are ours to open."""
     return ngh2.Configuration(
+        auto_window_update=False,
         max_inbound_header_list_size=2 * head,
         max_inbound_header_count=head // 16,
         stream_reset_rate_limit=(10_000, 1_000),

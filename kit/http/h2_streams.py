@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kit import log
 from kit.http.heads import clean
+from kit.http.incoming import IncomingBody
 from kit.http.model import Ending, Headers, NoUpgrade, Peer, Request, Response, StreamClosed
 from kit.http.raw import RawStream
 
@@ -32,6 +33,7 @@ class Exchange:
         "head",
         "headers",
         "id",
+        "incoming",
         "method",
         "moved",
         "sent",
@@ -53,6 +55,7 @@ class Exchange:
         self.size = 0  # bytes of the body
         self.written = self.sent = 0  # bytes of the answer: given to the engine, let out by it when last looked at
         self.stream: BodyStream | None = None
+        self.incoming: IncomingBody | None = None  # the body, if it is handed over as it comes
         self.answered = self.closed = False
 
     def read_head(self, fields: HeaderList) -> None:
@@ -73,7 +76,9 @@ class Exchange:
         """The whole request, which is then no longer held here."""
         body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
         headers, self.headers, self.body = self.headers, [], []
-        return Request(self.method, self.target, headers, body, self)
+        request = Request(self.method, self.target, headers, body, self)
+        request.incoming = self.incoming
+        return request
 
     def respond(self, response: Response) -> None:
         """Give the whole answer."""
@@ -99,6 +104,7 @@ class Exchange:
                 self.written = size
         except connection.gone:
             return
+        connection.answered(self)
         connection.wrote()
 
     def lost(self) -> None:
@@ -206,6 +212,7 @@ class BodyStream:
                 except self._connection.gone:
                     pass
                 self._connection.wrote()
+            self._connection.answered(self._exchange)
             self._end()
 
     def abort(self) -> None:

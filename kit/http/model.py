@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
+from kit.http.incoming import IncomingBody
 from kit.http.raw import RawStream
 
 Headers = Iterable[tuple[str, str]]
@@ -100,9 +101,9 @@ class Carrier(Protocol):
 
 
 class Request:
-    """One request with its whole body."""
+    """One request with its whole body; or with `incoming`, if the server was told not to wait for bodies like that."""
 
-    __slots__ = ("_carrier", "_headers", "_path", "_query", "body", "method", "raw_headers", "target")
+    __slots__ = ("_carrier", "_headers", "_path", "_query", "body", "incoming", "method", "raw_headers", "target")
 
     def __init__(
         self, method: str, target: str, raw_headers: list[tuple[bytes, bytes]], body: bytes, carrier: Carrier
@@ -111,6 +112,7 @@ class Request:
         self.target = target
         self.raw_headers = raw_headers
         self.body = body
+        self.incoming: IncomingBody | None = None
         self._carrier = carrier
         self._headers: dict[str, str] | None = None
         self._path: str | None = None

@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import gmtime
 from types import TracebackType
@@ -71,8 +72,11 @@ class Server:
         unix: str = "",
         limits: Limits | None = None,
         clock: Clock | None = None,
+        streamed: Callable[[bytes], bool] | None = None,
     ) -> None:
+        """`streamed` says of a target whether its requests are served before a long body has come (`Request.incoming`)."""
         self.handler = handler
+        self.streamed = streamed
         self.host = host
         self.port = port
         self.unix = unix

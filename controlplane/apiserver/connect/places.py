@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import re
 import ssl
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,7 @@ from kit.http.tls import client_context
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
+_PROXIED = re.compile(rb"/api/v1/(?:namespaces/[^/?]+/(?:pods|services)|nodes)/[^/?]+/proxy(?:[/?]|$)")
 _SCHEMES = frozenset({"", "http", "https"})
 
 
@@ -32,6 +34,11 @@ class Location:
     port: int
     authority: str
     tls: ssl.SSLContext | None = None
+
+
+def is_proxied(target: bytes) -> bool:
+    """Whether a request's target is a proxy subresource, whose bodies pass through however long they are."""
+    return _PROXIED.match(target) is not None
 
 
 @cache

@@ -134,7 +134,8 @@ class Passage:
         """The head of the answer, unless the client goes before it comes. Raises ClientError."""
         request = self._request
         target = _with_query(request, self._path or "/")
-        opened = client.stream(request.method, target, body=request.body, headers=self._headers_there(), timeout=None)
+        body = request.body if request.incoming is None else aiter(request.incoming)
+        opened = client.stream(request.method, target, body=body, headers=self._headers_there(), timeout=None)
         asking = asyncio.ensure_future(stack.enter_async_context(opened))
         try:
             while not await self._within_a_moment(asking):
@@ -157,6 +158,8 @@ class Passage:
     def _headers_there(self) -> list[tuple[str, str]]:
         named = _named(self._request.header("connection"))
         kept = passed_headers(self._request, *_HOP_BY_HOP, *named, "x-forwarded-uri")
+        if self._request.incoming is not None and (length := self._request.header("content-length")):
+            kept.append(("Content-Length", length))
         return [*kept, ("X-Forwarded-Uri", self._forwarded_uri)]
 
     def _headers_back(self, incoming: Incoming) -> list[tuple[str, str]]:

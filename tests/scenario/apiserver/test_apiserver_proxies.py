@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import hashlib
 import json
 import zlib
 from collections.abc import AsyncIterator
@@ -33,7 +34,9 @@ class Site:
         self.gone = asyncio.Event()
         self.asked = asyncio.Event()
         self.stream: Any = None
-        self.upgraded = 0
+        self.upgraded = self.read = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     def __call__(self, request: Request) -> Any:
         match request.path:
@@ -63,6 +66,12 @@ class Site:
                 return self._never(request)
             case "/socket":
                 return self._socket(request)
+            case "/upload":
+                return self._upload(request)
+            case "/upload-refused":
+                return Response(403, b"not here", "text/plain")
+            case "/upload-echo":
+                return self._echo(request)
         told = {
             "method": request.method,
             "target": request.target,
@@ -70,6 +79,25 @@ class Site:
             "headers": request.headers,
         }
         return Response(200, json.dumps(told).encode())
+
+    async def _upload(self, request: Request) -> Response:
+        assert request.incoming is not None
+        size, digest = 0, hashlib.sha256()
+        async for piece in request.incoming:
+            size += len(piece)
+            digest.update(piece)
+            self.read = size
+            await self.gate.wait()
+        told = {"size": size, "sha256": digest.hexdigest(), "headers": request.headers}
+        return Response(200, json.dumps(told).encode())
+
+    async def _echo(self, request: Request) -> None:
+        assert request.incoming is not None
+        stream = request.start_stream(200, [("Content-Type", "application/octet-stream")])
+        async for piece in request.incoming:
+            stream.write(piece)
+            await stream.drain()
+        stream.close()
 
     async def _never(self, request: Request) -> Response:
         while not request.disconnected:
@@ -121,7 +149,7 @@ class Scene:
 async def scene(secure: Cluster) -> AsyncIterator[Scene]:
     site = Site()
     secure.server.core.agents = Agents(client_context(verify=False), beside)
-    async with Server(site, "127.0.0.1", 0) as listening:
+    async with Server(site, "127.0.0.1", 0, streamed=lambda target: b"/upload" in target) as listening:
         made = Scene(secure, site, listening.port)
         client = secure.server.client("admin", "system:masters")
         port = {"name": "http", "containerPort": listening.port}
@@ -324,6 +352,107 @@ async def test_a_break_is_seen(scene):
         scene.site.stream.abort()
         with pytest.raises(Exception, match="ended early"):
             await incoming.body()
+
+
+class Source:
+    """Megabytes for curl's standard input, counted as they go."""
+
+    def __init__(self, megabytes: int) -> None:
+        self._megabytes = megabytes
+        self.sent = 0
+
+    async def pour(self, pipe: asyncio.StreamWriter) -> None:
+        for _ in range(self._megabytes * 10):
+            pipe.write(b"x" * 100_000)
+            await pipe.drain()
+            self.sent += 100_000
+        pipe.close()
+
+
+async def curl(scene: Scene, version: str, path: str, *arguments: str, source: Source | None = None) -> bytes:
+    """What curl gets from a path, over that version of HTTP, as the administrator."""
+    folder = scene.cluster.directory
+    pair = pki.issue(scene.cluster.ca, "admin", ["system:masters"], client=True)
+    pair.save(folder / "user.crt", folder / "user.key")
+    command = ["curl", "-sS", f"--http{version}", "-m", "60", "--cacert", f"{folder}/ca.crt"]
+    command += ["--cert", f"{folder}/user.crt", "--key", f"{folder}/user.key", *arguments]
+    done = await asyncio.create_subprocess_exec(
+        *command,
+        f"https://127.0.0.1:{scene.cluster.port}{path}",
+        stdin=asyncio.subprocess.PIPE if source else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    pouring = asyncio.ensure_future(source.pour(done.stdin)) if source and done.stdin else None
+    assert done.stdout is not None
+    assert done.stderr is not None
+    out, err = await done.stdout.read(), await done.stderr.read()
+    await done.wait()
+    if pouring is not None:
+        await pouring
+    assert done.returncode == 0, err
+    return out
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+async def test_uploads_pass_however_long_they_are(scene, version, tmp_path):
+    data = bytes(range(256)) * 80_000  # 20 MB, more than the server ever holds of a body
+    (tmp_path / "file").write_bytes(data)
+    told = json.loads(await curl(scene, version, f"{POD}/proxy/upload", "-T", f"{tmp_path}/file"))
+    assert (told["size"], told["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    assert told["headers"]["content-length"] == str(len(data))
+    chunked = ("-T", f"{tmp_path}/file", "-H", "Transfer-Encoding: chunked" if version == "1.1" else "Content-Length:")
+    told = json.loads(await curl(scene, version, f"{POD}/proxy/upload", *chunked))
+    assert told["size"] == len(data)
+    echoed = await curl(scene, version, f"{POD}/proxy/upload-echo", "-T", f"{tmp_path}/file")
+    assert echoed == data
+    for _ in range(3):
+        refused = await curl(
+            scene, version, f"{POD}/proxy/upload-refused", "-T", f"{tmp_path}/file", "-w", "%{http_code}"
+        )
+        assert refused == b"not here403"
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+async def test_an_upload_is_read_no_faster_than_it_is_taken(scene, version):
+    scene.site.gate.clear()
+    work = asyncio.ensure_future(curl(scene, version, f"{POD}/proxy/upload", "-T", "-", source=(whole := Source(60))))
+    await until(lambda: scene.site.read, "some of it arrives")
+    before = -1
+    while before != whole.sent:
+        before = whole.sent
+        await asyncio.sleep(0.5)
+    assert whole.sent < 30_000_000, "what nobody takes is kept in memory"
+    scene.site.gate.set()
+    assert json.loads(await work)["size"] == 60_000_000
+
+
+async def test_an_upload_that_breaks_off(scene):
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"x" * 100_000
+        scene.site.gone.set()
+        await asyncio.sleep(60)
+
+    user = scene.user()
+    headers = [("Content-Length", "10000000")]
+    work = asyncio.ensure_future(user.request("POST", f"{POD}/proxy/upload", body=pieces(), headers=headers))
+    await until(lambda: scene.site.read >= 100_000, "some of it arrives")
+    work.cancel()
+    await asyncio.wait([work])
+    await user.close()
+    assert (await scene.ask(f"{POD}/proxy/x")).status == 200
+
+
+async def test_an_upload_of_a_stranger_is_not_read(scene):
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(1000):
+            yield b"x" * 100_000
+
+    user = scene.user("somebody", "readers")
+    reply = await user.request("POST", f"{POD}/proxy/upload", body=pieces())
+    assert reply.status == 403
+    reply = await scene.admin.request("POST", "/api/v1/namespaces/default/configmaps/proxy", body=pieces())
+    assert reply.status in (405, 413)
 
 
 async def test_websockets_pass(scene):
