@@ -1,6 +1,7 @@
 """TLS on both sides: trust, client certificates, renewal of the server's certificate."""
 
 import asyncio
+import hashlib
 import ssl
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def who(request: Request) -> Response:
 
 async def test_client_certificates_are_optional_and_named(place: Place) -> None:
     async with Server(who, tls=place.tls()) as server:
-        for pair, peer in ((place.client, Peer("admin", ("system:masters", "devs"))), (None, None)):
+        fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(place.client.cert.decode())).hexdigest()
+        for pair, peer in ((place.client, Peer("admin", ("system:masters", "devs"), fingerprint)), (None, None)):
             client = HttpClient("127.0.0.1", server.port, place.context(pair))
             for _ in range(2):
                 assert (await client.request("GET", "/")).body == repr(peer).encode()
