@@ -29,8 +29,8 @@ def route(call: Call, core: Core) -> None:
     elif len(parts) > 4 and parts[1] == "apis":
         group, version, rest = parts[2], parts[3], parts[4:]
     else:
-        if call.path in ("/api/", "/apis/"):
-            call.path = call.path[:-1]
+        if parts[1] in ("api", "apis", "version"):  # client libraries ask for /version/ and /apis/apps/
+            call.path = call.path.rstrip("/")
         call.verb = call.method.lower()
         return
     slash = rest[-1] == ""
