@@ -58,9 +58,20 @@ class Agent:
         if "forbidden" in request.target:
             body = b'{"kind":"Status","apiVersion":"v1","status":"Failure","message":"no way","reason":"Forbidden","code":403}'
             return Response(403, body)
+        if request.target.startswith("/containerLogs"):
+            stream = request.start_stream(200, [("Content-Type", "text/plain")])
+            stream.write(b"first line\n")
+            self.open += 1
+            stream.on_close(self._closed)
+            if "follow" not in request.target:
+                stream.close()
+            return None
         if "odd" in request.target:
             return Response(200, b"fine", "text/plain")
         return self._serve(request)
+
+    def _closed(self) -> None:
+        self.open -= 1
 
     async def _serve(self, request: Request) -> None:
         offered = request.header("x-stream-protocol-version").split(", ")

@@ -307,6 +307,35 @@ async def test_port_forward_over_spdy_and_old_websocket(scene):
     ]
 
 
+@pytest.mark.parametrize(
+    ("offered", "op", "line"),
+    [
+        ((), Op.BINARY, b"first line\n"),
+        (("binary.k8s.io",), Op.BINARY, b"first line\n"),
+        (("x", "base64.binary.k8s.io"), Op.TEXT, b"Zmlyc3QgbGluZQo="),
+    ],
+)
+async def test_logs_over_websocket(scene, offered, op, line):
+    socket = await connect(scene.user(), path("log"), *offered)
+    assert socket.headers.get("sec-websocket-protocol", "") == (offered[-1] if offered else "")
+    first, second, last = [await socket.next() for _ in range(3)]
+    assert (first.op, first.data) == (op, b"")
+    assert (second.op, second.data) == (op, line)
+    assert (last.op, last.code) == (Op.CLOSE, 1000)
+    following = await connect(scene.user(), path("log", follow="true"), *offered)
+    await following.next()
+    assert (await following.next()).data == line
+    following.raw.close()
+    await scene.quiet()
+
+
+async def test_logs_in_a_form_that_nobody_knows(scene):
+    with pytest.raises(Refused) as caught:
+        await connect(scene.user(), path("log"), "v9.binary.k8s.io")
+    assert caught.value.status == 403
+    await scene.quiet()
+
+
 async def test_the_node_ends_and_so_does_the_client(scene):
     raw = await spdy(scene, path("exec", command="die", stdout=1))
     session = Session(client=True)
