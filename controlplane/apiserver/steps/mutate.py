@@ -82,9 +82,9 @@ def _keep_identity(write: Write) -> None:
 def _prepare_update(write: Write) -> None:
     rules, new, old = strategy(write.kind), write.new, write.old
     if write.subresource == "status":
-        rules.prepare_status(new, old)
+        rules.prepare_status(new, old, write.now)
     elif write.subresource == "approval":
-        rules.prepare_approval(new, old)
+        rules.prepare_approval(new, old, write.now)
     elif write.subresource == "finalize":
         new.status = old.status
     elif write.subresource in ("ephemeralcontainers", "resize"):

@@ -1,0 +1,63 @@
+"""Deployments, daemon sets and jobs, where they differ from other workloads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.meta_v1 import LabelSelector
+from controlplane.apiserver.strategies.base import Workload, differ
+
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+_CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
+
+
+class Deployments(Workload):
+    """Annotations go on to replica sets, so they count as well."""
+
+    def prepare_status(self, new: Any, old: Any, now: str) -> None:
+        """The old spec and labels."""
+        super().prepare_status(new, old, now)
+        new.metadata.labels = old.metadata.labels
+
+    def _changed(self, new: Any, old: Any) -> bool:
+        return super()._changed(new, old) or bool(new.metadata.annotations != old.metadata.annotations)
+
+
+class DaemonSets(Workload):
+    """An annotation counts changes of the template, for who still goes by it."""
+
+    def prepare_create(self, new: Any) -> None:
+        """The first template."""
+        super().prepare_create(new)
+        _count(new, max(1, _counted(new)))
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """The old count, or the next if the template changed."""
+        super().prepare_update(new, old)
+        _count(new, _counted(old) + differ(new.spec.template, old.spec.template))
+
+
+def _counted(obj: Any) -> int:
+    text = obj.metadata.annotations.get(TEMPLATE_GENERATION, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def _count(obj: Any, number: int) -> None:
+    obj.metadata.annotations = {**obj.metadata.annotations, TEMPLATE_GENERATION: str(number)}
+
+
+class Jobs(Workload):
+    """Unless it says that it knows better, a Job selects its pods by its own uid."""
+
+    def prepare_create(self, new: Any) -> None:
+        """Labels for the pods, and a selector of them."""
+        super().prepare_create(new)
+        if new.spec.manual_selector:
+            return
+        name, uid = new.metadata.name or "", new.metadata.uid
+        made = {"job-name": name, "controller-uid": uid}
+        made |= {f"batch.kubernetes.io/{key}": value for key, value in made.items()}
+        labels = new.spec.template.metadata.labels
+        new.spec.template.metadata.labels = made | labels
+        new.spec.selector = new.spec.selector or LabelSelector()
+        new.spec.selector.match_labels = {_CONTROLLER_UID: uid} | new.spec.selector.match_labels
