@@ -166,7 +166,9 @@ async def test_decisions_about_certificates(admin):
     for path in (kind.path(name="x"), kind.path(name="x", subresource="status")):
         assert "conditions" not in (await answer(admin, "PATCH", path, {}, change, merge))["status"]
     decided = await answer(admin, "PATCH", kind.path(name="x", subresource="approval"), {}, change, merge)
-    approved |= dict.fromkeys(("lastUpdateTime", "lastTransitionTime"), decided["status"]["conditions"][0]["lastUpdateTime"])
+    approved |= dict.fromkeys(
+        ("lastUpdateTime", "lastTransitionTime"), decided["status"]["conditions"][0]["lastUpdateTime"]
+    )
     assert (decided["status"]["conditions"], decided["spec"]["signerName"]) == ([approved], "example.com/signer")
     signed = {"status": {"certificate": "YQ==", "conditions": []}}
     issued = await answer(admin, "PATCH", kind.path(name="x", subresource="status"), {}, signed, merge)
