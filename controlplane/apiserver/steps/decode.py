@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from api import codec, kinds, moments
 from api.fields import Type
 from controlplane.apiserver import status, views
@@ -34,7 +36,7 @@ def decode(write: Write, core: Core) -> None:
     if call.verb == "patch" and media(call) == APPLY_YAML:
         body = apply.applied(write, view)
     elif call.verb == "patch":
-        body = patched(call, view.type, view.show(write.old, write.entry))
+        body = patched(call, view.type, _document(write, view))
     else:
         body = read_body(call, view.type, field_validation(call))
     try:
@@ -45,6 +47,22 @@ def decode(write: Write, core: Core) -> None:
     drop_double_owners(write, body.metadata)
     write.asked_revision = body.metadata.resource_version or ""
     write.new = view.carry(body, write)
+
+
+def _document(write: Write, view: views.View) -> dict[str, Any]:
+    """What a patch is applied to: without managedFields, which are large, unless the patch is about them."""
+    meta = write.old.metadata
+    kept = meta.managed_fields
+    if kept and type(view) is views.View and b"managedFields" not in write.call.body:
+        meta.managed_fields = []
+        try:
+            document: dict[str, Any] = msgspec.to_builtins(write.old)
+            return document
+        except TypeError:
+            pass  # there is JSON in it that is kept as it came
+        finally:
+            meta.managed_fields = kept
+    return view.show(write.old, write.entry)
 
 
 def creates(call: Call) -> bool:
