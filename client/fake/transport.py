@@ -23,6 +23,7 @@ from kit.clock import Clock, SystemClock
 T = TypeVar("T", bound=Type)
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_WHOLE = ("status", "ephemeralcontainers", "resize")  # subresources whose bodies are the object itself
 
 
 class FakeTransport:
@@ -139,7 +140,7 @@ class FakeTransport:
         old = self._history.get(key)
         if old is None:
             raise rules.not_found(kind, name)
-        if subresource not in ("", "status") or (subresource == "status" and "status" not in kind.subresources):
+        if subresource and (subresource not in _WHOLE or subresource not in kind.subresources):
             raise errors.make(404, "the server could not find the requested resource")
         match verb:
             case "get":
