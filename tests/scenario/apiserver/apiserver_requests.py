@@ -81,7 +81,7 @@ _PAGES = (
     "*", "/%00", "/%",
     "/api/v1/namespaces/default%2Fpods", "/api/v1/namespaces/%2e%2e/pods", "http://x/api", "/api/v1/namespaces/default/pods/a/b/c/d/e",
 )  # fmt: skip
-_KINDS: tuple[Kind[Any], ...] = kinds.ALL
+_KINDS: tuple[Kind[Any], ...] = kinds.SERVED
 _POPULAR = (kinds.POD, kinds.SERVICE, kinds.DEPLOYMENT, kinds.CONFIG_MAP, kinds.NODE)
 
 
@@ -104,7 +104,7 @@ def request(rng: random.Random) -> Sent:
     namespace, name = rng.choice(_NAMESPACES) if kind.namespaced else "", rng.choice(_NAMES) if named else ""
     subresource = rng.choice((*kind.subresources, "status", "nope")) if named and rng.random() < 0.25 else ""
     if method == "POST" and rng.random() < 0.1:
-        name, subresource = rng.choice(_NAMES), "binding"
+        name, subresource = rng.choice(_NAMES), rng.choice(("binding", "eviction"))
     path = kind.path(namespace, name, subresource)
     if rng.random() < 0.03:
         path = _broken_path(rng, path)
@@ -310,6 +310,14 @@ def _content(
             "apiVersion": "v1",
             "metadata": document["metadata"],
             "target": {"kind": "Node", "name": "n1"},
+        }
+    elif subresource == "eviction":
+        options = {"gracePeriodSeconds": 0} if rng.random() < 0.5 else object_of(rng, _options_type())
+        document = {
+            "kind": "Eviction",
+            "apiVersion": "policy/v1",
+            "metadata": document["metadata"],
+            "deleteOptions": options,
         }
     elif rng.random() < 0.1:
         document["metadata"]["resourceVersion"] = rng.choice(("0", "1", "", "x", "9" * 30))
