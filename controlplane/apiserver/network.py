@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
 from controlplane.apiserver import compression, status, warning_headers
@@ -16,6 +16,7 @@ from controlplane.apiserver.instruments import Instruments
 from controlplane.apiserver.load import Lane, Load
 from controlplane.apiserver.pages import Pages
 from controlplane.apiserver.pipeline import handle
+from controlplane.apiserver.representation import Poured
 from controlplane.apiserver.steps.authenticate import authenticate
 from controlplane.apiserver.steps.encode import encode, refuse, representation
 from controlplane.apiserver.steps.route import route
@@ -123,17 +124,22 @@ class NetworkDoor:
         headers = (*answer.headers, *warning_headers.headers(call))
         return Response(answer.status, answer.body, answer.content_type, headers)
 
-    async def _pour(self, request: Request, call: Call, pieces: Iterator[bytes], started: float) -> None:
+    async def _pour(self, request: Request, call: Call, poured: Poured, started: float) -> None:
         """Send a large list as fast as its reader takes it, without ever holding all of it; others run between the pieces."""
         form = ("Content-Type", representation(call, self._core).content_type)
         headers = (form, *compression.VARY, *warning_headers.headers(call))
         packing = compression.Pieces() if compression.accepted(request.header("accept-encoding")) else None
-        stream = request.start_stream(200, headers if packing is None else headers + compression.HEADERS)
+        if packing is not None:
+            headers += compression.HEADERS
+        elif poured.length is not None:
+            headers += (("Content-Length", str(poured.length)),)
+        stream = request.start_stream(200, headers)
         try:
-            for piece in pieces:
+            for number, piece in enumerate(poured.pieces, 1):
                 stream.write(piece if packing is None else await packing.add(piece))
                 await stream.drain()
-                await self._core.clock.sleep(0)
+                if number % poured.stride == 0:
+                    await self._core.clock.sleep(0)
         except StreamClosed:
             return
         if packing is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ YAML = "application/yaml"
 OFFERED = (JSON, YAML, "application/vnd.kubernetes.protobuf")
 _KNOWN_LIMIT = 256
 PIECE = 128 * 1024
+STRIDE = 16  # pieces that are only joined: two milliseconds
 ROWS_PIECE = 256 * 1024  # of objects that become rows of a table: some milliseconds of work
 YAML_PIECE = 16 * 1024  # of objects that become YAML: likewise
 
@@ -31,6 +33,18 @@ class _OnlyMetadata(msgspec.Struct, gc=False):
 
 
 _metadata = msgspec.json.Decoder(_OnlyMetadata)
+
+
+@dataclass(slots=True)
+class Poured:
+    """A list that is too large to be made in one, piece by piece.
+
+    Each piece takes some milliseconds at most: who asks for them lets others run after every `stride` of them.
+    """
+
+    pieces: Iterator[bytes]
+    length: int | None = None  # of all, if known beforehand: then they need no framing of their own
+    stride: int = 1
 
 
 class Representation(ABC):
@@ -47,11 +61,8 @@ class Representation(ABC):
     def collection(self, listed: Listed) -> bytes:
         """A list."""
 
-    def pieces(self, listed: Listed) -> Iterator[bytes] | None:
-        """A list that is too large to be made in one, piece by piece; None for one that is not.
-
-        Each step takes no more than some milliseconds: whoever asks lets others run between them.
-        """
+    def pieces(self, listed: Listed) -> Poured | None:
+        """A list that is too large to be made in one; None for one that is not."""
         return None
 
     def event(self, type_: str, kind: Kind[Any], data: bytes) -> bytes:
@@ -74,11 +85,15 @@ class Json(Representation):
         """The bytes in an envelope."""
         return _envelope(listed, listed.kind.name, listed.kind.api_version, listed.items)
 
-    def pieces(self, listed: Listed) -> Iterator[bytes] | None:
+    def pieces(self, listed: Listed) -> Poured | None:
         """From a quarter of a megabyte on, what fits into the processor's cache is joined, encrypted and sent at a time."""
-        if sum(map(len, listed.items)) < 2 * PIECE:
+        items, kind = listed.items, listed.kind
+        size = sum(map(len, items))
+        if size < 2 * PIECE:
             return None
-        return _pieces(listed, listed.kind.name, listed.kind.api_version, listed.items)
+        around = len(_envelope(listed, kind.name, kind.api_version, []))
+        pieces = _pieces(listed, kind.name, kind.api_version, items)
+        return Poured(pieces, around + size + len(items) - 1, STRIDE)
 
 
 class Yaml(Json):
@@ -95,11 +110,9 @@ class Yaml(Json):
         """The list as a YAML document."""
         return to_yaml(super().collection(listed))
 
-    def pieces(self, listed: Listed) -> Iterator[bytes] | None:
+    def pieces(self, listed: Listed) -> Poured | None:
         """A few objects at a time."""
-        if sum(map(len, listed.items)) <= YAML_PIECE:
-            return None
-        return self._documents(listed)
+        return None if sum(map(len, listed.items)) <= YAML_PIECE else Poured(self._documents(listed))
 
     def _documents(self, listed: Listed) -> Iterator[bytes]:
         head = to_yaml(_envelope(listed, listed.kind.name, listed.kind.api_version, []))
@@ -122,9 +135,9 @@ class MetadataOnly(Representation):
         """The objects' metadata."""
         return b"".join(self._rendered(listed))
 
-    def pieces(self, listed: Listed) -> Iterator[bytes] | None:
+    def pieces(self, listed: Listed) -> Poured | None:
         """Some hundred objects at a time."""
-        return None if sum(map(len, listed.items)) <= ROWS_PIECE else self._rendered(listed)
+        return None if sum(map(len, listed.items)) <= ROWS_PIECE else Poured(self._rendered(listed))
 
     def _rendered(self, listed: Listed) -> Iterator[bytes]:
         items = (self.object(listed.kind, item) for item in listed.items)
@@ -152,9 +165,9 @@ class Table(Representation):
         """A table of all rows."""
         return self._render(listed.kind, listed.items, str(listed.revision), listed.continue_, listed.remaining)
 
-    def pieces(self, listed: Listed) -> Iterator[bytes] | None:
+    def pieces(self, listed: Listed) -> Poured | None:
         """Some dozens of rows at a time."""
-        return None if sum(map(len, listed.items)) <= ROWS_PIECE else self._rows(listed)
+        return None if sum(map(len, listed.items)) <= ROWS_PIECE else Poured(self._rows(listed))
 
     def _rows(self, listed: Listed) -> Iterator[bytes]:
         from controlplane.apiserver import tables
