@@ -8,7 +8,7 @@ that goes on from the same key at the present revision: the pages are then no lo
 from __future__ import annotations
 
 import base64
-import binascii
+import string
 from bisect import bisect_left
 from collections.abc import Awaitable
 from typing import Any
@@ -24,6 +24,7 @@ from controlplane.apiserver.selection import Selection
 from controlplane.store.interface import Compacted, FutureRevision, Store
 
 _VERSION = "meta.k8s.io/v1"
+_LETTERS = frozenset(string.ascii_letters + string.digits + "-_")
 _TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without the "
     "continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing "
@@ -46,10 +47,13 @@ class Token(msgspec.Struct, frozen=True):
     @classmethod
     def decode(cls, text: str) -> Token:
         """Read a token. Raises StatusError."""
+        wrong = next((index for index, letter in enumerate(text) if letter not in _LETTERS), len(text) - 1)
+        if wrong < len(text) - 1 or len(text) % 4 == 1 or text[-1:] not in _LETTERS:
+            raise status.bad_request(f"continue key is not valid: illegal base64 data at input byte {wrong}")
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         try:
-            raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
             token = msgspec.json.decode(raw, type=cls)
-        except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        except (ValueError, msgspec.MsgspecError) as error:
             raise status.bad_request(f"continue key is not valid: {error}") from None
         if token.v != _VERSION:
             raise status.bad_request(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from controlplane.apiserver import compression, status, warning_headers
 from controlplane.apiserver.cache import TooOld
-from controlplane.apiserver.call import JSON, Answer, Call, Connected, Listed, Relayed, Result, Watching
+from controlplane.apiserver.call import Answer, Call, Connected, Listed, Relayed, Result, Watching
 from controlplane.apiserver.connect.reading import read_out
 from controlplane.apiserver.identity import bearer
 from controlplane.apiserver.identity.impersonation import PREFIX
@@ -16,7 +16,7 @@ from controlplane.apiserver.instruments import Instruments
 from controlplane.apiserver.load import Lane, Load
 from controlplane.apiserver.pages import Pages
 from controlplane.apiserver.pipeline import handle
-from controlplane.apiserver.representation import Poured
+from controlplane.apiserver.representation import STREAMED, Poured
 from controlplane.apiserver.steps.authenticate import authenticate
 from controlplane.apiserver.steps.encode import encode, refuse, representation
 from controlplane.apiserver.steps.route import route
@@ -57,14 +57,14 @@ class NetworkDoor:
                 return self._counted(call, self._later(request, call, result, started))
             if isinstance(result, Watching):
                 return self._watch(request, call, result)
-            if isinstance(result, Listed) and (pieces := representation(call, core).pieces(result)) is not None:
-                return self._counted(call, self._pour(request, call, pieces, started))
+            if isinstance(result, Listed) and (poured := representation(call, core).pieces(result)) is not None:
+                return self._counted(call, self._pour(request, call, poured, started))
             assert not isinstance(result, Relayed)  # relays are always awaited
             answer = encode(call, core, result)
         except status.StatusError as error:
-            answer = refuse(error)
+            answer = refuse(error, call, self._core)
         except Exception as error:  # the loop's edge: a fault of ours is answered in the API's form too
-            answer = _fault(call, error)
+            answer = _fault(error, call, self._core)
         if len(answer.body) > compression.THRESHOLD and call.method == "GET":
             return self._respond_large(request, call, answer, started)
         return self._respond(call, answer, started)
@@ -96,16 +96,17 @@ class NetworkDoor:
                 if (rest := self._watch(request, call, done)) is not None:
                     await rest
                 return None
-            if isinstance(done, Listed) and (pieces := representation(call, self._core).pieces(done)) is not None:
-                await self._pour(request, call, pieces, started)
+            if isinstance(done, Listed) and (poured := representation(call, self._core).pieces(done)) is not None:
+                await self._pour(request, call, poured, started)
                 return None
             answer = encode(call, self._core, done)
         except status.StatusError as error:
-            answer = refuse(error)
+            answer = refuse(error, call, self._core)
         except NoUpgrade:
-            answer = refuse(status.bad_request("Upgrade request required: it needs HTTP/1.1, and this is HTTP/2"))
+            why = status.bad_request("Upgrade request required: it needs HTTP/1.1, and this is HTTP/2")
+            answer = refuse(why, call, self._core)
         except Exception as error:  # the loop's edge
-            answer = _fault(call, error)
+            answer = _fault(error, call, self._core)
         if len(answer.body) > compression.THRESHOLD and call.method == "GET":
             return await self._respond_large(request, call, answer, started)
         return self._respond(call, answer, started)
@@ -151,8 +152,8 @@ class NetworkDoor:
         core = self._core
         form = representation(call, core)
         if not form.lines:
-            raise status.not_acceptable((JSON,))
-        stream = request.start_stream(200, [("Content-Type", form.content_type), *warning_headers.headers(call)])
+            raise status.not_acceptable(STREAMED)
+        stream = request.start_stream(200, [("Content-Type", form.watch_type), *warning_headers.headers(call)])
         watcher = StreamWatcher(watching, form, stream)
         try:
             rest = watcher.begin(core.cache.revision)
@@ -193,9 +194,9 @@ async def _in_lane(lane: Lane, answer: Awaitable[T]) -> T:
         lane.leave()
 
 
-def _fault(call: Call, error: Exception) -> Answer:
+def _fault(error: Exception, call: Call, core: Core) -> Answer:
     _log.exception("cannot answer a request", method=call.method, path=call.path, error=error)
-    return refuse(status.internal_error(f"{type(error).__name__} in the server; its log says more"))
+    return refuse(status.internal_error(f"{type(error).__name__} in the server; its log says more"), call, core)
 
 
 async def _pump(stream: Stream, relayed: Relayed) -> None:

@@ -11,10 +11,9 @@ from api.validation import Cause
 from controlplane.apiserver import status
 
 EXACT, NOT_OLDER = "Exact", "NotOlderThan"
-_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True", ""})
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _LONGEST_NUMBER = 20
-_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 class ListOptions(msgspec.Struct, frozen=True, gc=False):
@@ -68,22 +67,26 @@ def parse_revision(text: str) -> int | None:
 
 
 def boolean(query: Mapping[str, str], name: str) -> bool:
-    """A boolean as Go's strconv reads it; absent is False, present without value True."""
+    """A boolean as upstream reads it: present and neither "0" nor "false" is True."""
     text = query.get(name)
-    if text is None or text in _FALSE:
-        return False
-    if text in _TRUE:
-        return True
-    raise status.bad_request(f'cannot read query parameter {name}: "{text}" is not a boolean')
+    return text is not None and text != "0" and text.lower() != "false"
+
+
+def pretty(query: Mapping[str, str], default: bool) -> bool:
+    """Whether the answer is for people to read; what is no boolean is False."""
+    text = query.get("pretty", "")
+    return text in _TRUE if text else default
 
 
 def number(query: Mapping[str, str], name: str) -> int:
-    """A whole number; absent is 0."""
+    """A whole number of 64 bits; absent is 0. Raises StatusError."""
     text = query.get(name)
-    if not text:
+    if text is None:
         return 0
     if not _NUMBER.fullmatch(text):
-        raise status.bad_request(f'cannot read query parameter {name}: "{text}" is not a number')
+        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    if len(text) > _LONGEST_NUMBER or not -(2**63) <= int(text) < 2**63:
+        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": value out of range')
     return int(text)
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
+from api.selectors import SelectorError, parse_fields
 from controlplane.apiserver import options, status
 from controlplane.apiserver.call import Call, Found, Result, Watching
 from controlplane.apiserver.listing import list_entries
@@ -67,7 +68,15 @@ def _selection(call: Call, wanted: options.ListOptions) -> Selection:
     target = call.target
     fields = wanted.fields
     if target.name:
-        by_name = f"metadata.name={target.name}"
-        fields = f"{fields},{by_name}" if fields else by_name
+        if fields and _exact_name(fields) != target.name:
+            raise status.bad_request("fieldSelector metadata.name doesn't match requested name")
+        fields = f"metadata.name={target.name}"
     kind: Any = target.asked
     return select(kind, target.namespace, wanted.labels, fields)
+
+
+def _exact_name(fields: str) -> str | None:
+    try:
+        return parse_fields(fields).exact("metadata.name")
+    except SelectorError as error:
+        raise status.bad_request(str(error)) from None

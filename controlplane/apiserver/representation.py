@@ -15,12 +15,14 @@ import msgspec
 import yaml
 
 from api.kinds import Kind
-from controlplane.apiserver import status
+from controlplane.apiserver import negotiation, status
 from controlplane.apiserver.call import JSON, Listed
 from kit.clock import Clock
 
 YAML = "application/yaml"
-OFFERED = (JSON, YAML, "application/vnd.kubernetes.protobuf")
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+OFFERED = (JSON, YAML, PROTOBUF)
+STREAMED = (f"{JSON};stream=watch", f"{PROTOBUF};stream=watch")
 _KNOWN_LIMIT = 256
 PIECE = 128 * 1024
 STRIDE = 16  # pieces that are only joined: two milliseconds
@@ -51,6 +53,7 @@ class Representation(ABC):
     """One form, for objects, lists and the lines of a watch."""
 
     content_type = JSON
+    watch_type = JSON
     lines = True  # whether it can be the lines of a watch
 
     @abstractmethod
@@ -72,6 +75,14 @@ class Representation(ABC):
     def bookmark(self, kind: Kind[Any], data: bytes) -> bytes:
         """The line of a bookmark, whose object has metadata only."""
         return b'{"type":"BOOKMARK","object":%b}\n' % data
+
+    def error(self, status: bytes) -> bytes:
+        """The line that says why a watch ends."""
+        return b'{"type":"ERROR","object":%b}\n' % status
+
+    def answer(self, data: bytes) -> bytes:
+        """An answer that is no stored object: a Status, a review."""
+        return data
 
 
 class Json(Representation):
@@ -114,6 +125,10 @@ class Yaml(Json):
         """A few objects at a time."""
         return None if sum(map(len, listed.items)) <= YAML_PIECE else Poured(self._documents(listed))
 
+    def answer(self, data: bytes) -> bytes:
+        """The answer as a YAML document."""
+        return to_yaml(data)
+
     def _documents(self, listed: Listed) -> Iterator[bytes]:
         head = to_yaml(_envelope(listed, listed.kind.name, listed.kind.api_version, []))
         yield head.removesuffix(b" []\n") + b"\n"
@@ -123,8 +138,6 @@ class Yaml(Json):
 
 class MetadataOnly(Representation):
     """PartialObjectMetadata(List): what garbage collection and quota want to know."""
-
-    content_type = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
     def object(self, kind: Kind[Any], data: bytes) -> bytes:
         """The object's metadata."""
@@ -150,8 +163,6 @@ class MetadataOnly(Representation):
 
 class Table(Representation):
     """Columns for people, made by the server so that every client shows the same."""
-
-    content_type = "application/json;as=Table;g=meta.k8s.io;v=v1"
 
     def __init__(self, clock: Clock, include: str) -> None:
         self._clock = clock
@@ -203,17 +214,33 @@ class Representations:
         self._yaml = Yaml()
         self._metadata = MetadataOnly()
         self._tables = {include: Table(clock, include) for include in ("None", "Metadata", "Object")}
-        self._known: dict[tuple[str, str], Representation] = {}
+        self._known: dict[tuple[str, str, bool, bool], Representation] = {}
+        self._variants: dict[tuple[Representation, str], Representation] = {}
         self._converted: dict[tuple[Representation, Kind[Any]], Representation] = {}
 
-    def negotiate(self, accept: str, include: str = "") -> Representation:
-        """The first form in the header that we have; `include` is the query's includeObject. Raises StatusError."""
-        known = self._known.get((accept, include))
+    def negotiate(self, accept: str, include: str = "", *, pretty: bool = False, tables: bool = True) -> Representation:
+        """The first form in the header that we have; `include` is the query's includeObject. Raises StatusError.
+
+        JSON goes before protobuf, which has to be made, for everybody who takes both.
+        """
+        wanted = (accept, include, pretty, tables)
+        known = self._known.get(wanted)
         if known is None:
-            known = self._choose(accept, include)
+            known = self._choose(accept, include, tables)
+            if pretty or "pretty=1" in accept:
+                known = self._pretty(known)
             if len(self._known) < _KNOWN_LIMIT and len(accept) < _KNOWN_LIMIT:
-                self._known[accept, include] = known
+                self._known[wanted] = known
         return known
+
+    def of_failures(self, accept: str) -> Representation:
+        """The form of a Status; JSON for who accepts nothing that there is."""
+        if not accept or accept.startswith(JSON):
+            return self.json
+        try:
+            return self.negotiate(accept)
+        except status.StatusError:
+            return self.json
 
     def converted(self, form: Representation, kind: Kind[Any]) -> Representation:
         """The form, of objects as the second view `kind` shows them."""
@@ -221,33 +248,63 @@ class Representations:
         if known is None:
             from controlplane.apiserver.second_views import Converted
 
-            known = self._converted[form, kind] = Converted(form, kind, as_kept=isinstance(form, Table))
+            known = self._converted[form, kind] = Converted(
+                form, kind, as_kept=isinstance(getattr(form, "form", form), Table)
+            )
         return known
 
-    def _choose(self, accept: str, include: str) -> Representation:
+    def _choose(self, accept: str, include: str, tables: bool) -> Representation:
         if not accept:
             return self.json
-        for clause in accept.split(","):
-            media, *parameters = [part.strip() for part in clause.split(";")]
-            asked = dict(p.partition("=")[::2] for p in parameters)
-            found = self._one(media.lower(), asked, include)
-            if found is not None:
-                return found
-        raise status.not_acceptable(OFFERED)
+        second: Representation | None = None
+        for clause in negotiation.clauses(accept):
+            for media in OFFERED:
+                if not clause.takes(media) or not clause.possible:
+                    continue
+                form = self._form(media, clause.conversion, include, tables)
+                if form is None:
+                    continue
+                if media != PROTOBUF:
+                    return form
+                second = second or form
+        if second is None:
+            raise status.not_acceptable(OFFERED)
+        return second
 
-    def _one(self, media: str, asked: dict[str, str], include: str) -> Representation | None:
-        target = asked.get("as", "")
-        if media in (JSON, "*/*", "application/*"):
-            if not target:
-                return self.json
-            if asked.get("g") != "meta.k8s.io" or asked.get("v") != "v1":
-                return None
-            if target == "Table":
-                return self._tables.get(include or "Metadata") or _unknown_include(include)
-            if target in ("PartialObjectMetadata", "PartialObjectMetadataList"):
-                return self._metadata
+    def _form(
+        self, media: str, conversion: tuple[str, str, str] | None, include: str, tables: bool
+    ) -> Representation | None:
+        if conversion is None:
+            return {JSON: self.json, YAML: self._yaml, PROTOBUF: self._protobuf()}[media]
+        group, version, kind = conversion
+        if group != negotiation.META or version not in negotiation.VERSIONS or media == PROTOBUF:
             return None
-        return self._yaml if media == YAML and not target else None
+        if kind == "Table" and tables:
+            form = self._tables.get(include or "Metadata") or _unknown_include(include)
+        elif kind in ("PartialObjectMetadata", "PartialObjectMetadataList"):
+            form = self._metadata
+        else:
+            return None
+        return self._varied(form, version, media)
+
+    def _varied(self, form: Representation, version: str, media: str) -> Representation:
+        """Equal variants are the same object: that is what watchers share their lines by."""
+        from controlplane.apiserver import forms  # only a few clients ask for them
+
+        found = form
+        if version != "v1":
+            found = self._variants.setdefault((form, version), forms.Beta(form))
+        return self._variants.setdefault((found, media), forms.InYaml(found)) if media == YAML else found
+
+    def _pretty(self, form: Representation) -> Representation:
+        from controlplane.apiserver import forms
+
+        return self._variants.setdefault((form, "pretty"), forms.Pretty(form)) if form.content_type == JSON else form
+
+    def _protobuf(self) -> Representation:
+        from controlplane.apiserver import forms
+
+        return self._variants.setdefault((self.json, PROTOBUF), forms.Protobuf())
 
 
 def to_yaml(data: bytes) -> bytes:
@@ -272,7 +329,10 @@ def slices(items: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
 
 
 def _unknown_include(include: str) -> Representation:
-    raise status.bad_request(f'unrecognized includeObject value: "{include}"')
+    why = "must be 'Metadata', 'Object', 'None', or empty"
+    raise status.bad_request(
+        f'Unable to convert to Table as requested: includeObject: Invalid value: "{include}": {why}'
+    )
 
 
 def _revision_of(data: bytes) -> str:

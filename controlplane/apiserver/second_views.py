@@ -16,7 +16,7 @@ import msgspec
 from api import conversion
 from api.kinds import Kind
 from controlplane.apiserver.call import Listed
-from controlplane.apiserver.representation import ROWS_PIECE, Representation, slices
+from controlplane.apiserver.representation import ROWS_PIECE, Poured, Representation, slices
 
 BOOKMARK = "BOOKMARK"
 
@@ -29,6 +29,7 @@ class Converted(Representation):
         self._kind = kind
         self._as_kept = as_kept
         self.content_type = form.content_type
+        self.watch_type = form.watch_type
         self.lines = form.lines
 
     def object(self, kind: Kind[Any], data: bytes) -> bytes:
@@ -39,11 +40,11 @@ class Converted(Representation):
         """A list, converted."""
         return self._form.collection(self._listed(listed))
 
-    def pieces(self, listed: Listed) -> Iterator[bytes] | None:
+    def pieces(self, listed: Listed) -> Poured | None:
         """A list that is too large to be made in one; while it is converted the pieces are empty."""
         if self._as_kept:
             return self._form.pieces(self._listed(listed))
-        return None if sum(map(len, listed.items)) <= ROWS_PIECE else self._converted(listed)
+        return None if sum(map(len, listed.items)) <= ROWS_PIECE else Poured(self._converted(listed))
 
     def _converted(self, listed: Listed) -> Iterator[bytes]:
         items: list[bytes] = []
@@ -51,8 +52,8 @@ class Converted(Representation):
             items += map(self._show, group)
             yield b""
         done = replace(listed, kind=self._kind, items=items)
-        pieces = self._form.pieces(done)
-        yield from (self._form.collection(done),) if pieces is None else pieces
+        poured = self._form.pieces(done)
+        yield from (self._form.collection(done),) if poured is None else poured.pieces
 
     def event(self, type_: str, kind: Kind[Any], data: bytes) -> bytes:
         """One line of a watch."""
@@ -61,6 +62,14 @@ class Converted(Representation):
     def bookmark(self, kind: Kind[Any], data: bytes) -> bytes:
         """The line of a bookmark."""
         return self._form.bookmark(self._kind, renamed(self._kind, data))
+
+    def error(self, status: bytes) -> bytes:
+        """The line that says why a watch ends."""
+        return self._form.error(status)
+
+    def answer(self, data: bytes) -> bytes:
+        """An answer that is no stored object."""
+        return self._form.answer(data)
 
     def _listed(self, listed: Listed) -> Listed:
         return replace(listed, kind=self._kind, items=[self._show(item) for item in listed.items])

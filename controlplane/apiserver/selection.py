@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from api import kinds
 from api.kinds import Kind
 from api.selectors import EVERYTHING, Selector, SelectorError, parse_fields, parse_labels
 from controlplane.apiserver import status
@@ -86,6 +87,9 @@ def _index(kind: Kind[Any], path: str) -> int:
     names = selectable(kind).names
     if path in names:
         return names.index(path)
+    if kind is kinds.RESOURCE_SLICE:
+        about = f"{kind.api_version}, Kind={kind.name}"
+        raise status.bad_request(f"field label not supported for {about}: {path}")
     if names:
         raise status.bad_request(f"field label not supported: {path}")
     raise status.bad_request(f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"')

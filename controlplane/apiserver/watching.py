@@ -145,7 +145,7 @@ class StreamWatcher(Watcher):
 
     def fail(self, status: bytes) -> None:
         """Say why the watch ends, and end it."""
-        self._stream.write(b'{"type":"ERROR","object":%b}\n' % status)
+        self._stream.write(self._form.error(status))
         self._stream.close()
 
     def _give(self, type_: str, what: Event | Entry | bytes) -> None:

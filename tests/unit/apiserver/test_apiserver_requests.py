@@ -10,6 +10,7 @@ from controlplane.apiserver.access.builtin import GIVEN
 from controlplane.apiserver.access.policies import Policies
 from controlplane.apiserver.cache import Kept
 from controlplane.apiserver.call import Call, Target, User
+from controlplane.apiserver.forms import Beta, InYaml, Pretty, Protobuf
 from controlplane.apiserver.representation import Json, MetadataOnly, Representations, Table, Yaml
 from controlplane.apiserver.steps.authorize import authorize
 from controlplane.apiserver.steps.route import route
@@ -271,7 +272,20 @@ KUBECTL = ",".join(f"application/json;as=Table;v={v};g=meta.k8s.io" for v in ("v
         ("application/vnd.kubernetes.protobuf, */*", Json),
         ("application/yaml", Yaml),
         (KUBECTL, Table),
-        ("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", Json),
+        ("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", Beta),
+        ("application/json;as=Table;v=v2;g=meta.k8s.io,application/json", Json),
+        ("application/json;as=Table,application/json", Json),
+        ("application/yaml;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", InYaml),
+        ("application/vnd.kubernetes.protobuf", Protobuf),
+        ("application/vnd.kubernetes.protobuf;q=0.9,application/cbor", Protobuf),
+        ("application/vnd.kubernetes.protobuf,application/yaml", Yaml),
+        ("application/cbor,application/json;q=0.1", Json),
+        ("application/json;q=0.5,application/yaml;q=0.9", Yaml),
+        ("*/*;q=0.8", Json),
+        ("application/json;pretty=1", Pretty),
+        ("application/json;stream=watch;charset=utf-8;unheard=of", Json),
+        ("application/json;sv=v2,application/yaml", Yaml),
+        ("*", Json),
         ("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", MetadataOnly),
         (
             (
@@ -289,7 +303,8 @@ def test_forms(accept, form):
 
 
 @pytest.mark.parametrize(
-    "accept", ["application/vnd.kubernetes.protobuf", "text/html", "application/json;as=Nope;v=v1"]
+    "accept",
+    ["application/cbor", "text/html", "application/json;as=Nope;v=v1", "application/json;stream=other", "json"],
 )
 def test_forms_we_do_not_have(accept):
     with pytest.raises(status.StatusError) as caught:
@@ -300,7 +315,7 @@ def test_forms_we_do_not_have(accept):
 def test_include_object():
     forms = Representations(FakeClock())
     assert forms.negotiate(KUBECTL, "None") is not forms.negotiate(KUBECTL, "Object")
-    with pytest.raises(status.StatusError, match="unrecognized includeObject"):
+    with pytest.raises(status.StatusError, match="Unable to convert to Table as requested: includeObject"):
         forms.negotiate(KUBECTL, "Nonsense")
 
 
@@ -364,7 +379,7 @@ def test_rules_of_list_options(query, watch, expected):
     assert causes(query, watch) == expected
 
 
-@pytest.mark.parametrize("query", [{"limit": "x"}, {"timeoutSeconds": "x"}, {"allowWatchBookmarks": "maybe"}])
+@pytest.mark.parametrize("query", [{"limit": "x"}, {"timeoutSeconds": "x"}, {"limit": str(2**63)}])
 def test_options_that_cannot_be_read(query):
     with pytest.raises(status.StatusError) as caught:
         options.parse(query, watch=True)
