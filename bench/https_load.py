@@ -69,9 +69,10 @@ class Connection:
         return int(length) if length else CHUNKED
 
 
-def context(directory: Path) -> ssl.SSLContext:
+def context(directory: Path, protocol: str = "http/1.1") -> ssl.SSLContext:
     """The administrator's side of the certificates in `directory`."""
     made = ssl.create_default_context(cafile=str(directory / "ca.crt"))
+    made.set_alpn_protocols([protocol])
     made.load_cert_chain(directory / "admin.crt", directory / "admin.key")
     return made
 
