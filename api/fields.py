@@ -66,6 +66,7 @@ class Special:
 TIME = Special("Time")
 MICRO_TIME = Special("MicroTime")
 QUANTITY = Special("Quantity")
+DURATION = Special("Duration")  # seconds as text, "10s"
 
 # Times are kept as their RFC 3339 text (api.times), quantities as their own text (api.quantity).
 Time = Annotated[str, TIME]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from api.fields import F, Quantity, Time, Type, constant, required
+from api.fields import DURATION, F, Quantity, Time, Type, constant, required
 from api.meta_v1 import ObjectMeta
 
 
@@ -11,7 +11,7 @@ class NodeMetrics(Type):
     api_version: str = constant("metrics.k8s.io/v1beta1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
     timestamp: Annotated[Time | None, F(2)] = None
-    window: Annotated[str, F(3, 1)] = required(str)  # a duration, as text
+    window: Annotated[str, DURATION, F(3)] = required(str)
     usage: Annotated[dict[str, Quantity], F(4)] = required(dict)
 
 
@@ -25,5 +25,5 @@ class PodMetrics(Type):
     api_version: str = constant("metrics.k8s.io/v1beta1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
     timestamp: Annotated[Time | None, F(2)] = None
-    window: Annotated[str, F(3, 1)] = required(str)
+    window: Annotated[str, DURATION, F(3)] = required(str)
     containers: Annotated[list[ContainerMetrics], F(4)] = required(list)

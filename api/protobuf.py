@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from api import codec, times
 from api.codec import DecodeError
-from api.fields import MICRO_TIME, NOTHING, QUANTITY, TIME, Field, IntOrString, Json, Nothing, Type, fields_of
+from api.fields import DURATION, MICRO_TIME, NOTHING, QUANTITY, TIME, Field, IntOrString, Json, Nothing, Type, fields_of
 from api.kinds import Kind
 
 T = TypeVar("T", bound=Type)
@@ -174,6 +174,9 @@ def _value(item: Any, value: int | bytes) -> Any:
         return _time(raw, micro=item is MICRO_TIME)
     if item is QUANTITY:
         return next((_text(text) for number, text in _fields(raw) if number == 1), "0")
+    if item is DURATION:
+        nanos = next((number for field, number in _fields(raw) if field == 1 and isinstance(number, int)), 0)
+        return f"{_signed(nanos) / 1e9:g}s"
     if item == IntOrString:
         return _int_or_string(raw)
     if item == list[str]:  # a message of its own that only holds the texts

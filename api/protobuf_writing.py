@@ -7,14 +7,15 @@ the envelope names them.
 from __future__ import annotations
 
 import functools
+import struct
 from collections.abc import Iterable
 from typing import Any
 
 from api import times
-from api.fields import MICRO_TIME, NOTHING, QUANTITY, TIME, Field, IntOrString, Json, Type, fields_of
+from api.fields import DURATION, MICRO_TIME, NOTHING, QUANTITY, TIME, Field, IntOrString, Json, Type, fields_of
 from api.protobuf import MAGIC
 
-_NUMBER, _TEXT = 0, 2
+_NUMBER, _DOUBLE, _TEXT = 0, 1, 2
 _MASK = (1 << 64) - 1
 
 
@@ -69,8 +70,24 @@ def _field(field: Field, number: int, value: Any) -> bytes:
         return b"".join([_value(field.item, number, item) for item in value])
     if field.shape == "map":
         pairs = sorted(value.items())
-        return b"".join([_piece(number, _piece(1, key.encode()) + _value(field.item, 2, item)) for key, item in pairs])
+        return b"".join([_piece(number, _piece(1, key.encode()) + _one(field, 2, item)) for key, item in pairs])
+    return _one(field, number, value)
+
+
+def _one(field: Field, number: int, value: Any) -> bytes:
+    facts = field.facts
+    if facts is not None and facts.either and field.struct is not None:
+        return _piece(number, _either(facts.either, value))
     return _value(field.item, number, value)
+
+
+def _either(what: str, value: Any) -> bytes:
+    """A struct or what stands in its place, in a message that has one of both."""
+    if what == "bool":
+        return b"\x08\x01" + _piece(2, message(value)) if isinstance(value, Type) else bytes((8, bool(value)))
+    if isinstance(value, Type):
+        return _piece(1, message(value))
+    return b"".join([_piece(2, one.encode() if isinstance(one, str) else message(one)) for one in value])
 
 
 def _value(item: Any, number: int, value: Any) -> bytes:
@@ -80,6 +97,8 @@ def _value(item: Any, number: int, value: Any) -> bytes:
         return _varint(number << 3 | _NUMBER) + _varint(int(value) & _MASK)
     if isinstance(value, Type):
         return _piece(number, message(value))
+    if item is float:
+        return _varint(number << 3 | _DOUBLE) + struct.pack("<d", value)
     if item is bytes:
         return _piece(number, bytes(value))
     return _piece(number, _special(item, value))
@@ -90,6 +109,8 @@ def _special(item: Any, value: Any) -> bytes:
         return _time(value)
     if item is QUANTITY:
         return _piece(1, str(value).encode())
+    if item is DURATION:
+        return b"\x08" + _varint(round(float(value.removesuffix("s")) * 1e9))
     if item == IntOrString:
         if isinstance(value, str):
             return b"\x08\x01\x10\x00" + _piece(3, value.encode())

@@ -12,7 +12,7 @@ import msgspec
 
 from api import meta_v1
 from api.apply.schema import ATOMIC
-from api.fields import MICRO_TIME, QUANTITY, TIME, Field, IntOrString, Json, Type, fields_of
+from api.fields import DURATION, MICRO_TIME, QUANTITY, TIME, Field, IntOrString, Json, Type, fields_of
 from api.kinds import Kind
 
 Schema = dict[str, Any]
@@ -48,6 +48,7 @@ _SCALARS: dict[Any, Schema] = {
     bool: {"type": "boolean"},
     float: {"type": "number", "format": "double"},
     bytes: {"type": "string", "format": "byte"},
+    DURATION: {"type": "string"},
 }
 # The fields that every object of a kind may leave out, and the kinds that must have a spec.
 _OF_OBJECTS = frozenset({"kind", "apiVersion", "metadata", "spec", "status"})

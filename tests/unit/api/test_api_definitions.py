@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api import codec, defaults, kinds, protobuf, validation
+from api import codec, defaults, kinds, protobuf, protobuf_writing, validation
 from api.apiextensions_v1 import JSONSchemaProps
 from tests.samples import CRD
 from tests.unit.api.protobuf_writer import varint
@@ -130,6 +130,23 @@ def test_a_schema_in_protobuf():
 def test_broken_protobuf(raw):
     with pytest.raises(protobuf.ProtobufError):
         protobuf.decode_message(JSONSchemaProps, raw)
+
+
+def test_what_is_written_is_read_again():
+    schema = {
+        "type": "object",
+        "minimum": 0.5,
+        "default": {"a": [1, None]},
+        "enum": [1, "x"],
+        "items": TEXT,
+        "additionalProperties": False,
+        "additionalItems": TEXT,
+        "properties": {"a": {"items": [TEXT, NUMBER]}, "b": {"additionalProperties": True}},
+        "dependencies": {"p": ["q"], "r": TEXT},
+        "x-kubernetes-validations": [{"rule": "true", "reason": "FieldValueInvalid"}],
+    }
+    found = definition(**schema)
+    assert protobuf.decode(KIND, protobuf_writing.encode(found)) == found
 
 
 def test_a_whole_definition_in_protobuf():
