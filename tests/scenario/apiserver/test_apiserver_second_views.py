@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
-from api import codec, kinds
+from api import codec, kinds, protobuf
 from api.autoscaling_v2 import HorizontalPodAutoscaler
 from client.client import Client
 from client.errors import ApiError, BadRequest, Conflict, Invalid, NotFound
@@ -227,6 +228,59 @@ async def test_the_table_is_the_same(secure, include):
         assert new["rows"][0]["object"]["note"] == old["rows"][0]["object"]["message"]
     else:
         assert new == old
+
+
+FORMS = (
+    "application/vnd.kubernetes.protobuf",
+    "application/yaml",
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+)
+
+
+@pytest.mark.parametrize("accept", FORMS)
+@pytest.mark.parametrize("kind", [NEW, V1], ids=lambda kind: kind.resource)
+async def test_other_forms(secure, kind, accept):
+    core = secure.server.core
+    admin = secure.server.client("admin", "system:masters")
+    await ask(admin, "POST", kind.path(NS), EVENT if kind is NEW else SCALER)
+    name = "e" if kind is NEW else "s"
+    known = codec.decode(kind, await admin.transport.request("GET", kind.path(NS, name), {}))
+    call = Call("GET", kind.path(NS, name), {}, accept, user=User("admin", ("system:masters",)))
+    body = encode(call, core, handle(call, core)).body
+    if "protobuf" in accept:
+        assert protobuf.decode(kind, body) == known
+    elif "yaml" in accept:
+        assert yaml.safe_load(body)["apiVersion"] == kind.api_version
+    else:
+        assert msgspec.json.decode(body)["metadata"] == codec.to_dict(known)["metadata"]
+
+
+async def test_a_large_list(secure, http):
+    """Converted a part at a time, and whole for who reads it."""
+    for number in range(400):
+        await ask(http, "POST", NEW.path(NS), EVENT | {"metadata": {"name": f"e{number:03}"}, "note": "x" * 1000})
+    listed = await ask(http, "GET", NEW.path(NS))
+    assert [item["metadata"]["name"] for item in listed["items"]] == [f"e{number:03}" for number in range(400)]
+    assert {(item["note"], item["apiVersion"]) for item in listed["items"]} == {("x" * 1000, "events.k8s.io/v1")}
+    page = await ask(http, "GET", NEW.path(NS), limit="7")
+    rest = await ask(http, "GET", NEW.path(NS), limit="500", **{"continue": page["metadata"]["continue"]})
+    assert [len(page["items"]), len(rest["items"])] == [7, 393]
+
+
+async def test_applying_by_the_views_own_names(http):
+    body = SCALER | {"apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler"}
+    body["spec"] = SCALER["spec"] | {"targetCPUUtilizationPercentage": 44}
+    apply = "application/apply-patch+yaml"
+    made = await ask(http, "PATCH", V1.path(NS, "s"), body, apply, fieldManager="me")
+    assert (made["apiVersion"], made["spec"]["targetCPUUtilizationPercentage"]) == ("autoscaling/v1", 44)
+    other = {
+        "apiVersion": "autoscaling/v2",
+        "kind": body["kind"],
+        "metadata": {"name": "s"},
+        "spec": {"maxReplicas": 9},
+    }
+    with pytest.raises(Conflict, match='conflict with "me": .spec.maxReplicas'):
+        await ask(http, "PATCH", V2.path(NS, "s"), other, apply, fieldManager="other")
 
 
 # autoscalers
