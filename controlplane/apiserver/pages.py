@@ -16,6 +16,7 @@ from kit.metrics import CONTENT_TYPE, Metrics
 
 VERSION = "v1.36.0+wherry"
 _TEXT = "text/plain; charset=utf-8"
+_EXCLUDED = "excluded"
 Check = Callable[[], str]
 
 
@@ -110,13 +111,21 @@ def _report(root: str, checks: Mapping[str, Check], name: str, call: Call) -> An
             raise status.no_such_path()
         checks = {name: checks[name]}
     excluded = call.query.get("exclude", "") if call.query else ""
-    found = {title: check() for title, check in checks.items() if title != excluded}
-    failed = any(found.values())
+    found = {title: check() if title != excluded else _EXCLUDED for title, check in checks.items()}
+    failed = any(why not in ("", _EXCLUDED) for why in found.values())
     if not failed and (not call.query or "verbose" not in call.query):
         return Answer(b"ok", 200, _TEXT)
-    lines = [f"[-]{title} failed: {why}" if why else f"[+]{title} ok" for title, why in found.items()]
+    lines = [_line(title, why) for title, why in found.items()]
+    if excluded and excluded not in checks:
+        lines.append(f'warn: some health checks cannot be excluded: no matches for "{excluded}"')
     lines.append(f"{root} check {'failed' if failed else 'passed'}\n")
     return Answer("\n".join(lines).encode(), 500 if failed else 200, _TEXT)
+
+
+def _line(title: str, why: str) -> str:
+    if why == _EXCLUDED:
+        return f"[+]{title} excluded: ok"
+    return f"[-]{title} failed: {why}" if why else f"[+]{title} ok"
 
 
 def _well() -> str:

@@ -21,7 +21,7 @@ from controlplane.apiserver.identity import settings as identity
 from controlplane.apiserver.identity.issuer import CONFIGURATION, KEPT_SECONDS, KEYS, KEYS_TYPE
 from controlplane.apiserver.identity.settings import IdentitySettings
 from controlplane.apiserver.identity.users import MASTERS
-from controlplane.apiserver.instruments import Instruments
+from controlplane.apiserver.instruments import Instruments, count_objects, tell_build
 from controlplane.apiserver.load import Load
 from controlplane.apiserver.local import LocalTransport
 from controlplane.apiserver.network import NetworkDoor
@@ -74,9 +74,11 @@ class ApiServer:
             OpenApi(kinds.SERVED, VERSION),
             Swagger(kinds.SERVED, VERSION),
             self._metrics,
-            live={"cache": self._cache_problem},
+            live={"log": lambda: "", "etcd": self._cache_problem, "cache": self._cache_problem},
             ready={},
         )
+        count_objects(self._metrics, cache)
+        tell_build(self._metrics, VERSION)
         self._publish()
         itself = self.client(ITSELF, MASTERS)
         self._bootstrap = Bootstrap(self.core, itself, settings.address, settings.port, settings.client_ca)

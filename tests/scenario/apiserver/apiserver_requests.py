@@ -70,7 +70,9 @@ _ACCEPTS = (
     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", "text/html", ";;,,;=", "application/json;as=Nope", "a" * 500,
-    "é",
+    "é", f"{PROTOBUF};stream=watch", f"{PROTOBUF};q=0.3,{YAML};q=0.7", "application/json;as=Table;v=v1beta1;g=meta.k8s.io", "application/cbor",
+    "application/yaml;as=Table;v=v1;g=meta.k8s.io", "application/yaml;as=PartialObjectMetadata;g=meta.k8s.io;v=v1beta1", "*/*;q=nan",
+    "application/json;pretty=1", f"{PROTOBUF};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{PROTOBUF}", "*;q=1,application/*;q=0",
 )  # fmt: skip
 _PAGES = (
     "/", "/api", "/api/", "/apis", "/apis/", "/api/v1", "/api/v1/", "/apis/apps", "/apis/apps/v1", "/apis/nope/v1", "/openapi/v2",
@@ -340,7 +342,7 @@ def _encoded(rng: random.Random, document: Any) -> tuple[str, bytes]:
     text = _json(document)
     choice = rng.random()
     if choice < 0.7:
-        return rng.choice((JSON, JSON, JSON, "", "application/json; charset=utf-8", "text/plain")), _corrupted(
+        return rng.choice((JSON, JSON, JSON, "", "application/json; charset=utf-8", "text/plain", "application/cbor")), _corrupted(
             rng, text
         )
     if choice < 0.85:
@@ -504,6 +506,8 @@ _PARAMETERS = {
     "dryRun": lambda r: r.choice(("All", "All", "", "x")),
     "fieldValidation": lambda r: r.choice(("Strict", "Warn", "Ignore", "", "x")),
     "fieldManager": lambda r: r.choice(_TEXTS),
+    "pretty": lambda r: r.choice(("true", "1", "x", "")),
+    "force": lambda r: r.choice(("true", "false")),
     "gracePeriodSeconds": lambda r: r.choice(("0", "1", "30", "-1", "9" * 15, "9" * 19, "x")),
     "propagationPolicy": lambda r: r.choice(("Orphan", "Foreground", "Background", "", "x")),
     "orphanDependents": lambda r: r.choice(("true", "false", "x")),

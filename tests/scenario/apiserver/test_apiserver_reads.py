@@ -301,8 +301,23 @@ async def test_warnings_for_unknown_fields(secure):
 async def test_metrics_count_requests(ask):
     await ask(PATH)
     text = (await ask("/metrics")).body.decode()
-    assert 'apiserver_request_duration_seconds_count{group="",resource="configmaps",subresource="",verb="LIST"' in text
-    assert 'apiserver_request_total{code="200"' in text
+    about = 'group="",resource="configmaps",scope="namespace",subresource="",verb="LIST",version="v1"}'
+    assert f'apiserver_request_duration_seconds_count{{component="apiserver",dry_run="",{about} 1.0' in text
+    assert f'apiserver_request_total{{code="200",component="apiserver",dry_run="",{about} 1.0' in text
+    assert 'apiserver_storage_objects{resource="deployments.apps"} 0.0' in text
+    assert 'apiserver_resource_objects{group="",resource="namespaces"} 4.0' in text
+    assert 'kubernetes_build_info{git_version="v1.36' in text
+
+
+async def test_checks_have_upstreams_names(ask):
+    for root in ("livez", "readyz", "healthz"):
+        lines = (await ask(f"/{root}?verbose&exclude=etcd")).body.decode().splitlines()
+        assert lines[:3] == ["[+]ping ok", "[+]log ok", "[+]etcd excluded: ok"]
+        assert lines[-1] == f"{root} check passed"
+        assert any(line.startswith("[+]poststarthook/") for line in lines) or root == "healthz"
+        assert (await ask(f"/{root}/ping")).body == b"ok"
+        unknown = (await ask(f"/{root}?verbose&exclude=nope")).body.decode()
+        assert 'warn: some health checks cannot be excluded: no matches for "nope"' in unknown
 
 
 async def test_logs_of_a_pod_that_runs_nowhere(client: Client):
