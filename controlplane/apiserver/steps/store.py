@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from api import codec, kinds
 from controlplane.apiserver import beside, freshness, status
 from controlplane.apiserver.cache import Kept
@@ -29,10 +31,10 @@ async def store(write: Write, core: Core) -> None:
     """Make the write durable and set `write.answer`. Raises Raced."""
     key = key_of(write)
     write.new.metadata.resource_version = None  # known when it is written
-    value = codec.encode(write.new)
+    value = _encoded(write)
     if len(value) > LARGEST and write.managed is None and write.new.metadata.managed_fields:
         write.new.metadata.managed_fields = []  # what is not the client's own has to go first
-        value = codec.encode(write.new)
+        value = _encoded(write)
     if len(value) > LARGEST:
         raise status.too_large(f"the object has {len(value)} bytes, limit is {LARGEST}")
     if write.dry_run:
@@ -68,6 +70,12 @@ def _op(write: Write, store_key: str, value: bytes) -> Op:
 
 def _beside(write: Write, core: Core) -> beside.Beside | None:
     return beside.plan(write.kind, write.old, None if write.remove else write.new, core, write.now)
+
+
+def _encoded(write: Write) -> bytes:
+    """On one line, as watches need it: JSON that is passed through as it came may have brought line breaks along."""
+    value = codec.encode(write.new)
+    return msgspec.json.format(value, indent=-1) if b"\n" in value or b"\r" in value else value
 
 
 def key_of(write: Write) -> str:

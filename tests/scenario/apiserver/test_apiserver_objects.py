@@ -434,3 +434,10 @@ async def test_a_new_node_takes_no_pods_until_somebody_saw_it_ready(client: Clie
     assert [(t.key, t.effect) for t in fresh.spec.taints] == [("node.kubernetes.io/not-ready", "NoSchedule")]
     fresh.spec.taints = []
     assert (await client.update(kinds.NODE, fresh)).spec.taints == []
+
+
+async def test_json_that_is_passed_through_comes_on_one_line(client: Client):
+    body = b'{"metadata":{"name":"a"},"revision":1,"data":{\n "a" : [ 1,\r\n 1e40 ], "b": "x y"}}'
+    made = await client.transport.request("POST", kinds.CONTROLLER_REVISION.path("default"), {}, body)
+    assert b"\n" not in made and b"\r" not in made
+    assert b'"data":{"a":[1,1e40],"b":"x y"}' in made
