@@ -467,6 +467,11 @@ class Connection(asyncio.Protocol):
         """Close now."""
         self._transport.abort()
 
+    @property
+    def streams(self) -> int:
+        """How many requests are on their way, in work or being answered."""
+        return len(self._exchanges)
+
     # what an Exchange needs
 
     @property
