@@ -70,7 +70,8 @@ _ACCEPTS = (
     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", "text/html", ";;,,;=", "application/json;as=Nope", "a" * 500,
-    "é", f"{PROTOBUF};stream=watch", f"{PROTOBUF};q=0.3,{YAML};q=0.7", "application/json;as=Table;v=v1beta1;g=meta.k8s.io", "application/cbor",
+    "é", f"{PROTOBUF};stream=watch", f"{PROTOBUF};q=0.3,{YAML};q=0.7", "application/json;as=Table;v=v1beta1;g=meta.k8s.io",
+    "application/cbor",
     "application/yaml;as=Table;v=v1;g=meta.k8s.io", "application/yaml;as=PartialObjectMetadata;g=meta.k8s.io;v=v1beta1", "*/*;q=nan",
     "application/json;pretty=1", f"{PROTOBUF};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{PROTOBUF}", "*;q=1,application/*;q=0",
 )  # fmt: skip
