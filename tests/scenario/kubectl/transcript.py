@@ -37,6 +37,7 @@ MASKS = (
     (r"(?<=[a-z0-9]-)[bcdfghjklmnpqrstvwxz2456789]{8,10}\b", "HASH"),
     (r"(pod-template-hash\W+)[0-9a-z]+", r"\1HASH"),
     (r"(?<=\w-)[bcdfghjklmnpqrstvwxz2456789]{5}(?=[\s\"',)/:]|$)", "XXXXX"),
+    (r"SHA256=[0-9a-f]{64}", "SHA256=DIGEST"),
     (r"\.[0-9a-f]{16}\b", ".STAMP"),
     (r"(?:(?<=  )|^)(?:\d+(?:ms|[smhd]))+(?= \(x\d| {2,}|$)", "AGE"),
     (r"(?<=\S) {2,}(?=\S)", "   "),
@@ -75,11 +76,18 @@ class Step:
 
     def expected(self, version: Version) -> Expected:
         """What this version prints."""
-        for output in self.outputs:
-            if output.fits(version):
-                return output
-        self.outputs.append(Expected("", version, version, f"| since {version[0]}.{version[1]}"))
-        return self.outputs[-1]
+        return next((output for output in self.outputs if output.fits(version)), Expected(""))
+
+    def rewrite(self, version: Version, printed: str, *, until: bool) -> None:
+        """Note what this version prints; with `until`, later ones go on with what is there."""
+        output = self.expected(version)
+        if not until:
+            output.text = printed
+            return
+        following = (version[0], version[1] + 1)
+        output.first, output.head = following, f"| since {following[0]}.{following[1]}"
+        head = f"| until {version[0]}.{version[1]}"
+        self.outputs.insert(self.outputs.index(output), Expected(printed, (0, 0), version, head))
 
 
 def parse(text: str) -> list[Step]:
