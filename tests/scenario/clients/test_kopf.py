@@ -85,7 +85,7 @@ async def watch_a_life(client: AsyncClient, namespace: str) -> None:
         return False
 
     await until(gone)
-    assert operator_under_test.MEMORY == [f"{namespace}/c"]
+    assert [f"{namespace}/c"] == operator_under_test.MEMORY
 
 
 async def watch_a_deployment(client: AsyncClient) -> None:
