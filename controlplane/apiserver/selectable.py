@@ -192,7 +192,6 @@ _TABLE: dict[Kind[Any], Selectable] = {
 }
 
 
-
 def _renamed(known: Selectable, names: str) -> Selectable:
     """The same fields by other names, in the same order, "-" for those that cannot be named."""
     view = Selectable()
