@@ -34,6 +34,8 @@ def binding(found: Problems, value: Binding) -> None:
         found.not_supported("target.kind", value.target.kind, ("Node", "<empty>"))
     if not value.target.name:
         found.required("target.name")
+    else:  # upstream lets it through, and then nobody can change the pod
+        found.invalid_all("target.name", value.target.name, names.dns_subdomain(value.target.name))
 
 
 def pod_spec(found: Problems, path: str, spec: PodSpec, *, is_pod: bool) -> None:
