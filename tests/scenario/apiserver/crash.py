@@ -64,12 +64,13 @@ class Place:
         """As a power loss has it."""
         self.ports.pop(number, None)
         child = self._processes.pop(number)
+        assert child.returncode is None, "the server has ended by itself"
         child.send_signal(signal.SIGKILL)
-        assert await child.wait() == -signal.SIGKILL, "the server had ended by itself"
+        await child.wait()
 
     async def close(self) -> None:
         """Kill what runs."""
-        for number in list(self._processes):
+        for number in [number for number, child in self._processes.items() if child.returncode is None]:
             await self.kill(number)
 
     def access(self, port: int) -> Access:
