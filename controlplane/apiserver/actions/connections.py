@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 Query = Mapping[str, list[str]]
 _SPEAKS_WEBSOCKET = "ExtendWebSocketsToKubelet"  # a node's feature
-_BEARER = "base64url.bearer.authorization.k8s.io."  # a token among the subprotocols, for the API server only
 _PATHS = {"exec": "exec", "attach": "attach", "portforward": "portForward"}
 _NUMBER_LIMIT = 1 << 31
 
@@ -71,7 +70,7 @@ async def _connect(request: Request, subresource: str, pod: Any, core: Core) -> 
                 return await tunnel(request, client, path, spdy, core.clock)
         elif PROTOCOL in protocols:
             return await translate(request, client, path, wanted(request.query), core.clock)
-        return await pass_on(request, client, path, _headers(request), core.clock)
+        return await pass_on(request, client, path, passed_headers(request), core.clock)
     except ClientError as error:
         raise plain_error(f"error dialing backend: {error}") from None
     except NotUpgraded as error:
@@ -134,17 +133,6 @@ def _protocols(request: Request, place: Place) -> list[str]:
     if not wants_websocket(request) or _SPEAKS_WEBSOCKET in place.features:
         return []
     return websocket.offered(request.header("sec-websocket-protocol"))
-
-
-def _headers(request: Request) -> list[tuple[str, str]]:
-    """What the node gets to see of the client's headers: all, but no credentials."""
-    kept = []
-    for name, value in passed_headers(request):
-        if name.lower() == "sec-websocket-protocol" and _BEARER in value:
-            value = ", ".join(one for one in websocket.offered(value) if not one.startswith(_BEARER))
-        if value or name.lower() != "sec-websocket-protocol":
-            kept.append((name, value))
-    return kept
 
 
 def _first(query: Query, name: str) -> str:

@@ -7,9 +7,10 @@ tags that have such a link are written anew and all the rest stays as it was, by
 from __future__ import annotations
 
 import posixpath
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
-from html.parser import HTMLParser
+from html import escape, unescape
 from urllib.parse import urlsplit, urlunsplit
 
 _ATTRIBUTES = {
@@ -39,6 +40,14 @@ _ATTRIBUTES = {
     "source": ("src",),
     "video": ("poster", "src"),
 }
+_NAME = re.compile(r"[a-zA-Z][^\s/>]*+")
+# The next attribute with its value; nothing where the tag ends. A quote that is never closed takes all the rest.
+_ATTRIBUTE = re.compile(r"""[\s/]*+(?:([^\s/>][^\s/>=]*+)(?:\s*+=\s*+("[^"]*+"?|'[^']*+'?|[^\s>]*+))?+)?+""")
+# What stands behind these tags is text, up to their end.
+_RAW = {
+    tag: re.compile(rf"</{tag}(?=[\s/>])", re.IGNORECASE)
+    for tag in ("iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +72,7 @@ class Rewriter:
 
     def page(self, text: str) -> str:
         """A page of HTML with its links rewritten."""
-        found = _Links(self, text)
-        found.feed(text)
-        found.close()
-        return found.rewritten()
+        return "".join(_rewritten(self, text))
 
 
 def join(prefix: str, path: str) -> str:
@@ -75,45 +81,63 @@ def join(prefix: str, path: str) -> str:
     return whole + "/" if path.endswith("/") and not whole.endswith("/") else whole
 
 
-class _Links(HTMLParser):
-    """Finds the tags with links, and where they stand."""
+def _rewritten(rewriter: Rewriter, text: str) -> Iterator[str]:
+    """The pieces of a page. Pages come from strangers: each character is looked at once, whatever stands there."""
+    done = position = 0
+    while (start := text.find("<", position)) >= 0:
+        if text.startswith("<!--", start):
+            position = text.find("-->", start + 4) + 3
+            if position < 3:
+                break
+            continue
+        name = _NAME.match(text, start + 1)
+        if name is None:
+            position = start + 1
+            continue
+        tag, found = name[0].lower(), _attributes(text, name.end())
+        if found is None:
+            break
+        attributes, position = found
+        written = _tag(rewriter, tag, attributes)
+        if written:
+            end = "/>" if text[position - 2] == "/" else ">"
+            yield from (text[done:start], written, end)
+            done = position
+        if tag in _RAW:
+            closing = _RAW[tag].search(text, position)
+            if closing is None:
+                break
+            position = closing.end()
+    yield text[done:]
 
-    def __init__(self, rewriter: Rewriter, text: str) -> None:
-        super().__init__(convert_charrefs=False)
-        self._rewriter = rewriter
-        self._text = text
-        self._lines = [0]
-        for line in text.split("\n"):
-            self._lines.append(self._lines[-1] + len(line) + 1)
-        self._changes: list[tuple[int, int, str]] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A tag that may have links."""
-        self._tag(tag, attrs, ">")
+def _attributes(text: str, position: int) -> tuple[list[tuple[str, str | None]], int] | None:
+    """The attributes of a tag and where it ends; None if it never does."""
+    attributes: list[tuple[str, str | None]] = []
+    while True:
+        match = _ATTRIBUTE.match(text, position)
+        assert match is not None  # it matches nothing as well
+        position = match.end()
+        if not match[1]:
+            return (attributes, position + 1) if text.startswith(">", position) else None
+        value = match[2]
+        if value and value[0] in "\"'":
+            if len(value) < 2 or value[-1] != value[0]:
+                return None
+            value = value[1:-1]
+        attributes.append((match[1].lower(), value))
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """The same, closed at once."""
-        self._tag(tag, attrs, "/>")
 
-    def _tag(self, tag: str, attrs: list[tuple[str, str | None]], end: str) -> None:
-        names = _ATTRIBUTES.get(tag, ())
-        changed = [
-            (name, self._rewriter.link(value) if name in names and value is not None else value)
-            for name, value in attrs
-        ]
-        raw = self.get_starttag_text()
-        if changed == attrs or raw is None:
-            return
-        line, column = self.getpos()
-        start = self._lines[line - 1] + column
-        written = "".join(f" {name}" if value is None else f' {name}="{escape(value)}"' for name, value in changed)
-        self._changes.append((start, start + len(raw), f"<{tag}{written}{end}"))
-
-    def rewritten(self) -> str:
-        """The text with the new tags in it."""
-        pieces: list[str] = []
-        position = 0
-        for start, end, tag in self._changes:
-            pieces += (self._text[position:start], tag)
-            position = end
-        return "".join((*pieces, self._text[position:]))
+def _tag(rewriter: Rewriter, tag: str, attributes: list[tuple[str, str | None]]) -> str:
+    """A tag without its end, written anew; nothing if none of its links changes."""
+    names = _ATTRIBUTES.get(tag, ())
+    if not any(name in names and value is not None for name, value in attributes):
+        return ""
+    try:
+        read = [(name, None if value is None else unescape(value)) for name, value in attributes]
+    except ValueError:  # a character of more digits than Python reads
+        return ""
+    changed = [(n, rewriter.link(v) if n in names and v is not None else v) for n, v in read]
+    if changed == read:
+        return ""
+    return f"<{tag}" + "".join(f" {n}" if v is None else f' {n}="{escape(v)}"' for n, v in changed)

@@ -109,7 +109,8 @@ class Site:
         from kit.http import websocket
 
         _, headers = websocket.answer(request.headers, ["chat"])
-        raw = request.hijack(101, [*headers, ("X-Target", request.target)])
+        offered = request.header("sec-websocket-protocol")
+        raw = request.hijack(101, [*headers, ("X-Target", request.target), ("X-Protocols", offered)])
         self.upgraded += 1
         async for data in raw:
             raw.write(b"<" + data + b">")
@@ -468,6 +469,20 @@ async def test_websockets_pass(scene):
     assert (caught.value.status, caught.value.body) == (500, "my own fault")
 
 
+async def test_who_asks_is_not_told_to_the_backend(scene):
+    """Nor with which token, wherever that stands."""
+    bearer = "base64url.bearer.authorization.k8s.io.c2VjcmV0"
+    given = {"Authorization": "Bearer secret", "X-Remote-User": "admin", "X-Remote-Extra-A": "b"}
+    acting = {"Impersonate-User": "jane", "Impersonate-Group": "system:masters", "Impersonate-Extra-a": "b"}
+    reply = await scene.told(f"{POD}/proxy/x", **given, **acting, Sec_WebSocket_Protocol=f"chat, {bearer}")
+    headers = reply["headers"]
+    assert headers["sec-websocket-protocol"] == "chat"
+    assert not [name for name in headers if name.startswith(("x-remote-", "impersonate-", "authorization"))]
+    socket = await connect(scene.user(), f"{POD}/proxy/socket", f"chat, {bearer}")
+    assert "secret" not in socket.headers["x-protocols"] and "c2VjcmV0" not in socket.headers["x-protocols"]
+    socket.raw.close()
+
+
 async def test_who_may_do_what(scene):
     reply = await scene.user("somebody", "readers").request("GET", f"{POD}/proxy/")
     assert reply.status == 403
@@ -536,6 +551,10 @@ def test_links(link, expected):
         (b'<!-- <a href="/x"> --><a href="y">', b'<!-- <a href="/x"> --><a href="y">'),
         (b'\xff<form action="/x">\xfe', b'\xff<form action="/p/proxy/x">\xfe'),
         (b'<a href="/x"', b'<a href="/x"'),
+        (b'<a href="/x>', b'<a href="/x>'),
+        (b'<title><a href="/x"></TITLE ><a href="/x">', b'<title><a href="/x"></TITLE ><a href="/p/proxy/x">'),
+        (b'<a href = "/x"/><a =href=/y b=c>', b'<a href="/p/proxy/x"/><a =href=/y b=c>'),
+        (b'<a href="/&#%s;">' % (b"9" * 9000), b'<a href="/&#%s;">' % (b"9" * 9000)),
     ],
 )
 def test_pages(page, expected):
@@ -544,6 +563,15 @@ def test_pages(page, expected):
     raw = packer.compress(page) + packer.flush()
     assert zlib.decompress(rewrite(REWRITER, raw, "deflate"), -15) == expected
     assert gzip.decompress(rewrite(REWRITER, gzip.compress(page), "gzip")) == expected
+
+
+@pytest.mark.parametrize(
+    "unit", ["<a", "<a ", "<!--", '<a x="', "<a href='", "<![<!", "<?", "<a x=", "<script></script"]
+)
+def test_pages_of_strangers_cost_no_more_than_their_length(unit):
+    """A scanner that looks at anything twice would need hours for these."""
+    page = (unit * (2_000_000 // len(unit))).encode()
+    assert rewrite(REWRITER, page, "") == page
 
 
 def test_what_cannot_be_unpacked_stays():
