@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from api.rbac_v1 import PolicyRule
 from controlplane.apiserver import node_access, status
 from controlplane.apiserver.access.attributes import Attributes
@@ -74,12 +76,9 @@ def require(user: User, wanted: Attributes, facts: Facts) -> None:
 def rules_for(user: User, namespace: str, facts: Facts) -> tuple[list[PolicyRule], tuple[str, ...], bool]:
     """The rules that roles give a user in a namespace, each once; what could not be found out; whether there is more."""
     grants = facts.policies.grants(user, namespace)
-    rules: list[PolicyRule] = []
-    for grant in grants.all:
-        if not grant.given and grant.rule not in rules:
-            rules.append(grant.rule)
+    rules = {msgspec.json.encode(grant.rule): grant.rule for grant in grants.all if not grant.given}
     node = bool(node_access.node_of(user))
-    return rules, (*((_NO_NODE_RULES,) if node else ()), *grants.errors), node
+    return list(rules.values()), (*((_NO_NODE_RULES,) if node else ()), *grants.errors), node
 
 
 def forbidden(user: User, wanted: Attributes, reason: str = "") -> status.StatusError:

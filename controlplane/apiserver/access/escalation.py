@@ -1,11 +1,14 @@
 """Nobody gives away more than he has: which rules of a role are not covered by those of who writes it. Pure.
 
 A rule is taken apart until each part has one verb, one resource and at most one name; such a part is covered by one rule or not at all.
+The parts of a rule are the product of its lists, so a small rule can have billions: those that one rule covers as a whole are not taken
+apart, and of the others only so many are looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -16,11 +19,38 @@ EVERYTHING = (
     PolicyRule(verbs=["*"], api_groups=["*"], resources=["*"]),
     PolicyRule(verbs=["*"], non_resource_urls=["*"]),
 )
+MOST_PARTS = 20_000  # that are looked at, of all rules together
+_MOST_MISSING = 1000
+
+
+class TooLarge(Exception):
+    """The rules have more parts than anybody would write."""
 
 
 def uncovered(owned: Sequence[PolicyRule], given: Iterable[PolicyRule]) -> list[PolicyRule]:
-    """The parts of `given` that no rule of `owned` covers."""
-    return [part for rule in given for part in _parts(rule) if not any(_covers(own, part) for own in owned)]
+    """The parts of `given` that no rule of `owned` covers, or the first of them. Raises TooLarge."""
+    return list(islice(_uncovered(owned, given), _MOST_MISSING))
+
+
+def _uncovered(owned: Sequence[PolicyRule], given: Iterable[PolicyRule]) -> Iterator[PolicyRule]:
+    seen = 0
+    for rule in given:
+        if any(_covers_whole(own, rule) for own in owned):
+            continue
+        for part in _parts(rule):
+            seen += 1
+            if seen > MOST_PARTS:
+                raise TooLarge(f"the rules have more than {MOST_PARTS} combinations of verb, group, resource and name")
+            if not any(_covers(own, part) for own in owned):
+                yield part
+
+
+def _covers_whole(own: PolicyRule, rule: PolicyRule) -> bool:
+    """Whether one rule is plainly enough for all of another that is about resources."""
+    if rule.non_resource_urls or own.resource_names:
+        return False
+    pairs = ((own.verbs, rule.verbs), (own.api_groups, rule.api_groups), (own.resources, rule.resources))
+    return all("*" in has or set(wanted) <= set(has) for has, wanted in pairs)
 
 
 def message(user: User, missing: Sequence[PolicyRule]) -> str:

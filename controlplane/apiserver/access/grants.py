@@ -9,6 +9,8 @@ from api.rbac_v1 import PolicyRule
 from controlplane.apiserver.access.attributes import Attributes
 from controlplane.apiserver.access.rules import allows
 
+_MOST_SPREAD = 4096  # entries for one rule; a rule of longer lists is read each time
+
 
 class Grant(NamedTuple):
     """A rule and the binding that gives it."""
@@ -36,6 +38,8 @@ class Grants:
         """Enter a rule that can be looked up; False if it has to be read each time."""
         rule = grant.rule
         if rule.resource_names or rule.non_resource_urls:
+            return False
+        if len(rule.verbs) * len(rule.api_groups) * len(rule.resources) > _MOST_SPREAD:
             return False
         if "*" in rule.verbs or "*" in rule.api_groups or any("*" in resource for resource in rule.resources):
             return False

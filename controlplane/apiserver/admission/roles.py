@@ -12,7 +12,7 @@ from api.rbac_v1 import PolicyRule, RoleRef
 from controlplane.apiserver import status
 from controlplane.apiserver.access.attributes import Attributes
 from controlplane.apiserver.access.decisions import may
-from controlplane.apiserver.access.escalation import EVERYTHING, message, uncovered
+from controlplane.apiserver.access.escalation import EVERYTHING, TooLarge, message, uncovered
 from controlplane.apiserver.call import User
 from controlplane.apiserver.identity.users import MASTERS
 from controlplane.apiserver.write import Write
@@ -65,7 +65,12 @@ def _restrict_binding(write: Write, user: User, core: Core) -> None:
 
 
 def _confirm(write: Write, user: User, rules: list[PolicyRule] | tuple[PolicyRule, ...], core: Core) -> None:
-    missing = uncovered(_owned(user, write.call.target.namespace, core), rules)
+    try:
+        missing = uncovered(_owned(user, write.call.target.namespace, core), rules)
+    except TooLarge as error:
+        raise status.forbidden(
+            write.subject, f"cannot tell whether you have all of these permissions: {error}"
+        ) from None
     if missing:
         raise status.forbidden(write.subject, message(user, missing))
 

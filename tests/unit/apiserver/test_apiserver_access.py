@@ -14,6 +14,7 @@ from controlplane.apiserver.access import attributes, escalation
 from controlplane.apiserver.access.attributes import Attributes
 from controlplane.apiserver.access.builtin import GIVEN
 from controlplane.apiserver.access.decisions import decide, forbidden, may, rules_for
+from controlplane.apiserver.access.grants import Grant, Grants
 from controlplane.apiserver.access.policies import Policies
 from controlplane.apiserver.access.rules import allows, line
 from controlplane.apiserver.cache import Kept
@@ -425,6 +426,32 @@ def test_masters_may_act_as_anybody():
 )
 def test_what_is_not_covered(owned: list[PolicyRule], given: list[PolicyRule], missing: list[PolicyRule]):
     assert escalation.uncovered(owned, given) == missing
+
+
+WORDS = " ".join(f"w{number}" for number in range(1000))
+
+
+def test_a_rule_of_a_billion_parts_is_not_taken_apart():
+    huge = line(WORDS, WORDS, group=WORDS)
+    assert escalation.uncovered([line("*", "*", group="*")], [huge]) == []
+    assert escalation.uncovered([line("get", "pods"), huge], [huge, line("get", "pods")]) == []
+    assert len(escalation.uncovered([line("get", "pods")], [huge])) < 10_000
+    with pytest.raises(escalation.TooLarge):
+        escalation.uncovered([line(WORDS, "*", group="w0"), line(WORDS, "*", group=WORDS, names="a")], [huge])
+
+
+def test_a_rule_of_a_billion_parts_is_not_spread_out():
+    grants = Grants([Grant("a", line(WORDS, WORDS, group=WORDS))], ())
+    assert grants.source(Attributes("w1", "w2", "w3")) == "a"
+    assert grants.source(Attributes("w1", "w2", "x")) is None
+
+
+def test_very_many_rules_are_told_in_one_pass():
+    """Each compared with each would be a billion comparisons."""
+    facts = Facts()
+    facts.role("r", *(line("get", "pods", names=f"p{number}") for number in range(40_000)))
+    facts.bind("b", "ClusterRole/r", ("User", "jane"))
+    assert len(rules_for(JANE, "ns", facts)[0]) == 40_000
 
 
 def test_what_is_said_of_it():
