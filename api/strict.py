@@ -14,6 +14,17 @@ import msgspec
 from api.fields import Field, Type, fields_of
 
 _LIMIT = 100
+_ESCAPES = {
+    '"': '\\"',
+    "\\": "\\\\",
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+}
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -53,12 +64,26 @@ def _twice(value: Any, path: str) -> Iterator[str]:
         for name, member in members:
             where = f"{path}.{name}" if path else name
             if name in seen:
-                yield f'duplicate field "{where}"'
+                yield f"duplicate field {_quoted(where)}"
             seen.add(name)
             yield from _twice(member, where)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _twice(item, f"{path}[{index}]")
+
+
+def _quoted(path: str) -> str:
+    """In quotation marks, as Go's %q: what cannot be printed is escaped."""
+    if path.isprintable() and '"' not in path and "\\" not in path:
+        return f'"{path}"'
+    return '"' + "".join(_ESCAPES.get(letter) or _shown(letter) for letter in path) + '"'
+
+
+def _shown(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    code = ord(letter)
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 @functools.cache
@@ -107,9 +132,9 @@ def _in_struct(cls: type[Type], value: Any, path: str) -> Iterator[str]:
         if name in seen or field is None:
             where = f"{path}.{name}" if path else name
             if name in seen:
-                yield f'duplicate field "{where}"'
+                yield f"duplicate field {_quoted(where)}"
             if field is None:
-                yield f'unknown field "{where}"'
+                yield f"unknown field {_quoted(where)}"
         seen.add(name)
         if field is not None and (field.struct is not None or field.shape == "map"):
             yield from _in_field(field, member, f"{path}.{name}" if path else name)
@@ -125,7 +150,7 @@ def _in_field(field: Field, value: Any, where: str) -> Iterator[str]:
         seen: set[str] = set()
         for key, item in members or ():
             if key in seen:
-                yield f'duplicate field "{where}.{key}"'
+                yield f"duplicate field {_quoted(f'{where}.{key}')}"
             seen.add(key)
             if field.struct is not None:
                 yield from _in_struct(field.struct, item, f"{where}.{key}")
