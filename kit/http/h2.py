@@ -50,6 +50,9 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._limits = server.limits
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self.share = (
+            server.limits.stream_backlog // 16
+        )  # with less than this waiting, it is others who fill the connection
         self.engine = h2.Engine(server.limits.streams, server.limits.head)
         self._exchanges: dict[int, Exchange] = {}
         self._receiving: dict[int, Exchange] = {}  # whose request is not complete
@@ -61,7 +64,7 @@ class Connection(asyncio.Protocol):
         self._busy = 0  # handlers at work, also those whose stream has gone
         self._last = 0  # the highest stream
         self._noise = 0
-        self._flush_due = True  # nothing is to be scheduled before the transport is there
+        self.flush_due = True  # nothing is to be scheduled before the transport is there
         self._paused_writing = False
         self._pinged = False
         self._lost = False  # or as good as lost
@@ -89,7 +92,7 @@ class Connection(asyncio.Protocol):
         if self._lost:
             return
         self._heard, self._pinged = self._server.tick, False
-        self._flush_due = True  # by the end of this
+        self.flush_due = True  # by the end of this
         try:
             self._take(self.engine.receive(data))
         except h2.Violation as violation:
@@ -321,8 +324,8 @@ class Connection(asyncio.Protocol):
 
     def wrote(self) -> None:
         """Something is in the engine: it goes out at the end of this turn of the loop, with all else."""
-        if not self._flush_due:
-            self._flush_due = True
+        if not self.flush_due:
+            self.flush_due = True
             asyncio.get_running_loop().call_soon(self._flush)
 
     def lags(self, id_: int, stream: BodyStream) -> bool:
@@ -337,17 +340,18 @@ class Connection(asyncio.Protocol):
         return True
 
     def lags_too_far(self, id_: int) -> bool:
-        """Whether a stream is to be cut: it lags by too much, or the connection does."""
+        """Whether a stream that lags by more than `share` is to be cut: it lags by too much, or the connection does."""
         limits, queued = self._limits, self.engine.queued
-        share = limits.stream_backlog // 16  # with less than this waiting, it is others who fill the connection
-        if queued(id_) <= share or (queued(id_) <= limits.stream_backlog and queued() <= limits.connection_backlog):
+        if queued(id_) <= limits.stream_backlog and queued() <= limits.connection_backlog:
             return False
         if not self._paused_writing:
             self._flush()  # perhaps only nobody has come round to sending it
-        return queued(id_) > limits.stream_backlog or (queued() > limits.connection_backlog and queued(id_) > share)
+        return queued(id_) > limits.stream_backlog or (
+            queued() > limits.connection_backlog and queued(id_) > self.share
+        )
 
     def _flush(self) -> None:
-        self._flush_due = False
+        self.flush_due = False
         if self._lost:
             return
         engine, transport = self.engine, self._transport

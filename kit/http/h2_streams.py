@@ -183,14 +183,16 @@ class BodyStream:
         if self._ending.ended or not data or not self.body:
             return
         connection, exchange = self._connection, self._exchange
+        engine, id_ = connection.engine, exchange.id
         try:
-            connection.engine.send(exchange.id, data)
+            engine.send(id_, data)
         except connection.gone:
             self._end()
             return
         exchange.written += len(data)
-        connection.wrote()
-        if connection.lags_too_far(exchange.id):
+        if not connection.flush_due:
+            connection.wrote()
+        if engine.queued(id_) > connection.share and connection.lags_too_far(id_):
             _log.info("cut a reader that is too slow", remote=connection.remote, stream=exchange.id)
             self.abort()
 
