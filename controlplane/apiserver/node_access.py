@@ -167,16 +167,14 @@ def _specs(node: str, namespace: str, cache: Cache) -> Iterator[dict[str, Any]]:
 
 
 def _volume(node: str, wanted: Attributes, cache: Cache) -> str | None:
-    """The volume behind a claim of one of its pods."""
-    for entry in cache.resources[kinds.PERSISTENT_VOLUME_CLAIM].under(""):
-        if _decoder.decode(entry.data).spec.get("volumeName") == wanted.name:
-            claim = (_CLAIM, entry.name)
-            return (
-                None
-                if any(claim in references(spec) for spec in _specs(node, entry.namespace, cache))
-                else (_no_relationship(node))
-            )
-    return _no_relationship(node)
+    """The volume that is bound to a claim of one of its pods; who wrote the claim may name any volume."""
+    entry = cache.resources[kinds.PERSISTENT_VOLUME].entries.get(wanted.name)
+    claim = _decoder.decode(entry.data).spec.get("claimRef") if entry is not None else None
+    if not claim:
+        return _no_relationship(node)
+    named = _CLAIM, claim.get("name", "")
+    specs = _specs(node, claim.get("namespace", ""), cache)
+    return None if any(named in references(spec) for spec in specs) else _no_relationship(node)
 
 
 def _no_relationship(node: str) -> str:

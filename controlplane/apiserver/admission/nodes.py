@@ -8,10 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from api import kinds
+from api.certificates_v1 import CertificateSigningRequestSpec
 from api.core_v1 import Node, Pod, PodSpec, Taint
+from api.core_volumes_v1 import PersistentVolumeClaim
 from controlplane.apiserver import status
+from controlplane.apiserver.identity.users import NODE_PREFIX
 from controlplane.apiserver.node_access import node_of, references
 from controlplane.apiserver.write import CREATE, Write
 
@@ -33,6 +38,8 @@ _OWN_LABELS = frozenset(
 )
 _OWN_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
 _RESTRICTED = "node-restriction.kubernetes.io"
+_SIGNERS_OF_NODES = ("kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client-kubelet")
+_GROWTH = ("capacity", "conditions", "allocated_resources", "allocated_resource_statuses")  # of a claim's status
 _VOLUMES = {
     "persistentVolumeClaim": "persistentvolumeclaims",
     "ephemeral": "persistentvolumeclaims",
@@ -65,6 +72,12 @@ def restrict_nodes(write: Write, core: Core) -> None:
         why = _node_problem(node, write.new, write.old)
     elif write.kind is kinds.LEASE and write.new.metadata.name != node:
         why = "can only access node lease with the same name as the requesting node"
+    elif write.kind is kinds.CSI_NODE and write.new.metadata.name != node:
+        why = "can only access CSINode with the same name as the requesting node"
+    elif write.kind is kinds.CERTIFICATE_SIGNING_REQUEST and write.operation == CREATE:
+        why = _certificate_problem(node, write.new.spec)
+    elif write.kind is kinds.PERSISTENT_VOLUME_CLAIM:
+        why = _claim_problem(node, write.new, write.old)
     elif write.kind is kinds.POD and write.operation == CREATE:
         why = _mirror_problem(node, write.new, core)
     elif write.kind is kinds.POD and write.new.metadata.labels != write.old.metadata.labels:
@@ -90,6 +103,34 @@ def _node_problem(node: str, new: Node, old: Node | None) -> str:
     if new.metadata.owner_references != old.metadata.owner_references:
         return f'node "{node}" is not allowed to modify ownerReferences'
     return f"is not allowed to modify labels: {refused}" if refused else ""
+
+
+def _certificate_problem(node: str, spec: CertificateSigningRequestSpec) -> str:
+    """The certificates of nodes are asked for by themselves."""
+    if spec.signer_name not in _SIGNERS_OF_NODES:
+        return ""
+    try:
+        subject = x509.load_pem_x509_csr(bytes(spec.request or b"")).subject
+    except ValueError as error:
+        return f"unable to parse csr: {error}"
+    names = [name.value for name in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    wanted = f"{NODE_PREFIX}{node}"
+    return "" if names == [wanted] else f"can only create a node CSR with CN={wanted}"
+
+
+def _claim_problem(node: str, new: PersistentVolumeClaim, old: PersistentVolumeClaim | None) -> str:
+    """A node tells how large a volume has become, and nothing else of its claim."""
+    if old is None:
+        return f'node "{node}" can only update the status of claims'
+    kept = {field: getattr(old.metadata, field) for field in ("resource_version", "managed_fields")}
+    metadata = msgspec.structs.replace(new.metadata, **kept)
+    status_ = msgspec.structs.replace(new.status, **{field: getattr(old.status, field) for field in _GROWTH})
+    same = msgspec.structs.replace(new, metadata=metadata, status=status_) == old
+    return (
+        ""
+        if same
+        else f'node "{node}" is not allowed to update fields other than status.quantity and status.conditions'
+    )
 
 
 def _may_label(key: str) -> bool:

@@ -265,6 +265,56 @@ async def test_a_node_gets_tokens_of_its_pods_alone(cluster: Cluster, admin: Cli
 AUTHN, AUTHZ = "/apis/authentication.k8s.io/v1", "/apis/authorization.k8s.io/v1"
 
 
+async def test_a_stolen_node_is_no_other_node(cluster: Cluster, admin: Client):
+    """Nor may it write more of its pods' claims than a node has to tell."""
+    thief = Caller(cluster, Peer("system:node:n1", ("system:nodes",)))
+    csi_node = {"metadata": {"name": "n2"}, "spec": {"drivers": []}}
+    code, answer = await thief("POST", kinds.CSI_NODE.path(), csi_node)
+    assert (code, "can only access CSINode" in answer["message"]) == (403, True)
+    csi_node["metadata"]["name"] = "n1"
+    assert (await thief("POST", kinds.CSI_NODE.path(), csi_node))[0] == 201
+    for signer in ("kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client-kubelet"):
+        code, answer = await thief("POST", kinds.CERTIFICATE_SIGNING_REQUEST.path(), node_request("n2", signer))
+        assert (code, "can only create a node CSR with CN=system:node:n1" in answer["message"]) == (403, True)
+        code, answer = await thief("POST", kinds.CERTIFICATE_SIGNING_REQUEST.path(), node_request("n1", signer))
+        assert code == 201, answer
+
+    master = Caller(cluster)
+    claim = {
+        "metadata": {"name": "c"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    code, answer = await master("POST", kinds.PERSISTENT_VOLUME_CLAIM.path(NS), claim)
+    assert code == 201, answer
+    spec = {
+        "nodeName": "n1",
+        "containers": [{"name": "c", "image": "i"}],
+        "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}],
+    }
+    code, answer = await master("POST", kinds.POD.path(NS), {"metadata": {"name": "user"}, "spec": spec})
+    assert code == 201, answer
+    path = kinds.PERSISTENT_VOLUME_CLAIM.path(NS, "c", "status")
+    for patch in ({"status": {"phase": "Lost"}}, {"metadata": {"labels": {"a": "b"}}}):
+        code, answer = await thief("PATCH", path, patch, content_type="application/merge-patch+json")
+        assert (code, "is not allowed to update fields other than" in answer.get("message", "")) == (403, True), answer
+    grown = {"status": {"capacity": {"storage": "2Gi"}}}
+    code, answer = await thief("PATCH", path, grown, content_type="application/merge-patch+json")
+    assert code == 200, answer
+
+
+def node_request(node: str, signer: str) -> dict[str, Any]:
+    """For a certificate of a node."""
+    names = [(NameOID.ORGANIZATION_NAME, "system:nodes"), (NameOID.COMMON_NAME, f"system:node:{node}")]
+    subject = x509.Name([x509.NameAttribute(oid, text) for oid, text in names])
+    made = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    if "serving" in signer:
+        made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(node)]), critical=False)
+    pem = made.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.PEM)
+    usages = ["digital signature", "server auth" if "serving" in signer else "client auth"]
+    spec = {"request": base64.b64encode(pem).decode(), "signerName": signer, "usages": usages}
+    return {"metadata": {"generateName": "r-"}, "spec": spec}
+
+
 async def test_reviews_of_tokens(cluster: Cluster, admin: Client):
     caller = Caller(cluster)
 

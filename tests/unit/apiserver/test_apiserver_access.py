@@ -469,17 +469,20 @@ def test_what_is_said_of_it():
 
 def objects() -> Any:
     """A pod of n1 that uses a claim, whose volume is v."""
-    found = {kind: Kept(kind) for kind in (kinds.POD, kinds.PERSISTENT_VOLUME_CLAIM)}
+    found = {kind: Kept(kind) for kind in (kinds.POD, kinds.PERSISTENT_VOLUME_CLAIM, kinds.PERSISTENT_VOLUME)}
 
-    def put(kind: Any, name: str, spec: Any) -> None:
-        meta = {"name": name, "namespace": "ns"}
+    def put(kind: Any, key: str, spec: Any) -> None:
+        namespace, _, name = key.rpartition("/")
+        meta = {"name": name, "namespace": namespace}
         body = {"kind": kind.name, "apiVersion": "v1", "metadata": meta, "spec": spec}
-        found[kind].apply(f"ns/{name}", json.dumps(body, separators=(",", ":")).encode(), None, 1)
+        found[kind].apply(key, json.dumps(body, separators=(",", ":")).encode(), None, 1)
 
     volumes = [{"name": "d", "persistentVolumeClaim": {"claimName": "c"}}]
-    put(kinds.POD, "p", {"nodeName": "n1", "volumes": volumes, "serviceAccountName": "robot"})
-    put(kinds.PERSISTENT_VOLUME_CLAIM, "c", {"volumeName": "v"})
-    put(kinds.PERSISTENT_VOLUME_CLAIM, "d", {"volumeName": "w"})
+    put(kinds.POD, "ns/p", {"nodeName": "n1", "volumes": volumes, "serviceAccountName": "robot"})
+    put(kinds.PERSISTENT_VOLUME_CLAIM, "ns/c", {"volumeName": "u"})  # which is another's
+    put(kinds.PERSISTENT_VOLUME_CLAIM, "ns/d", {"volumeName": "w"})
+    for volume, claim in (("u", "x"), ("v", "c"), ("w", "d")):
+        put(kinds.PERSISTENT_VOLUME, volume, {"claimRef": {"namespace": "ns", "name": claim}})
 
     class Found:
         resources = found
@@ -497,6 +500,7 @@ NOT_RELATED = "no relationship found between node 'n1' and this object"
         (Attributes("get", "", "persistentvolumeclaims", "", "ns", "d"), NOT_RELATED),
         (Attributes("list", "", "persistentvolumeclaims", "", "ns"), ""),
         (Attributes("get", "", "persistentvolumes", "", "", "v"), None),
+        (Attributes("get", "", "persistentvolumes", "", "", "u"), NOT_RELATED),
         (Attributes("get", "", "persistentvolumes", "", "", "w"), NOT_RELATED),
         (Attributes("get", "", "persistentvolumes", "", "", "x"), NOT_RELATED),
         (Attributes("create", "", "serviceaccounts", "token", "ns", "robot"), None),
