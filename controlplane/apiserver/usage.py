@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FRESH_SECONDS = 10.0
 ANSWER_SECONDS = 8.0
 AT_ONCE = 32
+_LARGEST = 4 * 1024 * 1024  # bytes of an answer
 PATH = "/stats/summary?only_cpu_and_memory=true"
 _log = log.get("apiserver.usage")
 
@@ -118,7 +119,7 @@ class Usage:
 async def _fetch(name: str, core: Core) -> Summary:
     client = core.agents.client(await core.agents.place(name, core), core)
     try:
-        reply = await client.request("GET", PATH, timeout=ANSWER_SECONDS)
+        reply = await client.request("GET", PATH, timeout=ANSWER_SECONDS, most=_LARGEST)
     finally:
         await client.close()
     if reply.status != 200:

@@ -18,6 +18,7 @@ from kit.http.raw import RawStream
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 MAX_IDLE = 8
+LARGEST_REFUSAL = 1024 * 1024  # bytes that say why there is no upgrade
 IDLE_SECONDS = 90.0  # less than servers keep them
 
 __all__ = ["ClientError", "ConnectFailed", "HttpClient", "Incoming", "ProtocolError", "Reply", "TimedOut"]
@@ -89,12 +90,19 @@ class HttpClient:
         return self._where
 
     async def request(
-        self, method: str, path: str, *, body: Body = b"", headers: Headers = (), timeout: float | None = 30.0
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Body = b"",
+        headers: Headers = (),
+        timeout: float | None = 30.0,
+        most: int = 0,
     ) -> Reply:
-        """Ask and read the whole answer within `timeout` seconds. Raises ClientError."""
+        """Ask and read the whole answer within `timeout` seconds, with a body of at most `most` bytes. Raises ClientError."""
         async with self._exchange(method, path, body, headers, timeout) as exchange:
             async with self._limit(timeout, method, path):
-                content = await exchange.body()
+                content = await exchange.body(most)
             return Reply(exchange.status, exchange.headers, content)
 
     @asynccontextmanager
@@ -111,7 +119,7 @@ class HttpClient:
         """Ask for an upgrade (`headers` say to what). After 101 the connection is the caller's; else the answer says why not."""
         async with self._exchange(method, path, b"", headers, timeout) as exchange:
             async with self._limit(timeout, method, path):
-                content = b"" if exchange.upgraded else await exchange.body()
+                content = b"" if exchange.upgraded else await exchange.body(LARGEST_REFUSAL)
             raw, exchange.upgraded = exchange.upgraded, None
             if raw is not None:
                 self._busy.discard(exchange.connection)

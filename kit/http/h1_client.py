@@ -1,7 +1,8 @@
 """HTTP/1.1 on one client connection: one exchange at a time, parsed by httptools.
 
 A connection may be used again when its answer was read to the end, both sides want to keep it, and nothing came unasked. A body that is
-not read fast enough stops the reading from the socket (`HIGH_WATER`).
+not read fast enough stops the reading from the socket (`HIGH_WATER`). Servers may be hostile: heads have a limit, and who holds a whole body
+says how much of it he takes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from kit.http.model import merge_headers
 from kit.http.raw import RawStream
 
 HIGH_WATER = 1024 * 1024
+LARGEST_HEAD = 1024 * 1024  # bytes before the body, interim answers included
 
 
 class Exchange:
@@ -60,11 +62,14 @@ class Exchange:
         if self.error is not None:
             raise self.error
 
-    async def body(self) -> bytes:
-        """The whole body. Raises ClientError."""
-        taken = []
+    async def body(self, most: int = 0) -> bytes:
+        """The whole body, if it has at most so many bytes. Raises ClientError."""
+        taken, size = [], 0
         while not self.complete and self.error is None:
+            if most and size + self.size > most:
+                raise ProtocolError(f"cannot read the answer: its body has more than {most} bytes")
             if self.size > HIGH_WATER:
+                size += self.size
                 taken.append(self.take())  # or no more would be read
             await self._change()
         if self.error is not None:
@@ -122,6 +127,7 @@ class ClientConnection(asyncio.Protocol):
             self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
         self._exchange: Exchange | None = None
         self._headers: list[tuple[bytes, bytes]] = []
+        self._head_size = 0
         self._interim = False
         self._until_close = False
         self._keep_alive = False
@@ -139,6 +145,7 @@ class ClientConnection(asyncio.Protocol):
     def begin(self, method: str, data: bytes) -> Exchange:
         """Send a request's head, or all of it; its answer comes in the exchange."""
         self.used += 1
+        self._head_size = 0
         self._exchange = exchange = Exchange(method, self)
         self._transport.write(data)
         return exchange
@@ -175,6 +182,8 @@ class ClientConnection(asyncio.Protocol):
         if self._exchange is None or self._parser is None:
             self._transport.abort()  # unasked
             return
+        if not self._exchange.head_done:
+            self._head_size += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -182,6 +191,10 @@ class ClientConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._fail(ProtocolError(f"cannot read the answer of {self._where}: {error}"))
             self._transport.abort()
+        else:
+            if self._head_size > LARGEST_HEAD and self._exchange is not None and not self._exchange.head_done:
+                self._fail(ProtocolError(f"cannot read the answer of {self._where}: its head is too large"))
+                self._transport.abort()
 
     def eof_received(self) -> bool:
         """The server has finished."""

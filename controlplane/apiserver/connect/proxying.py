@@ -122,6 +122,10 @@ class Passage:
                 incoming = await self._ask(client, stack)
             except ClientError as error:
                 raise status.StatusError(503, "ServiceUnavailable", f"error trying to reach service: {error}") from None
+            if incoming.status < 200:  # 101: nobody has asked for another protocol
+                raise status.StatusError(
+                    502, "", f"the backend's answer makes no sense: its status is {incoming.status}"
+                )
             headers = self._headers_back(incoming)
             if request.method == "HEAD" or incoming.status in _BODILESS:
                 return self._without_body(incoming, headers)
@@ -189,18 +193,18 @@ class Passage:
 
     async def _page(self, incoming: Incoming, encoding: str) -> AsyncGenerator[bytes, None]:
         """The body of a page, with its links rewritten, or as it is if it is too large for that."""
-        held = b""
+        held = bytearray()
         async for piece in incoming:
             held += piece
             if len(held) > _LARGEST_PAGE:
-                yield held
+                yield bytes(held)
                 async for more in incoming:
                     yield more
                 return
         if len(held) > _AT_ONCE:
-            yield await asyncio.to_thread(rewrite, self._rewriter, held, encoding)
+            yield await asyncio.to_thread(rewrite, self._rewriter, bytes(held), encoding)
         else:
-            yield rewrite(self._rewriter, held, encoding)
+            yield rewrite(self._rewriter, bytes(held), encoding)
 
     async def _pour(self, code: int, headers: list[tuple[str, str]], pieces: AsyncGenerator[bytes, None]) -> None:
         """Send the answer as it comes; whichever side ends, the other does."""

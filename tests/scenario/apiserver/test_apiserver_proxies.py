@@ -48,6 +48,9 @@ class Site:
                 return Response(200, PAGE, "text/html; charset=utf-8", [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
             case "/packed":
                 return Response(200, gzip.compress(PAGE), "text/html", [("Content-Encoding", "gzip")])
+            case "/switch":
+                request.hijack(101, [("Connection", "Upgrade"), ("Upgrade", "evil")]).write(b"HTTP/1.1 200 OK\r\n\r\n")
+                return None
             case "/large":
                 return Response(200, b"x" * 10_000_000, "application/octet-stream")
             case "/nothing":
@@ -297,6 +300,10 @@ async def test_links_and_redirects_lead_back_through_the_proxy(scene):
     )
     packed = await scene.ask(f"{base}/packed")
     assert gzip.decompress(packed.body).decode() == page
+
+
+async def test_a_backend_that_changes_the_protocol_unasked(scene):
+    assert (await scene.ask(f"{POD}/proxy/switch")).status == 502
 
 
 async def test_headers_back(scene):

@@ -266,6 +266,35 @@ async def test_interim_answers_are_skipped() -> None:
         assert (reply.status, reply.body) == (200, b"ok") and "x" not in reply.headers
 
 
+@pytest.mark.parametrize("line", [b"X-A: b\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"])
+async def test_an_endless_head_is_not_held(line: bytes) -> None:
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"" if line.startswith(b"HTTP") else b"HTTP/1.1 200 OK\r\n")
+        while True:
+            writer.write(line * 10_000)
+            await writer.drain()
+
+    async with scripted(endless) as client:
+        with pytest.raises(ProtocolError, match="its head is too large"):
+            await client.request("GET", "/", timeout=None)
+
+
+async def test_no_more_of_a_body_is_held_than_wanted() -> None:
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        while True:
+            writer.write(bytes(100_000))
+            await writer.drain()
+
+    async with scripted(endless) as client:
+        with pytest.raises(ProtocolError, match="more than 5000000 bytes"):
+            await client.request("GET", "/", timeout=None, most=5_000_000)
+        with pytest.raises(ProtocolError, match="more than 1048576 bytes"):
+            await client.upgrade("GET", "/", headers=[("Connection", "Upgrade"), ("Upgrade", "x")], timeout=None)
+
+
 async def test_more_than_was_asked_for_ends_the_connection() -> None:
     ok = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
     async with answering(ok + b"1", ok + b"2") as (client, heard):
