@@ -1,8 +1,8 @@
 """HTTP/1.1 on one client connection: one exchange at a time, parsed by httptools.
 
 A connection may be used again when its answer was read to the end, both sides want to keep it, and nothing came unasked. A body that is
-not read fast enough stops the reading from the socket (`HIGH_WATER`). Servers may be hostile: heads have a limit, and who holds a whole body
-says how much of it he takes.
+not read fast enough stops the reading from the socket (`HIGH_WATER`). Servers may be hostile: heads have a limit, and who holds a whole
+body says how much of it he takes.
 """
 
 from __future__ import annotations
