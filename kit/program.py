@@ -101,10 +101,9 @@ class _Adopted(logging.Handler):
 def _allow_files() -> None:
     """Each connection is a file; the soft limit of 1024 is for programs that use select."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (min(hard, FILES) if hard != resource.RLIM_INFINITY else FILES, hard)
-        )
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _adopt_logging() -> None:
