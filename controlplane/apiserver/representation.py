@@ -131,9 +131,12 @@ class Yaml(Json):
 
     def _documents(self, listed: Listed) -> Iterator[bytes]:
         head = to_yaml(_envelope(listed, listed.kind.name, listed.kind.api_version, []))
-        yield head.removesuffix(b" []\n") + b"\n"
+        before, _, after = head.partition(b"\nitems: []\n")
+        yield before + b"\nitems:\n"
         for group in slices(listed.items, YAML_PIECE):
             yield to_yaml(b"[%b]" % b",".join(group))
+        if after:
+            yield after
 
 
 class MetadataOnly(Representation):
@@ -308,9 +311,9 @@ class Representations:
 
 
 def to_yaml(data: bytes) -> bytes:
-    """JSON as a YAML document, in the same order."""
+    """JSON as a YAML document, fields in the order of their names, as upstream."""
     document = msgspec.json.decode(data)
-    text: bytes = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, encoding="utf-8")
+    text: bytes = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=True, allow_unicode=True, encoding="utf-8")
     return text
 
 
