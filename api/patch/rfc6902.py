@@ -131,8 +131,10 @@ def _checked(operation: Any) -> dict[str, Any]:
     if not isinstance(operation, dict):
         raise PatchMalformed("cannot apply JSON patch: an operation is not an object")
     name = operation.get("op")
-    if not isinstance(name, str) or name not in _OPERATIONS:
-        raise PatchMalformed(f"cannot apply JSON patch: unknown operation {name!r}")
+    if not isinstance(name, str):
+        raise PatchMalformed("cannot apply JSON patch: an operation has no name")
+    if name not in _OPERATIONS:
+        raise PatchInapplicable(f"cannot apply JSON patch: unknown operation {name!r}")
     needed = _NEEDS.get(name)
     if needed is not None and operation.get(needed, _MISSING) is _MISSING:
         raise PatchMalformed(f"cannot apply JSON patch: operation {name} lacks {needed}")

@@ -41,7 +41,7 @@ class Discovery:
     def __init__(self, kinds: Iterable[Kind[Any]], address: str) -> None:
         self._plain: dict[str, bytes] = {}
         self._aggregated: dict[str, tuple[bytes, str]] = {}
-        table = list(kinds)
+        table = _in_order(kinds)
         groups = list(dict.fromkeys(kind.group for kind in table))
         self._add_plain(table, groups, address)
         self._aggregated["/api"] = _tagged([kind for kind in table if not kind.group])
@@ -83,6 +83,17 @@ class Discovery:
                 listed.append(_group(group, versions))
                 self._plain[f"/apis/{group}"] = codec.encode(listed[-1])
         self._plain["/apis"] = codec.encode(APIGroupList(groups=listed))
+
+
+def _in_order(kinds: Iterable[Kind[Any]]) -> list[Kind[Any]]:
+    """Groups and versions as they were given, preferred ones first; the resources of each by name."""
+    given = list(kinds)
+    places = list(dict.fromkeys((kind.group, kind.version) for kind in given))
+    groups = list(dict.fromkeys(kind.group for kind in given))
+    return sorted(
+        given,
+        key=lambda kind: (groups.index(kind.group), places.index((kind.group, kind.version)), kind.plural),
+    )
 
 
 def _wants_aggregated(accept: str) -> bool:

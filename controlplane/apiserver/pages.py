@@ -16,6 +16,7 @@ from kit.metrics import CONTENT_TYPE, Metrics
 
 VERSION = "v1.36.0+wherry"
 _TEXT = "text/plain; charset=utf-8"
+_NO_PAGE = b"404 page not found\n"
 _EXCLUDED = "excluded"
 Check = Callable[[], str]
 
@@ -93,7 +94,7 @@ class Pages:
             return _report(root, self._live, name, call)
         if root == "readyz":
             return _report(root, self._ready, name, call)
-        raise status.no_such_path()
+        return Answer(_NO_PAGE, 404, _TEXT)
 
     def _paths(self) -> list[str]:
         fixed = ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
@@ -108,7 +109,7 @@ def _report(root: str, checks: Mapping[str, Check], name: str, call: Call) -> An
     checks = {"ping": _well, **checks}
     if name:
         if name not in checks:
-            raise status.no_such_path()
+            return Answer(_NO_PAGE, 404, _TEXT)
         checks = {name: checks[name]}
     excluded = call.query.get("exclude", "") if call.query else ""
     found = {title: check() if title != excluded else _EXCLUDED for title, check in checks.items()}
