@@ -15,6 +15,8 @@ _SUBDOMAIN_LENGTH = 253
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_SEARCH_LABEL = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SEARCH_DOMAIN = rf"{_SEARCH_LABEL}(\.{_SEARCH_LABEL})*"
 _LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _KEY = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = f"({_KEY})?"
@@ -24,6 +26,7 @@ _HEADER = "[-A-Za-z0-9]+"
 
 _is_label = re.compile(_LABEL).fullmatch
 _is_subdomain = re.compile(_SUBDOMAIN).fullmatch
+_is_search_domain = re.compile(_SEARCH_DOMAIN).fullmatch
 _is_label_1035 = re.compile(_LABEL_1035).fullmatch
 _is_key = re.compile(_KEY).fullmatch
 _is_value = re.compile(_VALUE).fullmatch
@@ -63,6 +66,18 @@ def dns_subdomain(value: str) -> list[str]:
             "and must start and end with an alphanumeric character"
         )
         problems.append(_mismatch(rule, _SUBDOMAIN, "example.com"))
+    return problems
+
+
+def search_domain(value: str) -> list[str]:
+    """A domain that names are looked up in: a subdomain whose labels may have underscores."""
+    problems = _too_long(value, _SUBDOMAIN_LENGTH, "characters")
+    if not _is_search_domain(value):
+        rule = (
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start "
+            "and end with an alphanumeric character"
+        )
+        problems.append(_mismatch(rule, _SEARCH_DOMAIN, "example.com"))
     return problems
 
 

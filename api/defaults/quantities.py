@@ -25,6 +25,8 @@ def canonical_quantities(obj: Type) -> None:
 def _rewritten(field: Field, value: Any) -> Any:
     if field.shape == "map":  # a resource list: nothing finer than a thousandth
         return {name: _canonical(text, thousandths=True) for name, text in value.items()}
+    if field.shape == "list":
+        return [_canonical(text, thousandths=False) for text in value]
     return _canonical(value, thousandths=False)
 
 

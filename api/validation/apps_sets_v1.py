@@ -18,7 +18,7 @@ from api.core_v1 import PersistentVolumeClaimVolumeSource, Volume
 from api.fields import NOTHING, Json
 from api.kinds import Kind
 from api.validation import replicas
-from api.validation.core_volumes_v1 import claim_spec
+from api.validation.core_claims import claim_spec
 from api.validation.portions import at_most_all, is_nothing, portion
 from api.validation.problems import Problems
 from api.validation.rules import Rules

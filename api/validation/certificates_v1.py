@@ -7,6 +7,7 @@ from api.certificates_v1 import CertificateSigningRequest, CertificateSigningReq
 from api.kinds import Kind
 from api.validation.problems import Problems
 from api.validation.rules import Rules
+from api.validation.signers import signer_name
 
 _USAGES = (
     "any",
@@ -56,14 +57,10 @@ def request(found: Problems, obj: CertificateSigningRequest) -> None:
 
 
 def _signer(found: Problems, path: str, name: str) -> None:
-    domain, _, rest = name.partition("/")
-    if not name:
-        found.required(path)
-    elif name == "kubernetes.io/legacy-unknown":
+    if name == "kubernetes.io/legacy-unknown":
         found.invalid(path, name, "the legacy signerName is not allowed via this API version")
-    elif not rest or "/" in rest or "." not in domain or names.dns_subdomain(domain):
-        detail = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
-        found.invalid(path, name, detail)
+    else:
+        signer_name(found, path, name)
 
 
 def _conditions(found: Problems, path: str, conditions: list[CertificateSigningRequestCondition]) -> None:

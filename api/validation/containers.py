@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from api import names
 from api.core_v1 import (
-    AppArmorProfile,
     Container,
     ContainerPort,
     EphemeralContainer,
@@ -14,18 +13,18 @@ from api.core_v1 import (
     LifecycleHandler,
     Probe,
     ResourceRequirements,
-    SeccompProfile,
     SecurityContext,
     Volume,
     VolumeMount,
 )
 from api.validation import resources
 from api.validation.environment import environment, environment_from
+from api.validation.paths import descending_path
 from api.validation.problems import Problems
-from api.validation.volumes import descending_path
+from api.validation.profiles import app_armor, seccomp
+from api.validation.windows import windows_options
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
-_PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 _RESIZABLE = ("cpu", "memory")
 _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 _RESTART_POLICIES = ("Always", "Never", "OnFailure")
@@ -241,10 +240,17 @@ def _mount_options(
 
 
 def _devices(found: Problems, path: str, container: Container | EphemeralContainer, volumes: dict[str, Volume]) -> None:
+    mounted = {mount.name for mount in container.volume_mounts}
+    mount_paths = {mount.mount_path for mount in container.volume_mounts}
+    seen: set[str] = set()
+    seen_paths: set[str] = set()
     for index, device in enumerate(container.volume_devices):
         where = f"{path}.volumeDevices[{index}]"
         if not device.name:
             found.required(f"{where}.name")
+        elif device.name in seen:
+            found.invalid(f"{where}.name", device.name, "must be unique")
+        seen.add(device.name)
         volume = volumes.get(device.name)
         if volume is None:
             found.not_found(f"{where}.name", device.name)
@@ -253,8 +259,16 @@ def _devices(found: Problems, path: str, container: Container | EphemeralContain
             found.invalid(f"{where}.name", device.name, detail)
         if not device.device_path:
             found.required(f"{where}.devicePath")
+        if device.device_path in seen_paths:
+            found.invalid(f"{where}.devicePath", device.device_path, "must be unique")
+        if ".." in device.device_path.split("/"):
+            found.invalid(f"{where}.devicePath", device.device_path, "can not contain backsteps ('..')")
         else:
-            descending_path(found, f"{where}.devicePath", device.device_path.removeprefix("/"))
+            seen_paths.add(device.device_path)
+        if device.name in mounted:
+            found.invalid(f"{where}.name", device.name, "must not already exist in volumeMounts")
+        if device.device_path in mount_paths:
+            found.invalid(f"{where}.devicePath", device.device_path, "must not already exist as a path in volumeMounts")
 
 
 def _running(found: Problems, path: str, container: Container, pod: Surroundings) -> None:
@@ -307,20 +321,24 @@ def _lifecycle(found: Problems, path: str, lifecycle: Lifecycle, pod: Surroundin
 
 def _handler(found: Problems, path: str, handler: Probe | LifecycleHandler) -> None:
     """An action of a probe or hook: exactly one."""
-    given = [name for name in ("exec", "http_get", "tcp_socket", "grpc", "sleep") if getattr(handler, name, None)]
+    given = [
+        name for name in ("exec", "http_get", "tcp_socket", "grpc", "sleep") if getattr(handler, name, None) is not None
+    ]
     if not given:
         found.required(path, "must specify a handler type")
     for name in given[1:]:
         json = {"http_get": "httpGet", "tcp_socket": "tcpSocket"}.get(name, name)
         found.forbidden(f"{path}.{json}", "may not specify more than 1 handler type")
-    if handler.exec is not None and not handler.exec.command:
-        found.required(f"{path}.exec.command")
-    if handler.http_get is not None:
-        _http_get(found, f"{path}.httpGet", handler.http_get)
-    if handler.tcp_socket is not None:
-        found.port(f"{path}.tcpSocket.port", handler.tcp_socket.port)
-    if isinstance(handler, Probe) and handler.grpc is not None:
-        found.port(f"{path}.grpc.port", handler.grpc.port)
+    # Only the first is looked at: the others are too much already.
+    match given[0] if given else "":
+        case "exec" if handler.exec is not None and not handler.exec.command:
+            found.required(f"{path}.exec.command")
+        case "http_get" if handler.http_get is not None:
+            _http_get(found, f"{path}.httpGet", handler.http_get)
+        case "tcp_socket" if handler.tcp_socket is not None:
+            found.port(f"{path}.tcpSocket.port", handler.tcp_socket.port)
+        case "grpc" if isinstance(handler, Probe) and handler.grpc is not None:
+            found.port(f"{path}.grpc.port", handler.grpc.port)
 
 
 def _http_get(found: Problems, path: str, action: HTTPGetAction) -> None:
@@ -358,7 +376,7 @@ def _security_context(found: Problems, path: str, context: SecurityContext, host
     found.optional_one_of(f"{path}.procMount", context.proc_mount, ("Default", "Unmasked"))
     if context.proc_mount == "Unmasked" and host_users:
         found.invalid(f"{path}.procMount", context.proc_mount, "`hostUsers` must be false to use `Unmasked`")
-    profile(found, f"{path}.seccompProfile", context.seccomp_profile)
+    seccomp(found, f"{path}.seccompProfile", context.seccomp_profile)
     if context.allow_privilege_escalation is False:
         if context.privileged:
             detail = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
@@ -366,18 +384,6 @@ def _security_context(found: Problems, path: str, context: SecurityContext, host
         if context.capabilities is not None and "CAP_SYS_ADMIN" in context.capabilities.add:
             detail = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
             found.invalid(path, context, detail)
-    profile(found, f"{path}.appArmorProfile", context.app_armor_profile)
-
-
-def profile(found: Problems, path: str, value: SeccompProfile | AppArmorProfile | None) -> None:
-    """A seccomp or AppArmor profile."""
-    if value is None:
-        return
-    found.one_of(f"{path}.type", value.type, _PROFILES)
-    if value.type == "Localhost":
-        if not value.localhost_profile:
-            found.required(f"{path}.localhostProfile", "must be set when type is Localhost")
-        elif isinstance(value, SeccompProfile):
-            descending_path(found, f"{path}.localhostProfile", value.localhost_profile)
-    elif value.localhost_profile is not None:
-        found.invalid(f"{path}.localhostProfile", value.localhost_profile, "can only be set when type is Localhost")
+    app_armor(found, f"{path}.appArmorProfile", context.app_armor_profile)
+    if context.windows_options is not None:
+        windows_options(found, f"{path}.windowsOptions", context.windows_options)

@@ -3,17 +3,15 @@
 from typing import Any
 
 from api import kinds, names, quantity
-from api.core_v1 import PersistentVolumeClaimSpec, TypedLocalObjectReference, TypedObjectReference
 from api.core_volumes_v1 import PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec
 from api.fields import fields_of
 from api.kinds import Kind
-from api.validation import metadata, resources, scheduling, volumes
+from api.validation import resources, scheduling, volumes
+from api.validation.core_claims import MODES, access_modes, claim_spec, class_name, more_than_nothing
 from api.validation.problems import Problems
 from api.validation.rules import Rules
 
-_ACCESS = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 _RECLAIM = ("Delete", "Recycle", "Retain")
-_MODES = ("Block", "Filesystem")
 _FIXED = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
 
 
@@ -33,15 +31,15 @@ def volume(found: Problems, obj: PersistentVolume) -> None:
     root = spec.host_path is not None and spec.host_path.path.rstrip("/") == ""
     if root and spec.persistent_volume_reclaim_policy == "Recycle":
         found.forbidden("spec.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'")
-    _class(found, "spec.storageClassName", spec.storage_class_name)
-    found.optional_one_of("spec.volumeMode", spec.volume_mode, _MODES)
+    class_name(found, "spec.storageClassName", spec.storage_class_name)
+    found.optional_one_of("spec.volumeMode", spec.volume_mode, MODES)
 
 
 def volume_spec(found: Problems, path: str, spec: PersistentVolumeSpec) -> None:
     """What volumes have in common with those that are spelled out in a VolumeAttachment."""
     if not spec.access_modes:
         found.required(f"{path}.accessModes")
-    _access_modes(found, f"{path}.accessModes", spec.access_modes)
+    access_modes(found, f"{path}.accessModes", spec.access_modes)
     given = sources(spec)
     if not given:
         found.required(path, "must specify a volume type")
@@ -79,26 +77,7 @@ def _capacity(found: Problems, spec: PersistentVolumeSpec) -> None:
     if set(spec.capacity) != {"storage"}:
         found.not_supported(path, spec.capacity, ("storage",))
     for name, text in spec.capacity.items():
-        _more_than_nothing(found, f"{path}[{name}]", text)
-
-
-def _more_than_nothing(found: Problems, path: str, text: str) -> None:
-    value = resources.amount(found, path, "storage", text)
-    if value is not None and value == 0:
-        found.invalid(path, text, "must be greater than zero")
-
-
-def _access_modes(found: Problems, path: str, modes: list[str]) -> None:
-    for mode in modes:
-        found.optional_one_of(path, mode, _ACCESS)
-    known = set(modes) & set(_ACCESS)
-    if "ReadWriteOncePod" in known and len(known) > 1:
-        found.forbidden(path, "may not use ReadWriteOncePod with other access modes")
-
-
-def _class(found: Problems, path: str, name: str | None) -> None:
-    if name:
-        found.invalid_all(path, name, names.dns_subdomain(name))
+        more_than_nothing(found, f"{path}[{name}]", text)
 
 
 def _volume_changed(found: Problems, new: PersistentVolume, old: PersistentVolume) -> None:
@@ -118,38 +97,6 @@ def _origin(spec: PersistentVolumeSpec) -> list[Any]:
 def claim(found: Problems, obj: PersistentVolumeClaim) -> None:
     """A PersistentVolumeClaim."""
     claim_spec(found, "spec", obj.spec)
-
-
-def claim_spec(found: Problems, path: str, spec: PersistentVolumeClaimSpec) -> None:
-    """A claim, or the template of one."""
-    if not spec.access_modes:
-        found.required(f"{path}.accessModes", "at least 1 access mode is required")
-    if spec.selector is not None:
-        metadata.label_selector(found, f"{path}.selector", spec.selector)
-    _access_modes(found, f"{path}.accessModes", spec.access_modes)
-    asked = spec.resources.requests if spec.resources is not None else {}
-    if "storage" not in asked:
-        found.required(f"{path}.resources[storage]")
-    else:
-        _more_than_nothing(found, f"{path}.resources[storage]", asked["storage"])
-    _class(found, f"{path}.storageClassName", spec.storage_class_name)
-    found.optional_one_of(f"{path}.volumeMode", spec.volume_mode, _MODES)
-    for field, source in (("dataSource", spec.data_source), ("dataSourceRef", spec.data_source_ref)):
-        if source is not None:
-            _data_source(found, f"{path}.{field}", source)
-    _class(found, f"{path}.volumeAttributesClassName", spec.volume_attributes_class_name)
-
-
-def _data_source(found: Problems, path: str, source: TypedLocalObjectReference | TypedObjectReference) -> None:
-    if not source.name:
-        found.required(f"{path}.name")
-    if not source.kind:
-        found.required(f"{path}.kind")
-    if source.api_group:
-        found.invalid_all(f"{path}.apiGroup", source.api_group, names.dns_subdomain(source.api_group))
-    elif source.kind != "PersistentVolumeClaim":
-        detail = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
-        found.invalid(path, source.kind, detail)
 
 
 def _claim_changed(found: Problems, new: PersistentVolumeClaim, old: PersistentVolumeClaim) -> None:

@@ -3,8 +3,17 @@
 import re
 
 from api import names, quantity
-from api.core_v1 import EnvFromSource, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector
+from api.core_v1 import (
+    EnvFromSource,
+    EnvVar,
+    EnvVarSource,
+    FileKeySelector,
+    ObjectFieldSelector,
+    PodSpec,
+    ResourceFieldSelector,
+)
 from api.fields import fields_of
+from api.validation.every_container import every_container
 from api.validation.problems import Problems
 
 _ENVIRONMENT_FIELDS = frozenset(
@@ -20,6 +29,14 @@ _ENVIRONMENT_FIELDS = frozenset(
         "status.podIPs",
     )
 )
+_FIELDS = _ENVIRONMENT_FIELDS | {
+    "metadata.labels",
+    "metadata.annotations",
+    "spec.host",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "status.phase",
+}
 _RESOURCES = ("cpu", "ephemeral-storage", "memory")
 _RESOURCE_FIELDS = tuple(f"{list_}.{name}" for list_ in ("limits", "requests") for name in _RESOURCES)
 _SUBSCRIPT = re.compile(r"(metadata\.(?:labels|annotations))\['(.*)'\]")
@@ -73,8 +90,8 @@ def _value_from(found: Problems, path: str, variable: EnvVar, source: EnvVarSour
                 found.required(f"{path}.{name}.key")
             else:
                 found.invalid_all(f"{path}.{name}.key", ref.key, names.config_key(ref.key))
-    if source.file_key_ref is not None and not source.file_key_ref.key:
-        found.required(f"{path}.fileKeyRef.key")
+    if source.file_key_ref is not None:
+        _file_key_ref(found, f"{path}.fileKeyRef", source.file_key_ref)
     if not given:
         detail = (
             "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
@@ -86,6 +103,36 @@ def _value_from(found: Problems, path: str, variable: EnvVar, source: EnvVarSour
         found.invalid(path, "", "may not have more than one field specified at a time")
 
 
+def _file_key_ref(found: Problems, path: str, selector: FileKeySelector) -> None:
+    if not selector.key:
+        found.required(f"{path}.key")
+    else:
+        found.invalid_all(f"{path}.key", selector.key, names.environment_name(selector.key))
+    if not selector.volume_name:
+        found.required(f"{path}.volumeName")
+    else:
+        found.invalid_all(f"{path}.volumeName", selector.volume_name, names.dns_label(selector.volume_name))
+    if not selector.path:
+        found.required(f"{path}.path")
+    elif ".." in selector.path.split("/"):
+        found.invalid(f"{path}.path", selector.path, "must not contain '..'")
+
+
+def file_key_volumes(found: Problems, path: str, spec: PodSpec) -> None:
+    """Files that hold variables are in empty directories of the pod."""
+    volumes = {volume.name: volume for volume in spec.volumes}
+    for path_, container in every_container(path, spec):
+        for index, variable in enumerate(container.env):
+            if variable.value_from is None or variable.value_from.file_key_ref is None:
+                continue
+            name = variable.value_from.file_key_ref.volume_name
+            where = f"{path_}.env[{index}].valueFrom.fileKeyRef.volumeName"
+            if name not in volumes:
+                found.not_found(where, name)
+            elif volumes[name].empty_dir is None:
+                found.invalid(where, name, "referenced volume must be of type emptyDir")
+
+
 def field_ref(found: Problems, path: str, selector: ObjectFieldSelector, allowed: frozenset[str]) -> None:
     """A reference to a field of the pod."""
     if not selector.api_version:
@@ -95,7 +142,13 @@ def field_ref(found: Problems, path: str, selector: ObjectFieldSelector, allowed
         found.required(f"{path}.fieldPath")
         return
     subscript = _SUBSCRIPT.fullmatch(selector.field_path)
-    if subscript is not None:
+    if selector.api_version != "v1":
+        detail = f"error converting fieldPath: unsupported pod version: {selector.api_version}"
+        found.invalid(f"{path}.fieldPath", selector.field_path, detail)
+    elif subscript is None and selector.field_path not in _FIELDS:
+        detail = f"error converting fieldPath: field label not supported: {selector.field_path}"
+        found.invalid(f"{path}.fieldPath", selector.field_path, detail)
+    elif subscript is not None:
         problems = names.label_key(subscript[2].lower() if "annotations" in subscript[1] else subscript[2])
         found.invalid_all(path, subscript[2], problems)
     elif selector.field_path not in allowed:
@@ -123,5 +176,7 @@ def resource_field_ref(found: Problems, path: str, selector: ResourceFieldSelect
         found.invalid(f"{path}.divisor", selector.divisor, str(error))
         return
     if all(divisor != quantity.parse(item) for item in allowed):
-        shown = ", ".join(allowed)
-        found.invalid(f"{path}.divisor", selector.resource, f"only divisor's values {shown} are supported with it")
+        shown = " and ".join(allowed) if name == "cpu" else ", ".join(allowed)
+        kind = {"ephemeral-storage": "local ephemeral storage"}.get(name, name.partition("-")[0])
+        detail = f"only divisor's values {shown} are supported with the {kind} resource"
+        found.invalid(f"{path}.divisor", selector.resource, detail)

@@ -5,10 +5,15 @@ import re
 from api import names
 from api.core_v1 import Binding, Pod, PodDNSConfig, PodSecurityContext, PodSpec, PodTemplateSpec
 from api.validation import addresses, metadata, resources, scheduling
-from api.validation.containers import Surroundings, containers, ephemeral_containers, init_containers, profile
+from api.validation.containers import Surroundings, containers, ephemeral_containers, init_containers
+from api.validation.environment import file_key_volumes
+from api.validation.pod_claims import pod_claims
 from api.validation.problems import Problems
+from api.validation.profiles import app_armor, seccomp
 from api.validation.volumes import volumes
+from api.validation.windows import host_process, of_system, windows_options
 
+_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 _LONGEST_DEADLINE = 2**31 - 1
 _SYSCTL = "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
 
@@ -16,7 +21,15 @@ _SYSCTL = "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])
 def create(found: Problems, pod: Pod) -> None:
     """A new Pod."""
     metadata.metadata(found, pod.metadata, True, names.dns_subdomain)
-    pod_spec(found, "spec", pod.spec, is_pod=True)
+    _finalizers(found, pod.metadata.finalizers)
+    pod_spec(found, "spec", pod.spec, is_pod=True, name=pod.metadata.name or "")
+
+
+def _finalizers(found: Problems, finalizers: list[str]) -> None:
+    for index, name in enumerate(finalizers):
+        if "/" not in name and name not in _STANDARD_FINALIZERS:
+            detail = "name is neither a standard finalizer name nor is it fully qualified"
+            found.invalid(f"metadata.finalizers[{index}]", name, detail)
 
 
 def template(found: Problems, path: str, value: PodTemplateSpec) -> None:
@@ -38,24 +51,25 @@ def binding(found: Problems, value: Binding) -> None:
         found.invalid_all("target.name", value.target.name, names.dns_subdomain(value.target.name))
 
 
-def pod_spec(found: Problems, path: str, spec: PodSpec, *, is_pod: bool) -> None:
-    """The spec of a Pod or template."""
+def pod_spec(found: Problems, path: str, spec: PodSpec, *, is_pod: bool, name: str = "") -> None:
+    """The spec of a Pod of this name, or of a template."""
     if spec.termination_grace_period_seconds is None:
         found.required(f"{path}.terminationGracePeriodSeconds")
     pod = Surroundings(
-        volumes=volumes(found, f"{path}.volumes", spec.volumes),
+        volumes=volumes(found, f"{path}.volumes", spec.volumes, name),
         claims=frozenset(claim.name for claim in spec.resource_claims),
         grace_seconds=spec.termination_grace_period_seconds,
         host_users=spec.host_users is not False,
         is_pod=is_pod,
         restart_policy=spec.restart_policy,
     )
+    pod_claims(found, f"{path}.resourceClaims", spec.resource_claims)
     containers(found, f"{path}.containers", spec.containers, pod)
     init_containers(found, f"{path}.initContainers", spec.init_containers, spec.containers, pod)
     others = (*spec.containers, *spec.init_containers)
     ephemeral_containers(found, f"{path}.ephemeralContainers", spec.ephemeral_containers, others, pod)
     if spec.resources is not None:
-        resources.requirements(found, f"{path}.resources", spec.resources, pod.claims)
+        resources.of_pod(found, path, spec, spec.resources)
     _host(found, path, spec, is_pod)
     _policies(found, path, spec)
     _names(found, path, spec)
@@ -66,8 +80,9 @@ def pod_spec(found: Problems, path: str, spec: PodSpec, *, is_pod: bool) -> None
     if spec.share_process_namespace and spec.host_pid:
         detail = "ShareProcessNamespace and HostPID cannot both be enabled"
         found.invalid(f"{path}.securityContext.shareProcessNamespace", True, detail)
-    for name, text in spec.overhead.items():
-        resources.amount(found, f"{path}.overhead[{name}]", name, text)
+    resources.amounts(found, f"{path}.overhead.limits", spec.overhead)
+    host_process(found, path, spec)
+    file_key_volumes(found, path, spec)
 
 
 def _host(found: Problems, path: str, spec: PodSpec, is_pod: bool) -> None:
@@ -100,7 +115,11 @@ def _policies(found: Problems, path: str, spec: PodSpec) -> None:
         problems = names.in_range(deadline, 1, _LONGEST_DEADLINE)
         found.invalid_all(f"{path}.activeDeadlineSeconds", deadline, problems)
     if spec.os is not None:
-        found.one_of(f"{path}.os.name", spec.os.name, ("linux", "windows"))
+        if not spec.os.name:
+            found.required(f"{path}.os.name")
+        else:
+            found.optional_one_of(f"{path}.os", spec.os.name, ("linux", "windows"))
+            of_system(found, path, spec)
 
 
 def _names(found: Problems, path: str, spec: PodSpec) -> None:
@@ -151,6 +170,7 @@ def _dns(found: Problems, path: str, policy: str | None, config: PodDNSConfig | 
     if policy == "None" and not config.nameservers:
         detail = "must provide at least one DNS nameserver when `dnsPolicy` is None"
         found.required(f"{path}.nameservers", detail)
+        return
     if len(config.nameservers) > 3:
         found.invalid(f"{path}.nameservers", config.nameservers, "must not have more than 3 nameservers")
     for index, server in enumerate(config.nameservers):
@@ -161,9 +181,9 @@ def _dns(found: Problems, path: str, policy: str | None, config: PodDNSConfig | 
         detail = "must not have more than 2048 characters (including spaces) in the search list"
         found.invalid(f"{path}.searches", config.searches, detail)
     for index, search in enumerate(config.searches):
-        plain = search.removesuffix(".").replace("_", "a")
         if search != ".":
-            found.invalid_all(f"{path}.searches[{index}]", search, names.dns_subdomain(plain))
+            plain = search.removesuffix(".")
+            found.invalid_all(f"{path}.searches[{index}]", plain, names.search_domain(plain))
     for index, option in enumerate(config.options):
         if not option.name:
             found.required(f"{path}.options[{index}]", "must not be empty")
@@ -211,5 +231,8 @@ def _security_context(found: Problems, path: str, context: PodSecurityContext) -
     found.optional_one_of(f"{path}.fsGroupChangePolicy", context.fs_group_change_policy, change)
     groups = ("Merge", "Strict")
     found.optional_one_of(f"{path}.supplementalGroupsPolicy", context.supplemental_groups_policy, groups)
-    profile(found, f"{path}.seccompProfile", context.seccomp_profile)
-    profile(found, f"{path}.appArmorProfile", context.app_armor_profile)
+    found.optional_one_of(f"{path}.seLinuxChangePolicy", context.se_linux_change_policy, ("Recursive",))
+    seccomp(found, f"{path}.seccompProfile", context.seccomp_profile)
+    app_armor(found, f"{path}.appArmorProfile", context.app_armor_profile)
+    if context.windows_options is not None:
+        windows_options(found, f"{path}.windowsOptions", context.windows_options)

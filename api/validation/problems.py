@@ -69,9 +69,9 @@ class Problems:
         """The field may not be set here."""
         self._add(field, FORBIDDEN, _with("Forbidden", detail))
 
-    def not_found(self, field: str, value: Any) -> None:
+    def not_found(self, field: str, value: Any, detail: str = "") -> None:
         """The value names something that is not there."""
-        self._add(field, NOT_FOUND, f"Not found: {_shown(value)}")
+        self._add(field, NOT_FOUND, _with(f"Not found: {_shown(value)}", detail))
 
     def too_long(self, field: str, limit: int) -> None:
         """The value has more than so many bytes."""

@@ -55,9 +55,9 @@ def status(found: Problems, value: Type, ready: str = "readyReplicas") -> None:
         found.not_negative(f"status.{json}", count)
     for json in _OF_ALL:
         if "replicas" in counts and counts.get(json, 0) > counts["replicas"]:
-            found.invalid(f"status.{json}", counts[json], "cannot be greater than status.replicas")
+            found.invalid(f"status.{json}", counts.get(json, 0), "cannot be greater than status.replicas")
     if counts.get("availableReplicas", 0) > counts.get("readyReplicas", 0):
-        found.invalid("status.availableReplicas", counts["availableReplicas"], f"cannot be greater than {ready}")
+        found.invalid("status.availableReplicas", counts.get("availableReplicas", 0), f"cannot be greater than {ready}")
 
 
 def collisions(found: Problems, new: int | None, old: int | None) -> None:

@@ -7,11 +7,9 @@ from api import names, quantity
 from api.core_v1 import (
     ConfigMapVolumeSource,
     CSIVolumeSource,
-    DownwardAPIVolumeFile,
     DownwardAPIVolumeSource,
     EmptyDirVolumeSource,
     HostPathVolumeSource,
-    KeyToPath,
     NFSVolumeSource,
     PersistentVolumeClaimVolumeSource,
     ProjectedVolumeSource,
@@ -19,29 +17,30 @@ from api.core_v1 import (
     Volume,
 )
 from api.fields import fields_of
-from api.validation.environment import field_ref, resource_field_ref
+from api.validation import projections, remote_volumes
+from api.validation.paths import downward_file, keys, mode, no_backsteps
 from api.validation.problems import Problems
 
 _HOST_PATH_TYPES = ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
-_VOLUME_FIELDS = frozenset(
-    (
-        "metadata.name",
-        "metadata.namespace",
-        "metadata.labels",
-        "metadata.annotations",
-        "metadata.uid",
-    )
+# Sources in the order in which upstream looks at them: of two, the first counts.
+_ORDER = (
+    *("empty_dir", "host_path", "git_repo", "gce_persistent_disk", "aws_elastic_block_store", "secret", "nfs", "iscsi"),
+    *("glusterfs", "flocker", "persistent_volume_claim", "rbd", "cinder", "cephfs", "quobyte", "downward_api", "fc"),
+    *("flex_volume", "config_map", "azure_file", "vsphere_volume", "photon_persistent_disk", "portworx_volume"),
+    *("azure_disk", "storageos", "projected", "scale_io", "csi", "ephemeral", "image"),
 )
-_MODE = "must be a number between 0 and 0777 (octal), both inclusive"
+# What upstream calls them in causes, where that is not their name.
+_MISNAMED = {"cephfs": "cephFS", "downward_api": "downwarAPI"}
+_PLACES = {"gce_persistent_disk": "persistentDisk"}
 
 
-def volumes(found: Problems, path: str, items: list[Volume]) -> dict[str, Volume]:
-    """The volumes of a pod, by name; those with problems are left out."""
+def volumes(found: Problems, path: str, items: list[Volume], pod: str = "") -> dict[str, Volume]:
+    """The volumes of a pod of this name, by name; those with problems are left out."""
     good: dict[str, Volume] = {}
     for index, volume in enumerate(items):
         where = f"{path}[{index}]"
         before = len(found.causes)
-        _source(found, where, volume)
+        _source(found, where, volume, pod)
         if not volume.name:
             found.required(f"{where}.name")
         else:
@@ -53,17 +52,28 @@ def volumes(found: Problems, path: str, items: list[Volume]) -> dict[str, Volume
     return good
 
 
-def _source(found: Problems, path: str, volume: Volume) -> None:
-    given = [field for field in fields_of(Volume).values() if field.name != "name" and getattr(volume, field.name)]
+def _source(found: Problems, path: str, volume: Volume, pod: str) -> None:
+    given = [
+        field
+        for field in fields_of(Volume).values()
+        if field.name != "name" and getattr(volume, field.name) is not None
+    ]
+    given.sort(key=lambda field: _ORDER.index(field.name) if field.name in _ORDER else len(_ORDER))
     if not given:
         found.required(path, "must specify a volume type")
         return
     for field in given[1:]:
-        found.forbidden(f"{path}.{field.json}", "may not specify more than 1 volume type")
+        found.forbidden(f"{path}.{_MISNAMED.get(field.name, field.json)}", "may not specify more than 1 volume type")
     first = given[0]
-    rule = _RULES.get(first.name)
-    if rule is not None:
-        rule(found, f"{path}.{first.json}", getattr(volume, first.name))
+    value = getattr(volume, first.name)
+    if rule := RULES.get(first.name):
+        rule(found, f"{path}.{_PLACES.get(first.name, first.json)}", value)
+    if volume.image is not None:
+        found.one_of(f"{path}.image.pullPolicy", volume.image.pull_policy, ("Always", "IfNotPresent", "Never"))
+    if volume.ephemeral is not None and pod:
+        claim = f"{pod}-{volume.name}"
+        problems = names.dns_subdomain(claim)
+        found.invalid_all(f"{path}.name", volume.name, [f'PVC name "{claim}": {problem}' for problem in problems])
 
 
 def _empty_dir(found: Problems, path: str, source: EmptyDirVolumeSource) -> None:
@@ -82,7 +92,7 @@ def host_path(found: Problems, path: str, source: HostPathVolumeSource) -> None:
     if not source.path:
         found.required(f"{path}.path")
         return
-    _no_backsteps(found, f"{path}.path", source.path)
+    no_backsteps(found, f"{path}.path", source.path)
     found.optional_one_of(f"{path}.type", source.type, _HOST_PATH_TYPES)
 
 
@@ -90,35 +100,20 @@ def _secret(found: Problems, path: str, source: SecretVolumeSource) -> None:
     if not source.secret_name:
         found.required(f"{path}.secretName")
     mode(found, f"{path}.defaultMode", source.default_mode)
-    _keys(found, f"{path}.items", source.items)
+    keys(found, f"{path}.items", source.items)
 
 
 def _config_map(found: Problems, path: str, source: ConfigMapVolumeSource) -> None:
     if not source.name:
         found.required(f"{path}.name")
     mode(found, f"{path}.defaultMode", source.default_mode)
-    _keys(found, f"{path}.items", source.items)
+    keys(found, f"{path}.items", source.items)
 
 
 def _downward_api(found: Problems, path: str, source: DownwardAPIVolumeSource) -> None:
     mode(found, f"{path}.defaultMode", source.default_mode)
-    for index, item in enumerate(source.items):
-        _downward_file(found, f"{path}[{index}]", item)
-
-
-def _downward_file(found: Problems, path: str, item: DownwardAPIVolumeFile) -> None:
-    if not item.path:
-        found.required(f"{path}.path")
-    _local_path(found, f"{path}.path", item.path)
-    if item.field_ref is not None:
-        field_ref(found, f"{path}.fieldRef", item.field_ref, _VOLUME_FIELDS)
-        if item.resource_field_ref is not None:
-            found.invalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously")
-    elif item.resource_field_ref is not None:
-        resource_field_ref(found, f"{path}.resourceFieldRef", item.resource_field_ref, in_volume=True)
-    else:
-        found.required(path, "one of fieldRef and resourceFieldRef is required")
-    mode(found, f"{path}.mode", item.mode)
+    for item in source.items:
+        downward_file(found, path, item)
 
 
 def _claim(found: Problems, path: str, source: PersistentVolumeClaimVolumeSource) -> None:
@@ -137,10 +132,22 @@ def nfs(found: Problems, path: str, source: NFSVolumeSource) -> None:
 
 
 def _csi(found: Problems, path: str, source: CSIVolumeSource) -> None:
-    if not source.driver:
-        found.required(f"{path}.driver")
-    else:
-        found.invalid_all(f"{path}.driver", source.driver, names.dns_subdomain(source.driver.lower()))
+    csi_driver(found, f"{path}.driver", source.driver)
+    secret = source.node_publish_secret_ref
+    if secret is not None and not secret.name:
+        found.required(f"{path}.nodePublishSecretRef.name")
+    elif secret is not None and secret.name:
+        found.invalid_all(f"{path}.name", secret.name, names.dns_subdomain(secret.name))
+
+
+def csi_driver(found: Problems, path: str, name: str) -> None:
+    """The name of a CSI driver."""
+    if not name:
+        found.required(path)
+        return
+    if len(name) > 63:
+        found.too_long(path, 63)
+    found.invalid_all(path, name, names.dns_subdomain(name.lower()))
 
 
 def _projected(found: Problems, path: str, source: ProjectedVolumeSource) -> None:
@@ -149,87 +156,17 @@ def _projected(found: Problems, path: str, source: ProjectedVolumeSource) -> Non
     for index, projection in enumerate(source.sources):
         where = f"{path}.sources[{index}]"
         given = [field for field in fields_of(type(projection)).values() if getattr(projection, field.name) is not None]
-        if not given:
-            found.required(where, "must specify a projected volume type")
-        for field in given[1:]:
-            found.forbidden(f"{where}.{field.json}", "may not specify more than 1 volume type per source")
-        if not given:
-            continue
-        inner, chosen = f"{where}.{given[0].json}", getattr(projection, given[0].name)
-        for item in _projected_items(found, inner, given[0].name, chosen):
-            if item in taken:
-                found.invalid(path, item, "conflicting duplicate paths")
-            taken.add(item)
+        for field in given:
+            chosen = getattr(projection, field.name)
+            for shown, item in projections.files(found, path, f"{where}.{field.json}", field.name, chosen):
+                if item in taken:
+                    found.invalid(path, shown, "conflicting duplicate paths")
+                taken.add(item)
+        if len(given) > 1:
+            found.forbidden(where, "may not specify more than 1 volume type per source")
 
 
-def _projected_items(found: Problems, path: str, name: str, source: Any) -> list[str]:
-    """The paths of the files that one source of a projected volume makes, as far as they are known."""
-    match name:
-        case "secret" | "config_map":
-            if not source.name:
-                found.required(f"{path}.name")
-            _keys(found, f"{path}.items", source.items)
-            return [item.path for item in source.items]
-        case "downward_api":
-            for index, item in enumerate(source.items):
-                _downward_file(found, f"{path}[{index}]", item)
-            return [item.path for item in source.items]
-        case "service_account_token":
-            _token(found, path, source)
-        case "pod_certificate":
-            files = (source.credential_bundle_path, source.key_path, source.certificate_chain_path)
-            return [file for file in files if file]
-    return [source.path] if source.path else []
-
-
-def _token(found: Problems, path: str, source: Any) -> None:
-    seconds = source.expiration_seconds
-    if seconds is not None and seconds < 600:
-        found.invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
-    if seconds is not None and seconds > 1 << 32:
-        found.invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
-    if not source.path:
-        found.required(f"{path}.path")
-    else:
-        _local_path(found, f"{path}.path", source.path)
-
-
-def _keys(found: Problems, path: str, items: list[KeyToPath]) -> None:
-    for index, item in enumerate(items):
-        where = f"{path}[{index}]"
-        if not item.key:
-            found.required(f"{where}.key")
-        if not item.path:
-            found.required(f"{where}.path")
-        _local_path(found, f"{where}.path", item.path)
-        mode(found, f"{where}.mode", item.mode)
-
-
-def mode(found: Problems, path: str, value: int | None) -> None:
-    """The mode of a file."""
-    if value is not None and not 0 <= value <= 0o777:
-        found.invalid(path, value, _MODE)
-
-
-def descending_path(found: Problems, path: str, value: str) -> None:
-    """A path that stays below the directory it starts in."""
-    if value.startswith("/"):
-        found.invalid(path, value, "must be a relative path")
-    _no_backsteps(found, path, value)
-
-
-def _local_path(found: Problems, path: str, value: str) -> None:
-    descending_path(found, path, value)
-    if value.startswith("..") and not value.startswith("../"):
-        found.invalid(path, value, "must not start with '..'")
-
-
-def _no_backsteps(found: Problems, path: str, value: str) -> None:
-    if ".." in value.split("/"):
-        found.invalid(path, value, "must not contain '..'")
-
-
-_RULES: dict[str, Callable[[Problems, str, Any], None]] = {
+RULES: dict[str, Callable[[Problems, str, Any], None]] = {
     "empty_dir": _empty_dir,
     "host_path": host_path,
     "secret": _secret,
@@ -239,4 +176,5 @@ _RULES: dict[str, Callable[[Problems, str, Any], None]] = {
     "nfs": nfs,
     "csi": _csi,
     "projected": _projected,
+    **remote_volumes.RULES,
 }

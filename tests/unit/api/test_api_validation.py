@@ -188,11 +188,103 @@ CREATE: list[tuple[kinds.Kind[Any], dict[str, Any], tuple[str, str, str]]] = [
         {"spec.containers.0.env": [{"name": "a", "valueFrom": {"fieldRef": {"fieldPath": "spec.what"}}}]},
         (
             "spec.containers[0].env[0].valueFrom.fieldRef.fieldPath",
+            INVALID,
+            'Invalid value: "spec.what": error converting fieldPath: field label not supported: spec.what',
+        ),
+    ),
+    (
+        kinds.POD,
+        {"spec.containers.0.env": [{"name": "a", "valueFrom": {"fieldRef": {"fieldPath": "status.phase"}}}]},
+        (
+            "spec.containers[0].env[0].valueFrom.fieldRef.fieldPath",
             UNSUPPORTED,
             (
-                'Unsupported value: "spec.what": supported values: "metadata.name", "metadata.namespace", "metadata.uid", '
+                'Unsupported value: "status.phase": supported values: "metadata.name", "metadata.namespace", "metadata.uid", '
                 '"spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"'
             ),
+        ),
+    ),
+    (
+        kinds.POD,
+        {"spec.os": {"name": "plan9"}},
+        ("spec.os", UNSUPPORTED, 'Unsupported value: "plan9": supported values: "linux", "windows"'),
+    ),
+    (
+        kinds.POD,
+        {"spec.os": {"name": "windows"}, "spec.hostPID": True},
+        ("spec.hostPID", FORBIDDEN, "Forbidden: cannot be set for a windows pod"),
+    ),
+    (
+        kinds.POD,
+        {"spec.securityContext": {"windowsOptions": {"runAsUserName": ""}}},
+        (
+            "spec.securityContext.windowsOptions.runAsUserName",
+            INVALID,
+            'Invalid value: "": runAsUserName cannot be an empty string',
+        ),
+    ),
+    (
+        kinds.POD,
+        {"spec.securityContext": {"windowsOptions": {"hostProcess": True}}},
+        (
+            "spec.hostNetwork",
+            INVALID,
+            "Invalid value: false: hostNetwork must be true if pod contains any hostProcess containers",
+        ),
+    ),
+    (
+        kinds.POD,
+        {"spec.securityContext": {"seccompProfile": {}}},
+        (
+            "spec.securityContext.seccompProfile.type",
+            REQUIRED,
+            "Required value: type is required when seccompProfile is set",
+        ),
+    ),
+    (
+        kinds.POD,
+        {"spec.resourceClaims": [{"name": "r"}]},
+        (
+            "spec.resourceClaims[0]",
+            INVALID,
+            'Invalid value: {"name":"r"}: must specify one of: `resourceClaimName`, `resourceClaimTemplateName`',
+        ),
+    ),
+    (
+        kinds.POD,
+        {"spec.resources": {"requests": {"example.com/x": "1"}, "limits": {"example.com/x": "1"}}},
+        (
+            "spec.resources.requests[example.com/x]",
+            UNSUPPORTED,
+            'Unsupported value: "example.com/x": supported values: "cpu", "memory"',
+        ),
+    ),
+    (
+        kinds.POD,
+        {"spec.volumes": [{"name": "v", "hostPath": {"path": "/a"}, "downwardAPI": {}}]},
+        ("spec.volumes[0].downwarAPI", FORBIDDEN, "Forbidden: may not specify more than 1 volume type"),
+    ),
+    (
+        kinds.POD,
+        {"spec.volumes": [{"name": "v", "ephemeral": {}}]},
+        ("spec.volumes[0].ephemeral.volumeClaimTemplate", REQUIRED, "Required value"),
+    ),
+    (
+        kinds.POD,
+        {"spec.volumes": [{"name": "v", "iscsi": {"targetPortal": "p", "iqn": "x", "lun": 1}}]},
+        (
+            "spec.volumes[0].iscsi.iqn",
+            INVALID,
+            'Invalid value: "x": must be valid format starting with iqn, eui, or naa',
+        ),
+    ),
+    (
+        kinds.POD,
+        {"metadata.finalizers": ["mine"]},
+        (
+            "metadata.finalizers[0]",
+            INVALID,
+            'Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
         ),
     ),
     (
