@@ -660,3 +660,15 @@ async def test_a_request_says_who_made_it(cluster: Cluster):
     code, answer = await jane("PUT", f"{REQUESTS}/r/status", made)
     assert (code, "user not permitted to sign requests" in answer["message"]) == (403, True)
     assert (await admin("PUT", f"{REQUESTS}/r/status", made))[0] == 200
+
+
+# health
+
+
+async def test_strangers_are_not_told_what_is_wrong(cluster: Cluster):
+    cluster.server.pages.check("store", lambda: "cannot reach 10.1.2.3:2379")
+    stranger, jane = Caller(cluster, None), Caller(cluster, JANE)
+    code, answer = await stranger("GET", "/readyz?verbose")
+    assert (code, b"[-]store failed: reason withheld" in answer, b"10.1.2.3" in answer) == (500, True, False)
+    code, answer = await jane("GET", "/readyz/store")
+    assert (code, b"[-]store failed: cannot reach 10.1.2.3:2379" in answer) == (500, True)
