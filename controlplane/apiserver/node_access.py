@@ -1,8 +1,8 @@
 """What a node's agent may touch: itself and what its pods name, so that a stolen node credential is worth no more than that node.
 
 `judge` is the authorizer's part, of names alone: Secrets, ConfigMaps, service accounts and claims are read one at a time, by name, and only
-if a pod that is bound to the node refers to them; of nodes, pods, leases and CSINodes a node sees its own. `restrict_writes` and
-`restrict_token` are admission's part: they look at what is to be written.
+if a pod that is bound to the node refers to them; of nodes, pods, leases, CSINodes, attachments and slices of devices a node sees its
+own. `restrict_writes` and `restrict_token` are admission's part: they look at what is to be written.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEASES = "kube-node-lease"
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _SECRET, _CONFIG_MAP, _ACCOUNT, _CLAIM = "secrets", "configmaps", "serviceaccounts", "persistentvolumeclaims"
+_DEVICES = "resourceclaims"
 _READ = "get list watch"
 RULES = (
     line("create", "tokenreviews", group="authentication.k8s.io"),
@@ -36,7 +37,8 @@ RULES = (
     line(_READ, "services nodes pods configmaps secrets"),
     line("get", "endpoints serviceaccounts persistentvolumeclaims persistentvolumes"),
     line("create update patch", "nodes"),
-    line("update patch", "nodes/status pods/status persistentvolumeclaims/status"),
+    line("update patch", "nodes/status pods/status"),
+    line("get update patch", "persistentvolumeclaims/status"),
     line("create delete", "pods"),
     line("create", "pods/eviction serviceaccounts/token"),
     line("create update patch", "events"),
@@ -45,6 +47,9 @@ RULES = (
     line("get create update patch delete", "leases", group="coordination.k8s.io"),
     line("get create update patch delete", "csinodes", group="storage.k8s.io"),
     line(_READ, "csidrivers", group="storage.k8s.io"),
+    line("get", "volumeattachments", group="storage.k8s.io"),
+    line("get", _DEVICES, group="resource.k8s.io"),
+    line("create get list watch update patch delete deletecollection", "resourceslices", group="resource.k8s.io"),
     line(_READ, "runtimeclasses", group="node.k8s.io"),
 )
 _GRANTS = Grants((Grant("the rules of nodes", rule) for rule in RULES), ())
@@ -64,12 +69,14 @@ _REFERENCES = {
 
 
 class _Meta(msgspec.Struct, gc=False):
+    name: str = ""
     uid: str = ""
 
 
 class _Spec(msgspec.Struct, gc=False):
     metadata: _Meta
     spec: dict[str, Any]
+    status: dict[str, Any] = {}
 
 
 _decoder = msgspec.json.Decoder(_Spec)
@@ -149,6 +156,17 @@ def references(spec: Any) -> Iterator[tuple[str, str]]:
             yield from references(value)
 
 
+def _of_pod(pod: _Spec) -> Iterator[tuple[str, str]]:
+    """What a pod refers to, with what was made for it and so has a name of its own."""
+    yield from references(pod.spec)
+    for volume in pod.spec.get("volumes", ()):
+        if "ephemeral" in volume:
+            yield _CLAIM, f"{pod.metadata.name}-{volume['name']}"
+    made = [*pod.spec.get("resourceClaims", ()), *pod.status.get("resourceClaimStatuses", ())]
+    made.append(pod.status.get("extendedResourceClaimStatus", {}))
+    yield from ((_DEVICES, name) for one in made if (name := one.get("resourceClaimName")))
+
+
 def _of_pods(node: str, wanted: Attributes, cache: Cache) -> str | None:
     """One object, to which a pod of the node refers."""
     if not wanted.namespace:
@@ -156,14 +174,13 @@ def _of_pods(node: str, wanted: Attributes, cache: Cache) -> str | None:
     if not wanted.name:
         return "No Object name found"
     named = wanted.resource, wanted.name
-    specs = _specs(node, wanted.namespace, cache)
-    return None if any(named in references(spec) for spec in specs) else _no_relationship(node)
+    return None if _any_names(named, node, wanted.namespace, cache) else _no_relationship(node)
 
 
-def _specs(node: str, namespace: str, cache: Cache) -> Iterator[dict[str, Any]]:
-    for entry in cache.resources[kinds.POD].under(namespace):
-        if entry.fields[0] == node:
-            yield _decoder.decode(entry.data).spec
+def _any_names(named: tuple[str, str], node: str, namespace: str, cache: Cache) -> bool:
+    """Whether a pod of the node refers to it."""
+    pods = (entry for entry in cache.resources[kinds.POD].under(namespace) if entry.fields[0] == node)
+    return any(named in _of_pod(_decoder.decode(entry.data)) for entry in pods)
 
 
 def _volume(node: str, wanted: Attributes, cache: Cache) -> str | None:
@@ -173,8 +190,23 @@ def _volume(node: str, wanted: Attributes, cache: Cache) -> str | None:
     if not claim:
         return _no_relationship(node)
     named = _CLAIM, claim.get("name", "")
-    specs = _specs(node, claim.get("namespace", ""), cache)
-    return None if any(named in references(spec) for spec in specs) else _no_relationship(node)
+    return None if _any_names(named, node, claim.get("namespace", ""), cache) else _no_relationship(node)
+
+
+def _attachment(node: str, wanted: Attributes, cache: Cache) -> str | None:
+    entry = cache.resources[kinds.VOLUME_ATTACHMENT].entries.get(wanted.name)
+    own = entry is not None and _decoder.decode(entry.data).spec.get("nodeName") == node
+    return None if own else _no_relationship(node)
+
+
+def _slice(node: str, wanted: Attributes, cache: Cache) -> str | None:
+    if wanted.verb == "create":
+        return None  # admission sees whose it is to be
+    if wanted.verb in ("list", "watch", "deletecollection"):
+        own = selected(wanted.fields, "spec.nodeName") == node
+        return None if own else "can only list/watch/deletecollection resourceslices with nodeName field selector"
+    entry = cache.resources[kinds.RESOURCE_SLICE].entries.get(wanted.name)
+    return None if entry is not None and entry.fields[0] == node else _no_relationship(node)
 
 
 def _no_relationship(node: str) -> str:
@@ -228,4 +260,7 @@ _NARROWED: _Narrowed = _by_resource(
     (kinds.POD, _pod),
     (kinds.LEASE, _lease),
     (kinds.CSI_NODE, _csi_node),
+    (kinds.VOLUME_ATTACHMENT, _attachment),
+    (kinds.RESOURCE_CLAIM, _of_pods),
+    (kinds.RESOURCE_SLICE, _slice),
 )

@@ -74,14 +74,16 @@ def restrict_nodes(write: Write, core: Core) -> None:
         why = "can only access node lease with the same name as the requesting node"
     elif write.kind is kinds.CSI_NODE and write.new.metadata.name != node:
         why = "can only access CSINode with the same name as the requesting node"
+    elif write.kind is kinds.RESOURCE_SLICE and write.operation == CREATE and write.new.spec.node_name != node:
+        why = "can only create ResourceSlice with the same NodeName as the requesting node"
     elif write.kind is kinds.CERTIFICATE_SIGNING_REQUEST and write.operation == CREATE:
         why = _certificate_problem(node, write.new.spec)
     elif write.kind is kinds.PERSISTENT_VOLUME_CLAIM:
         why = _claim_problem(node, write.new, write.old)
     elif write.kind is kinds.POD and write.operation == CREATE:
         why = _mirror_problem(node, write.new, core)
-    elif write.kind is kinds.POD and write.new.metadata.labels != write.old.metadata.labels:
-        why = f'node "{node}" cannot update labels through pod status'
+    elif write.kind is kinds.POD:
+        why = _pod_problem(node, write.new, write.old)
     if why:
         raise status.forbidden(write.subject, why)
 
@@ -145,6 +147,17 @@ def _may_label(key: str) -> bool:
 
 def _within(domain: str, parent: str) -> bool:
     return domain == parent or domain.endswith("." + parent)
+
+
+def _pod_problem(node: str, new: Pod, old: Pod) -> str:
+    """Its status names the claims made for it, which the node may then read."""
+    if new.metadata.labels != old.metadata.labels:
+        return f'node "{node}" cannot update labels through pod status'
+    if new.status.resource_claim_statuses != old.status.resource_claim_statuses:
+        return f'node "{node}" cannot update resource claim statuses'
+    if new.status.extended_resource_claim_status != old.status.extended_resource_claim_status:
+        return f'node "{node}" cannot update extended resource claim status'
+    return ""
 
 
 def _mirror_problem(node: str, pod: Pod, core: Core) -> str:

@@ -302,6 +302,35 @@ async def test_a_stolen_node_is_no_other_node(cluster: Cluster, admin: Client):
     assert code == 200, answer
 
 
+async def test_a_node_tells_of_its_own_devices(cluster: Cluster, admin: Client):
+    """A kubelet removes what it told of before, each time it starts; and no node gives its pods claims of others."""
+    node, master = Caller(cluster, Peer("system:node:n1", ("system:nodes",))), Caller(cluster)
+
+    def devices(name: str) -> dict[str, Any]:
+        pool = {"name": name, "generation": 1, "resourceSliceCount": 1}
+        return {"metadata": {"name": name}, "spec": {"driver": "d.example.com", "pool": pool, "nodeName": name}}
+
+    path = kinds.RESOURCE_SLICE.path()
+    code, answer = await node("POST", path, devices("n2"))
+    assert (code, "can only create ResourceSlice with the same NodeName" in answer["message"]) == (403, True)
+    for name, caller in (("n1", node), ("n2", master)):
+        code, answer = await caller("POST", path, devices(name))
+        assert code == 201, answer
+    assert (await node("DELETE", path))[0] == 403
+    assert (await node("DELETE", f"{path}?fieldSelector=spec.nodeName%3Dn2"))[0] == 403
+    assert (await node("DELETE", f"{path}?fieldSelector=spec.nodeName%3Dn1"))[0] == 200
+    assert [one["metadata"]["name"] for one in (await master("GET", path))[1]["items"]] == ["n2"]
+
+    spec = {"nodeName": "n1", "containers": [{"name": "c", "image": "i"}]}
+    spec["resourceClaims"] = [{"name": "d", "resourceClaimTemplateName": "t"}]
+    code, answer = await master("POST", kinds.POD.path(NS), {"metadata": {"name": "devices"}, "spec": spec})
+    assert code == 201, answer
+    stolen = {"status": {"resourceClaimStatuses": [{"name": "d", "resourceClaimName": "another"}]}}
+    path = kinds.POD.path(NS, "devices", "status")
+    code, answer = await node("PATCH", path, stolen, content_type="application/merge-patch+json")
+    assert (code, "cannot update resource claim statuses" in answer["message"]) == (403, True)
+
+
 def node_request(node: str, signer: str) -> dict[str, Any]:
     """For a certificate of a node."""
     names = [(NameOID.ORGANIZATION_NAME, "system:nodes"), (NameOID.COMMON_NAME, f"system:node:{node}")]

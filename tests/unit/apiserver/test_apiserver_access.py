@@ -468,17 +468,33 @@ def test_what_is_said_of_it():
 
 
 def objects() -> Any:
-    """A pod of n1 that uses a claim, whose volume is v."""
-    found = {kind: Kept(kind) for kind in (kinds.POD, kinds.PERSISTENT_VOLUME_CLAIM, kinds.PERSISTENT_VOLUME)}
+    """A pod of n1 that uses a claim, whose volume is v, and claims made for it alone; n1's attachment and slice, and n2's."""
+    devices = (kinds.VOLUME_ATTACHMENT, kinds.RESOURCE_SLICE)
+    found = {kind: Kept(kind) for kind in (kinds.POD, kinds.PERSISTENT_VOLUME_CLAIM, kinds.PERSISTENT_VOLUME, *devices)}
 
-    def put(kind: Any, key: str, spec: Any) -> None:
+    def put(kind: Any, key: str, spec: Any, status: Any = None) -> None:
         namespace, _, name = key.rpartition("/")
         meta = {"name": name, "namespace": namespace}
-        body = {"kind": kind.name, "apiVersion": "v1", "metadata": meta, "spec": spec}
+        body = {
+            "kind": kind.name,
+            "apiVersion": kind.api_version,
+            "metadata": meta,
+            "spec": spec,
+            "status": status or {},
+        }
         found[kind].apply(key, json.dumps(body, separators=(",", ":")).encode(), None, 1)
 
-    volumes = [{"name": "d", "persistentVolumeClaim": {"claimName": "c"}}]
-    put(kinds.POD, "ns/p", {"nodeName": "n1", "volumes": volumes, "serviceAccountName": "robot"})
+    volumes = [{"name": "d", "persistentVolumeClaim": {"claimName": "c"}}, {"name": "e", "ephemeral": {}}]
+    given = [{"name": "a", "resourceClaimName": "shared"}, {"name": "b", "resourceClaimTemplateName": "t"}]
+    made = {
+        "resourceClaimStatuses": [{"name": "b", "resourceClaimName": "p-b-x"}],
+        "extendedResourceClaimStatus": {"resourceClaimName": "p-gpu"},
+    }
+    pod = {"nodeName": "n1", "volumes": volumes, "serviceAccountName": "robot", "resourceClaims": given}
+    put(kinds.POD, "ns/p", pod, made)
+    for node in ("n1", "n2"):
+        for kind in devices:
+            put(kind, f"of-{node}", {"nodeName": node})
     put(kinds.PERSISTENT_VOLUME_CLAIM, "ns/c", {"volumeName": "u"})  # which is another's
     put(kinds.PERSISTENT_VOLUME_CLAIM, "ns/d", {"volumeName": "w"})
     for volume, claim in (("u", "x"), ("v", "c"), ("w", "d")):
@@ -491,6 +507,7 @@ def objects() -> Any:
 
 
 NOT_RELATED = "no relationship found between node 'n1' and this object"
+NO_SELECTOR = "can only list/watch/deletecollection resourceslices with nodeName field selector"
 
 
 @pytest.mark.parametrize(
@@ -513,6 +530,23 @@ NOT_RELATED = "no relationship found between node 'n1' and this object"
             "can only access CSINode with the same name as the requesting node",
         ),
         (Attributes("get", path="/metrics"), ""),
+        (Attributes("get", "", "persistentvolumeclaims", "", "ns", "p-e"), None),
+        (Attributes("get", "", "persistentvolumeclaims", "", "ns", "q-e"), NOT_RELATED),
+        (Attributes("get", "", "persistentvolumeclaims", "status", "ns", "c"), None),
+        (Attributes("get", "resource.k8s.io", "resourceclaims", "", "ns", "shared"), None),
+        (Attributes("get", "resource.k8s.io", "resourceclaims", "", "ns", "p-b-x"), None),
+        (Attributes("get", "resource.k8s.io", "resourceclaims", "", "ns", "p-gpu"), None),
+        (Attributes("get", "resource.k8s.io", "resourceclaims", "", "ns", "t"), NOT_RELATED),
+        (Attributes("list", "resource.k8s.io", "resourceclaims", "", "ns"), ""),
+        (Attributes("get", "storage.k8s.io", "volumeattachments", "", "", "of-n1"), None),
+        (Attributes("get", "storage.k8s.io", "volumeattachments", "", "", "of-n2"), NOT_RELATED),
+        (Attributes("get", "storage.k8s.io", "volumeattachments", "", "", "none"), NOT_RELATED),
+        (Attributes("create", "resource.k8s.io", "resourceslices"), None),
+        (Attributes("delete", "resource.k8s.io", "resourceslices", "", "", "of-n1"), None),
+        (Attributes("update", "resource.k8s.io", "resourceslices", "", "", "of-n2"), NOT_RELATED),
+        (Attributes("deletecollection", "resource.k8s.io", "resourceslices", fields="spec.nodeName=n1"), None),
+        (Attributes("deletecollection", "resource.k8s.io", "resourceslices", fields="spec.nodeName=n2"), NO_SELECTOR),
+        (Attributes("list", "resource.k8s.io", "resourceslices"), NO_SELECTOR),
     ],
 )
 def test_what_a_node_may_touch(asked: Attributes, answer: str | None):
