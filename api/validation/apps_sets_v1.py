@@ -90,8 +90,8 @@ def stateful_set(found: Problems, obj: StatefulSet) -> None:
         found.not_negative("spec.ordinals.start", spec.ordinals.start)
     if spec.service_name:
         found.invalid_all("spec.serviceName", spec.service_name, names.dns_label(spec.service_name))
-    replicas.selector(found, "spec", spec.selector, spec.template, "statefulset")
-    _stateful_template(found, spec)
+    if replicas.selector(found, "spec", spec.selector, spec.template, "statefulset"):
+        _stateful_template(found, spec)
 
 
 def _stateful_template(found: Problems, spec: StatefulSetSpec) -> None:

@@ -119,6 +119,7 @@ def _policies(found: Problems, path: str, spec: PodSpec) -> None:
             found.required(f"{path}.os.name")
         else:
             found.optional_one_of(f"{path}.os", spec.os.name, ("linux", "windows"))
+        if spec.os.name in ("linux", "windows"):
             of_system(found, path, spec)
 
 

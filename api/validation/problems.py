@@ -41,7 +41,7 @@ class Problems:
     def invalid(self, field: str, value: Any, detail: str) -> None:
         """The field's value is not allowed, for this reason."""
         if self._said < _ENOUGH:
-            self._add(field, INVALID, f"Invalid value: {_shown(value)}: {detail}")
+            self._add(field, INVALID, _with(f"Invalid value: {_shown(value)}", detail))
 
     def invalid_here(self, field: str, detail: str) -> None:
         """As `invalid`, of something too large to be shown."""

@@ -12,22 +12,26 @@ from api.validation.problems import Problems
 _OF_ALL = ("fullyLabeledReplicas", "updatedReplicas", "currentReplicas", "readyReplicas", "availableReplicas")
 
 
-def selector(found: Problems, path: str, value: LabelSelector | None, template: PodTemplateSpec, owner: str) -> None:
-    """What an `owner` selects: something, and the pods that it makes."""
+def selector(found: Problems, path: str, value: LabelSelector | None, template: PodTemplateSpec, owner: str) -> bool:
+    """What an `owner` selects: something, and the pods that it makes. Whether it can be read at all."""
+    labels = template.metadata.labels
+    mismatch = f"{path}.template.metadata.labels"
     if value is None:
         found.required(f"{path}.selector")
-        return
+        found.invalid(mismatch, labels or None, "`selector` does not match template `labels`")
+        return True
+    before = len(found.causes)
     metadata.label_selector(found, f"{path}.selector", value)
+    good = len(found.causes) == before
     if not value.match_labels and not value.match_expressions:
         found.invalid(f"{path}.selector", value, f"empty selector is invalid for {owner}")
-    try:
-        parsed = selectors.from_struct(value)
-    except selectors.SelectorError:
-        found.invalid(f"{path}.selector", value, "invalid label selector")
-        return
-    labels = template.metadata.labels
-    if not parsed.matches(labels):
-        found.invalid(f"{path}.template.metadata.labels", labels, "`selector` does not match template `labels`")
+    if not good:
+        if owner != "daemonset":
+            found.invalid(f"{path}.selector", value, "" if owner == "statefulset" else "invalid label selector")
+        return False
+    if not selectors.from_struct(value).matches(labels):
+        found.invalid(mismatch, labels or None, "`selector` does not match template `labels`")
+    return True
 
 
 def template(found: Problems, path: str, value: PodTemplateSpec, owner: str) -> None:

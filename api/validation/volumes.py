@@ -68,9 +68,9 @@ def _source(found: Problems, path: str, volume: Volume, pod: str) -> None:
     value = getattr(volume, first.name)
     if rule := RULES.get(first.name):
         rule(found, f"{path}.{_PLACES.get(first.name, first.json)}", value)
-    if volume.image is not None:
-        found.one_of(f"{path}.image.pullPolicy", volume.image.pull_policy, ("Always", "IfNotPresent", "Never"))
-    if volume.ephemeral is not None and pod:
+    if first.name == "image":
+        found.one_of(f"{path}.image.pullPolicy", value.pull_policy, ("Always", "IfNotPresent", "Never"))
+    if first.name == "ephemeral" and pod:
         claim = f"{pod}-{volume.name}"
         problems = names.dns_subdomain(claim)
         found.invalid_all(f"{path}.name", volume.name, [f'PVC name "{claim}": {problem}' for problem in problems])

@@ -61,8 +61,9 @@ def scale(found: Problems, obj: Scale) -> None:
 
 def _deployment_spec(found: Problems, spec: DeploymentSpec) -> None:
     found.not_negative("spec.replicas", spec.replicas)
-    replicas.selector(found, "spec", spec.selector, spec.template, "deployment")
-    replicas.template(found, "spec.template", spec.template, "ReplicaSet")
+    # Of a selector that cannot be read, upstream says nothing about the template.
+    if replicas.selector(found, "spec", spec.selector, spec.template, "deployment"):
+        replicas.template(found, "spec.template", spec.template, "ReplicaSet")
     _strategy(found, spec.strategy or DeploymentStrategy())
     found.not_negative("spec.minReadySeconds", spec.min_ready_seconds)
     found.not_negative("spec.revisionHistoryLimit", spec.revision_history_limit)
@@ -76,8 +77,9 @@ def _deployment_spec(found: Problems, spec: DeploymentSpec) -> None:
 def _replica_set_spec(found: Problems, spec: ReplicaSetSpec) -> None:
     found.not_negative("spec.replicas", spec.replicas)
     found.not_negative("spec.minReadySeconds", spec.min_ready_seconds)
-    replicas.selector(found, "spec", spec.selector, spec.template, "deployment")
-    replicas.template(found, "spec.template", spec.template, "ReplicaSet")
+    # Of a selector that cannot be read, upstream says nothing about the template.
+    if replicas.selector(found, "spec", spec.selector, spec.template, "deployment"):
+        replicas.template(found, "spec.template", spec.template, "ReplicaSet")
 
 
 def _strategy(found: Problems, strategy: DeploymentStrategy) -> None:
