@@ -291,13 +291,14 @@ def _binding(found: Problems, obj: ValidatingAdmissionPolicyBinding | MutatingAd
 def _parameters(found: Problems, path: str, reference: ParamRef) -> None:
     if reference.name and reference.selector is not None:
         found.forbidden(f"{path}.name", "name and selector are mutually exclusive")
+        found.forbidden(f"{path}.selector", "name and selector are mutually exclusive")
     elif not reference.name and reference.selector is None:
         found.required(path, "one of name or selector must be specified")
     if reference.name:
         found.invalid_all(f"{path}.name", reference.name, names.path_segment(reference.name))
     if reference.selector is not None:
         metadata.label_selector(found, f"{path}.selector", reference.selector)
-    found.one_of(f"{path}.parameterNotFoundAction", reference.parameter_not_found_action, ("Allow", "Deny"))
+    found.one_of(f"{path}.parameterNotFoundAction", reference.parameter_not_found_action, ("Deny", "Allow"))
 
 
 RULES: dict[Kind[Any], Rules] = {

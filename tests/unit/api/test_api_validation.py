@@ -50,6 +50,24 @@ UNSUPPORTED, DUPLICATE, TOO_LONG = "FieldValueNotSupported", "FieldValueDuplicat
 MISSING, TOO_MANY = "FieldValueNotFound", "FieldValueTooMany"
 
 CREATE: list[tuple[kinds.Kind[Any], dict[str, Any], tuple[str, str, str]]] = [
+    (
+        kinds.DEPLOYMENT,
+        {"spec.selector": {"matchExpressions": [{"key": "a", "operator": "Near"}]}},
+        (
+            "spec.selector",
+            INVALID,
+            'Invalid value: {"matchExpressions":[{"key":"a","operator":"Near"}]}: invalid label selector',
+        ),
+    ),
+    (
+        kinds.DEPLOYMENT,
+        {"spec.selector": None},
+        (
+            "spec.template.metadata.labels",
+            INVALID,
+            'Invalid value: {"a":"b"}: `selector` does not match template `labels`',
+        ),
+    ),
     (kinds.POD, {"metadata.name": ""}, ("metadata.name", REQUIRED, "Required value: name or generateName is required")),
     (kinds.POD, {"metadata.name": "X"}, ("metadata.name", INVALID, f'Invalid value: "X": {SUBDOMAIN}')),
     (kinds.POD, {"metadata.namespace": ""}, ("metadata.namespace", REQUIRED, "Required value")),
