@@ -10,14 +10,20 @@
     | since 1.26                   and what later ones do
     [1]                            the exit status, unless it is 0
 
+With WHERRY_REWRITE=1 what does not agree is written anew, with WHERRY_REWRITE=until beside what is there, for kubectls up to this one.
+Review it: it must be what upstream prints.
+
 What differs from run to run is masked (`mask`), and columns are three spaces apart however wide they are.
 """
 
 from __future__ import annotations
 
+import difflib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 Version = tuple[int, int]
 FOREVER: Version = (99, 0)
@@ -29,7 +35,7 @@ MASKS = (
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
     (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d| [+-]\d{4} \w+)", "TIME"),
     (r"\b\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "TIME"),
-    (r'((?:resourceVersion|ResourceVersion)"?: "?)\d+', r"\1REVISION"),
+    (r'([rR]esourceVersion\\?"?: ?\\?"?)\d+', r"\1REVISION"),
     (r"\b10\.(?:9[6-9]|10\d|11[01])\.(?!0\.[01]\b)\d+\.\d+\b", "CLUSTER-IP"),
     (r"\b10\.244\.0\.(?!0/)\d+\b", "POD-IP"),
     (r"\b3[0-2]\d{3}(/TCP|/UDP)", r"NODE-PORT\1"),
@@ -156,3 +162,31 @@ def agrees(expected: str, printed: str) -> bool:
         r"(?:.*\n)*" if line.strip() == "..." else re.escape(line) + "\n" for line in expected.split("\n")
     )
     return re.fullmatch(pattern, printed + "\n") is not None
+
+
+def _difference(step: Step, expected: str, printed: str) -> str:
+    lines = difflib.unified_diff(expected.split("\n"), printed.split("\n"), "expected", "printed", lineterm="", n=2)
+    return "\n".join([f"$ {step.command}", *list(lines)[2:], ""])
+
+
+def judge(step: Step, version: Version, printed: str, code: int, known: Mapping[str, str]) -> str:
+    """What is wrong with the output, "" if nothing; a step whose expectation is to be rewritten gets it."""
+    if refusal := step.refusal(version):
+        if refusal in printed and code:
+            return ""
+        return f"$ {step.command}\nthis version should refuse it with {refusal!r}, status {code}:\n{printed}"
+    expected = step.expected(version)
+    said = mask(printed, code, known=known)
+    if agrees(expected.text, said):
+        return ""
+    wrong = _difference(step, expected.text, said)
+    step.rewrite(version, said, until=os.environ.get("WHERRY_REWRITE") == "until")
+    return wrong
+
+
+def close(path: Path, steps: list[Step], wrong: list[str]) -> None:
+    """The end of a transcript's run: what is wrong is written anew if asked for, and told."""
+    found = [text for text in wrong if text]
+    if found and os.environ.get("WHERRY_REWRITE"):
+        path.write_text(write(steps))
+    assert not found, "\n" + "\n".join(found)
