@@ -26,18 +26,18 @@ def encode(obj: Any) -> bytes:
 
 def envelope(api_version: str, kind: str, raw: bytes) -> bytes:
     """A message with what it is; for objects, lists and Status alike."""
-    named = _piece(1, api_version.encode()) + _piece(2, kind.encode())
-    return MAGIC + _piece(1, named) + _piece(2, raw) + _piece(3, b"") + _piece(4, b"")
+    named = piece(1, api_version.encode()) + piece(2, kind.encode())
+    return MAGIC + piece(1, named) + piece(2, raw) + piece(3, b"") + piece(4, b"")
 
 
 def collection(meta: Type, items: Iterable[bytes]) -> bytes:
     """The message of a list, whose items are messages."""
-    return b"".join([_piece(1, message(meta)), *(_piece(2, item) for item in items)])
+    return b"".join([piece(1, message(meta)), *(piece(2, item) for item in items)])
 
 
 def watch_frame(type_: str, obj: bytes) -> bytes:
     """An event of a watch: its length, its type, and the object in its envelope."""
-    event = _piece(1, type_.encode()) + _piece(2, _piece(1, obj))
+    event = piece(1, type_.encode()) + piece(2, piece(1, obj))
     return len(event).to_bytes(4, "big") + event
 
 
@@ -50,7 +50,7 @@ def message(obj: Type) -> bytes:
             continue
         written = _field(field, number, value)
         for step in outer:
-            written = _piece(step, written)
+            written = piece(step, written)
         out.append(written)
     return b"".join(out)
 
@@ -70,54 +70,54 @@ def _field(field: Field, number: int, value: Any) -> bytes:
         return b"".join([_value(field.item, number, item) for item in value])
     if field.shape == "map":
         pairs = sorted(value.items())
-        return b"".join([_piece(number, _piece(1, key.encode()) + _one(field, 2, item)) for key, item in pairs])
+        return b"".join([piece(number, piece(1, key.encode()) + _one(field, 2, item)) for key, item in pairs])
     return _one(field, number, value)
 
 
 def _one(field: Field, number: int, value: Any) -> bytes:
     facts = field.facts
     if facts is not None and facts.either and field.struct is not None:
-        return _piece(number, _either(facts.either, value))
+        return piece(number, _either(facts.either, value))
     return _value(field.item, number, value)
 
 
 def _either(what: str, value: Any) -> bytes:
     """A struct or what stands in its place, in a message that has one of both."""
     if what == "bool":
-        return b"\x08\x01" + _piece(2, message(value)) if isinstance(value, Type) else bytes((8, bool(value)))
+        return b"\x08\x01" + piece(2, message(value)) if isinstance(value, Type) else bytes((8, bool(value)))
     if isinstance(value, Type):
-        return _piece(1, message(value))
-    return b"".join([_piece(2, one.encode() if isinstance(one, str) else message(one)) for one in value])
+        return piece(1, message(value))
+    return b"".join([piece(2, one.encode() if isinstance(one, str) else message(one)) for one in value])
 
 
 def _value(item: Any, number: int, value: Any) -> bytes:
     if item is str:
-        return _piece(number, value.encode())
+        return piece(number, value.encode())
     if item is int or item is bool:
         return _varint(number << 3 | _NUMBER) + _varint(int(value) & _MASK)
     if isinstance(value, Type):
-        return _piece(number, message(value))
+        return piece(number, message(value))
     if item is float:
         return _varint(number << 3 | _DOUBLE) + struct.pack("<d", value)
     if item is bytes:
-        return _piece(number, bytes(value))
-    return _piece(number, _special(item, value))
+        return piece(number, bytes(value))
+    return piece(number, _special(item, value))
 
 
 def _special(item: Any, value: Any) -> bytes:
     if item is TIME or item is MICRO_TIME:
         return _time(value)
     if item is QUANTITY:
-        return _piece(1, str(value).encode())
+        return piece(1, str(value).encode())
     if item is DURATION:
         return b"\x08" + _varint(round(float(value.removesuffix("s")) * 1e9))
     if item == IntOrString:
         if isinstance(value, str):
-            return b"\x08\x01\x10\x00" + _piece(3, value.encode())
+            return b"\x08\x01\x10\x00" + piece(3, value.encode())
         return b"\x08\x00\x10" + _varint(value & _MASK) + b"\x1a\x00"
     if item == list[str]:  # a message of its own that only holds the texts
-        return b"".join([_piece(1, text.encode()) for text in value])
-    return _piece(1, bytes(value)) if item is Json else bytes(value)
+        return b"".join([piece(1, text.encode()) for text in value])
+    return piece(1, bytes(value)) if item is Json else bytes(value)
 
 
 def _time(text: str) -> bytes:
@@ -128,7 +128,8 @@ def _time(text: str) -> bytes:
     return b"\x08" + _varint(seconds & _MASK) + b"\x10" + _varint(rest * 1000)
 
 
-def _piece(number: int, value: bytes) -> bytes:
+def piece(number: int, value: bytes) -> bytes:
+    """A field of bytes: a text, a message."""
     return _varint(number << 3 | _TEXT) + _varint(len(value)) + value
 
 

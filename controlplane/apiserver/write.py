@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from api.fields import Type
 from api.kinds import Kind
 from api.meta_v1 import ManagedFieldsEntry
 from controlplane.apiserver.cache import Kept
@@ -70,4 +69,3 @@ class Write:
 
 
 Step = Callable[[Write, "Core"], None]
-ObjectType = type[Type]

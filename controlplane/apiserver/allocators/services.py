@@ -104,11 +104,6 @@ class ServiceNumbers:
         self._ranges: dict[str, tuple[bool, list[Range]]] = {DEFAULT_RANGE: (True, own)}
         self._use_ranges()
 
-    @property
-    def default_family(self) -> str:
-        """The family of a Service that does not say."""
-        return next(iter(self.families))
-
     def observe(self, kept: Kept, event: Event) -> None:
         """A Service or a range has come, changed or gone."""
         if kept.kind is kinds.SERVICE:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from api.protobuf_writing import piece
 from controlplane.apiserver.openapi.schemas import GVK
 
 Document = dict[str, Any]
@@ -19,36 +20,36 @@ def pack(document: Document) -> bytes:
     """The document in bytes."""
     info = _text(1, document["info"]["title"]) + _text(2, document["info"]["version"])
     paths = b"".join(
-        _piece(2, _text(1, path) + _piece(2, _packed_path(item)))
+        piece(2, _text(1, path) + piece(2, _packed_path(item)))
         for path, item in document["paths"].items()
         if "patch" in item
     )
     return (
         _text(1, document["swagger"])
-        + _piece(2, info)
-        + _piece(8, paths)
-        + _piece(9, _packed_named(document["definitions"]))
+        + piece(2, info)
+        + piece(8, paths)
+        + piece(9, _packed_named(document["definitions"]))
     )
 
 
 def _packed_path(item: Document) -> bytes:
     patch = item["patch"]
     parameters = b"".join(
-        _piece(8, _packed_parameter(parameter)) for parameter in patch["parameters"] if parameter["in"] == "query"
+        piece(8, _packed_parameter(parameter)) for parameter in patch["parameters"] if parameter["in"] == "query"
     )
-    answer = _piece(1, _text(1, "200") + _piece(2, _piece(1, _text(1, "OK"))))
-    return _piece(8, parameters + _piece(9, answer) + _packed_extension(13, GVK, patch[GVK]))
+    answer = piece(1, _text(1, "200") + piece(2, piece(1, _text(1, "OK"))))
+    return piece(8, parameters + piece(9, answer) + _packed_extension(13, GVK, patch[GVK]))
 
 
 def _packed_parameter(parameter: Mapping[str, str]) -> bytes:
     """ParametersItem > Parameter > NonBodyParameter > QueryParameterSubSchema."""
     query = _text(2, parameter["in"]) + _text(4, parameter["name"]) + _text(6, parameter["type"])
-    return _piece(1, _piece(2, _piece(3, query)))
+    return piece(1, piece(2, piece(3, query)))
 
 
 def _packed_named(schemas: Mapping[str, Any]) -> bytes:
     """Definitions and Properties alike: named schemas, repeated."""
-    return b"".join(_piece(1, _text(1, name) + _piece(2, _packed_schema(schema))) for name, schema in schemas.items())
+    return b"".join(piece(1, _text(1, name) + piece(2, _packed_schema(schema))) for name, schema in schemas.items())
 
 
 def _packed_schema(schema: Mapping[str, Any]) -> bytes:
@@ -59,15 +60,15 @@ def _packed_schema(schema: Mapping[str, Any]) -> bytes:
         elif key == "format":
             packed += _text(2, value)
         elif key == "additionalProperties":
-            packed += _piece(21, _piece(1, _packed_schema(value)))
+            packed += piece(21, piece(1, _packed_schema(value)))
         elif key == "required":
             packed += b"".join(_text(19, name) for name in value)
         elif key == "type":
-            packed += _piece(22, _text(1, value))
+            packed += piece(22, _text(1, value))
         elif key == "items":
-            packed += _piece(23, _piece(1, _packed_schema(value)))
+            packed += piece(23, piece(1, _packed_schema(value)))
         elif key == "properties":
-            packed += _piece(25, _packed_named(value))
+            packed += piece(25, _packed_named(value))
         elif key.startswith("x-"):
             packed += _packed_extension(31, key, value)
     return packed
@@ -75,21 +76,8 @@ def _packed_schema(schema: Mapping[str, Any]) -> bytes:
 
 def _packed_extension(number: int, name: str, value: Any) -> bytes:
     """NamedAny > Any.yaml; JSON is YAML."""
-    return _piece(number, _text(1, name) + _piece(2, _text(2, msgspec.json.encode(value).decode())))
+    return piece(number, _text(1, name) + piece(2, _text(2, msgspec.json.encode(value).decode())))
 
 
 def _text(number: int, value: str) -> bytes:
-    return _piece(number, value.encode())
-
-
-def _piece(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
-
-
-def _varint(value: int) -> bytes:
-    packed = bytearray()
-    while value > 0x7F:
-        packed.append(value & 0x7F | 0x80)
-        value >>= 7
-    packed.append(value)
-    return bytes(packed)
+    return piece(number, value.encode())
