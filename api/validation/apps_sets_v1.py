@@ -92,6 +92,8 @@ def stateful_set(found: Problems, obj: StatefulSet) -> None:
         found.invalid_all("spec.serviceName", spec.service_name, names.dns_label(spec.service_name))
     if replicas.selector(found, "spec", spec.selector, spec.template, "statefulset"):
         _stateful_template(found, spec)
+    else:
+        replicas.always(found, "spec.template.spec", spec.template.spec, "StatefulSet")
 
 
 def _stateful_template(found: Problems, spec: StatefulSetSpec) -> None:
