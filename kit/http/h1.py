@@ -24,7 +24,7 @@ import httptools
 
 from kit import log
 from kit.http.chunked import ChunkedStream
-from kit.http.heads import header_lines, peer_of, start_line
+from kit.http.heads import header_lines, peer_of, remote_of, start_line
 from kit.http.incoming import SMALL, IncomingBody
 from kit.http.model import Headers, Peer, Request, Response, StreamClosed
 from kit.http.raw import RawStream
@@ -441,15 +441,13 @@ class Connection(asyncio.Protocol):
         """Whom the client certificate names."""
         if not self._peer_known:
             self._peer_known = True
-            tls = self._transport.get_extra_info("ssl_object")
-            self._peer = peer_of(tls.getpeercert(), tls.getpeercert(True)) if tls else None
+            self._peer = peer_of(self._transport)
         return self._peer
 
     @property
     def remote(self) -> str:
         """The other side's address."""
-        name = self._transport.get_extra_info("peername")
-        return name[0] if isinstance(name, tuple) else ""
+        return remote_of(self._transport)
 
     def start_stream(self, request: Request, status: int, headers: Headers) -> ChunkedStream:
         """Send a head and hand out the stream behind it."""

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, cast
 from kit import log
 from kit.http import h2_engine as h2
 from kit.http.h2_streams import BodyStream, Exchange
-from kit.http.heads import peer_of
+from kit.http.heads import peer_of, remote_of
 from kit.http.incoming import SMALL, IncomingBody
 from kit.http.model import NoUpgrade, Peer, Request, Response
 
@@ -488,12 +488,10 @@ class Connection(asyncio.Protocol):
         """Whom the client certificate names."""
         if not self._peer_known:
             self._peer_known = True
-            tls = self._transport.get_extra_info("ssl_object")
-            self._peer = peer_of(tls.getpeercert(), tls.getpeercert(True)) if tls else None
+            self._peer = peer_of(self._transport)
         return self._peer
 
     @property
     def remote(self) -> str:
         """The other side's address."""
-        name = self._transport.get_extra_info("peername")
-        return name[0] if isinstance(name, tuple) else ""
+        return remote_of(self._transport)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kit import log
 from kit.http.heads import clean
 from kit.http.incoming import IncomingBody
-from kit.http.model import Ending, Headers, NoUpgrade, Peer, Request, Response, StreamClosed
+from kit.http.model import Headers, NoUpgrade, Peer, Request, Response
+from kit.http.pieces import Pieces
 from kit.http.raw import RawStream
 
 if TYPE_CHECKING:
@@ -161,22 +160,16 @@ class Exchange:
         raise NoUpgrade(f"cannot take over the connection of {request}: upgrades need HTTP/1.1, and this is HTTP/2")
 
 
-class BodyStream:
+class BodyStream(Pieces):
     """model.Stream as DATA frames. What the peer has no room for waits in the engine, up to a limit."""
 
-    __slots__ = ("_connection", "_ending", "_exchange", "_waiters", "body")
+    __slots__ = ("_connection", "_exchange", "body")
 
     def __init__(self, connection: Connection, exchange: Exchange) -> None:
+        super().__init__()
         self._connection = connection
         self._exchange = exchange
-        self._ending = Ending()
-        self._waiters: list[asyncio.Future[None]] = []
         self.body = True
-
-    @property
-    def closed(self) -> bool:
-        """Whether nothing more can be written."""
-        return self._ending.ended
 
     def write(self, data: bytes) -> None:
         """Send one piece, or cut a reader that lags too far."""
@@ -196,15 +189,6 @@ class BodyStream:
             _log.info("cut a reader that is too slow", remote=connection.remote, stream=exchange.id)
             self.abort()
 
-    async def drain(self) -> None:
-        """Wait until the reader has caught up. Raises StreamClosed."""
-        while not self._ending.ended and self._connection.lags(self._exchange.id, self):
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            await waiter
-        if self._ending.ended:
-            raise StreamClosed("cannot write: the reader has gone")
-
     def close(self) -> None:
         """End the answer properly."""
         if not self._ending.ended:
@@ -223,29 +207,13 @@ class BodyStream:
             self._connection.cut(self._exchange.id)
             self._end()
 
-    def lost(self) -> None:
-        """The stream has ended already."""
-        self._end()
-
-    def on_close(self, callback: Callable[[], object]) -> None:
-        """Call back once when the stream has ended."""
-        self._ending.on_end(callback)
-
-    async def wait_closed(self) -> None:
-        """Return when the stream has ended."""
-        await self._ending.wait()
-
-    def wake(self) -> None:
-        """Those in `drain` look again."""
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+    def lags(self) -> bool:
+        """Whether the engine has enough to send, on this stream or in all."""
+        return self._connection.lags(self._exchange.id, self)
 
     def _end(self) -> None:
         self._exchange.stream = None
-        self._ending.end()
-        self.wake()
+        super()._end()
 
 
 def start(status: int, content_type: str) -> list[tuple[bytes, bytes]]:

@@ -1,7 +1,8 @@
-"""The heads of HTTP/1 responses as bytes, and what a certificate says about its owner."""
+"""The heads of HTTP/1 responses as bytes, and what a connection says about its other side."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from http import HTTPStatus
 
@@ -16,14 +17,22 @@ def header_lines(headers: Headers) -> bytes:
     return "".join([f"{clean(name)}: {clean(value)}\r\n" for name, value in headers]).encode()
 
 
-def peer_of(certificate: object, der: bytes | None = None) -> Peer | None:
-    """Common name and organizations of what `ssl` tells about a verified certificate, and its fingerprint."""
-    if not isinstance(certificate, dict) or not certificate:
+def peer_of(transport: asyncio.BaseTransport) -> Peer | None:
+    """Common name, organizations and fingerprint of the client certificate, if there is a verified one."""
+    tls = transport.get_extra_info("ssl_object")
+    certificate, der = (tls.getpeercert(), tls.getpeercert(True)) if tls else (None, None)
+    if not certificate:
         return None
     pairs = [pair for group in certificate.get("subject", ()) for pair in group]
     names = [value for name, value in pairs if name == "commonName"]
     organizations = tuple(value for name, value in pairs if name == "organizationName")
     return Peer(names[0] if names else "", organizations, hashlib.sha256(der).hexdigest() if der else "")
+
+
+def remote_of(transport: asyncio.BaseTransport) -> str:
+    """The other side's address; "" where there is none, as on a Unix socket."""
+    name = transport.get_extra_info("peername")
+    return name[0] if isinstance(name, tuple) else ""
 
 
 def start_line(status: int, content_type: str = "") -> bytes:
