@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import msgspec
@@ -71,19 +71,7 @@ def difference(one: Set, other: Set) -> Set:
         return None if is_member(other) else one
     if not other:
         other = _ONLY_SELF
-    out = None
-    for key, theirs in other.items():
-        ours = one.get(key)
-        if ours is None:
-            continue
-        left = difference(ours, theirs)
-        if left is not ours:
-            out = out if out is not None else dict(one)
-            if left is None:
-                del out[key]
-            else:
-                out[key] = left
-    return one if out is None else _node(out)
+    return _less(one, other, difference)
 
 
 def without(one: Set, other: Set) -> Set:
@@ -92,12 +80,21 @@ def without(one: Set, other: Set) -> Set:
         return one
     if not one or not other:
         return None if is_member(other) else one
+    return _less(one, other, _without_field)
+
+
+def _without_field(one: Set, other: Set) -> Set:
+    return None if is_member(other) else without(one, other)
+
+
+def _less(one: Node, other: Node, left_of: Callable[[Set, Set], Set]) -> Set:
+    """The node without what `left_of` takes from those of its fields that `other` has too."""
     out = None
     for key, theirs in other.items():
         ours = one.get(key)
         if ours is None:
             continue
-        left = None if is_member(theirs) else without(ours, theirs)
+        left = left_of(ours, theirs)
         if left is not ours:
             out = out if out is not None else dict(one)
             if left is None:
