@@ -1,1 +1,1 @@
-"""The agent's own HTTP API: logs, pods, health, metrics. Must not change anything."""
+"""The agent's own HTTP API: logs, pods, connections into containers, health, metrics. Must not change what runs here."""

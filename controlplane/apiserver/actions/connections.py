@@ -19,6 +19,7 @@ from api import codec, kinds
 from controlplane.apiserver import status
 from controlplane.apiserver.call import Call, Connected, Result
 from controlplane.apiserver.connect.agents import Place
+from controlplane.apiserver.connect.containers import container_names, named_container
 from controlplane.apiserver.connect.execution import PROTOCOL, Wanted, translate
 from controlplane.apiserver.connect.refusals import plain_error
 from controlplane.apiserver.connect.tunnel import tunnel, tunnelled
@@ -116,15 +117,9 @@ def read_ports(query: Query) -> list[int]:
 
 def container_of(pod: Any, asked: str) -> str:
     """The container that is meant. Raises StatusError."""
-    spec, name = pod.spec, pod.metadata.name
-    every = [c.name for c in (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)]
-    if asked:
-        if asked not in every:
-            raise status.bad_request(f"container {asked} is not valid for pod {name}")
-        return asked
-    if len(spec.containers) == 1:
-        return str(spec.containers[0].name)
-    names = " ".join(every)
+    if named := named_container(pod, asked):
+        return named
+    name, names = pod.metadata.name, " ".join(container_names(pod))
     raise status.bad_request(f"a container name must be specified for pod {name}, choose one of: [{names}]")
 
 
