@@ -177,7 +177,6 @@ async def test_dry_run(api: Api):
         (config_map(), {"fieldManager": ""}, Invalid, "fieldManager: Required value: is required for apply patch"),
         (config_map(), {"fieldManager": "x" * 129}, Invalid, "fieldManager: Too long: may not be more than 128 bytes"),
         (config_map(), {"fieldManager": "a\nb"}, Invalid, r'fieldManager: Invalid value: "a\nb": invalid character U+000A (at position 1)'),
-        (config_map(), {"force": "maybe"}, BadRequest, "force"),
         ({**config_map(), "kind": "Secret"}, {}, BadRequest, "invalid object type: /v1, Kind=Secret"),
         ({"metadata": {"name": "m"}}, {}, BadRequest, "invalid object type: /, Kind="),
         ({**config_map(), "foo": 1}, {}, BadRequest, "patch object (default/m; /v1, Kind=ConfigMap): .foo: field not declared in schema"),
