@@ -182,8 +182,7 @@ class _NodePorts:
         except PortError as error:
             if not asked:
                 raise status.internal_error(f"failed to allocate a nodePort: {error}") from None
-            cause = Cause(f"spec.ports[{index}].nodePort", "FieldValueInvalid", f"Invalid value: {asked}: {error}")
-            raise status.invalid(self._write.kind, self._write.new.metadata.name, [cause]) from None
+            raise self._refused(f"spec.ports[{index}].nodePort", asked, error) from None
         if self._old is None:
             shared[port.port] = port.node_port
 
@@ -194,8 +193,13 @@ class _NodePorts:
                 raise PortError("provided port is already allocated")
             self._spec.health_check_node_port = self._take(asked)
         except PortError as error:
-            what = f"requested HealthCheck NodePort {asked}" if asked else "a HealthCheck NodePort 0"
-            raise status.internal_error(f"failed to allocate {what}: {error}") from None
+            if asked:
+                raise self._refused("spec.healthCheckNodePort", asked, error) from None
+            raise status.internal_error(f"failed to allocate a HealthCheck NodePort 0: {error}") from None
+
+    def _refused(self, field: str, asked: int, error: PortError) -> status.StatusError:
+        cause = Cause(field, "FieldValueInvalid", f"Invalid value: {asked}: {error}")
+        return status.invalid(self._write.kind, self._write.new.metadata.name, [cause])
 
     def _take(self, asked: int | None) -> int:
         if asked and asked in self._mine:
