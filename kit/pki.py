@@ -77,7 +77,7 @@ def issue(
 
     if not (server or client):
         raise PkiError(f"cannot issue a certificate for {common_name}: it is neither for a server nor for a client")
-    authority, authority_key = _certificate(ca.cert), _private_key(ca.key)
+    authority, authority_key = _certificate(ca.cert), private_key(ca.key)
     key = _new_key()
     builder = _builder(_name(common_name, organizations), authority.subject, key, days, clock or SystemClock())
     usages = [ExtendedKeyUsageOID.SERVER_AUTH] * server + [ExtendedKeyUsageOID.CLIENT_AUTH] * client
@@ -104,7 +104,7 @@ def load_pair(cert_path: str | Path, key_path: str | Path) -> Pair:
         pair = Pair(Path(cert_path).read_bytes(), Path(key_path).read_bytes())
     except OSError as error:
         raise PkiError(f"cannot read {error.filename}: {error.strerror}") from error
-    if _certificate(pair.cert).public_key() != _private_key(pair.key).public_key():
+    if _certificate(pair.cert).public_key() != private_key(pair.key).public_key():
         raise PkiError(f"cannot use {cert_path}: {key_path} is not its key")
     return pair
 
@@ -144,7 +144,7 @@ def public_key(key_pem: bytes) -> bytes:
     """The public half of a private key, PEM."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    return _private_key(key_pem).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return private_key(key_pem).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _new_key() -> EllipticCurvePrivateKey:
@@ -159,8 +159,8 @@ def _key_pem(key: EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _private_key(pem: bytes) -> EllipticCurvePrivateKey | RSAPrivateKey:
-    """Ours are elliptic; a CA made by others may be RSA."""
+def private_key(pem: bytes, what: str = "a private key") -> EllipticCurvePrivateKey | RSAPrivateKey:
+    """The key in PEM: ours are elliptic, those of others may be RSA. Raises PkiError, which calls it `what`."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -169,9 +169,9 @@ def _private_key(pem: bytes) -> EllipticCurvePrivateKey | RSAPrivateKey:
     try:
         key = load_pem_private_key(pem, None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise PkiError(f"cannot read a private key: {error}") from error
+        raise PkiError(f"cannot read {what}: {error}") from error
     if not isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey):
-        raise PkiError("cannot use a private key: it is neither an elliptic curve key nor RSA")
+        raise PkiError(f"cannot use {what}: it is neither an elliptic curve key nor RSA")
     return key
 
 

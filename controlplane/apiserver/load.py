@@ -8,7 +8,7 @@ costs one look at `full`.
 from __future__ import annotations
 
 from controlplane.apiserver.call import Call, User
-from controlplane.apiserver.steps.authorize import MASTERS
+from controlplane.apiserver.identity.users import MASTERS
 from kit.metrics import Metrics
 
 _READS = frozenset({"get", "list", "watch"})

@@ -73,8 +73,7 @@ class Agents:
         endpoints = node.status.daemon_endpoints
         endpoint = endpoints.kubelet_endpoint if endpoints else None
         port = (endpoint.port if endpoint else 0) or AGENT_PORT
-        features = tuple(getattr(node.status, "declared_features", ()) or ())
-        return Place(name, await self.resolve(host), port, features)
+        return Place(name, await self.resolve(host), port, tuple(node.status.declared_features))
 
     def client(self, place: Place, core: Core) -> HttpClient:
         """A client for one agent; its user closes it."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from kit.pki import PkiError
+from kit.pki import PkiError, private_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
@@ -104,7 +104,7 @@ class SigningKey:
     """A private key."""
 
     def __init__(self, pem: bytes) -> None:
-        self._key = _private_key(pem)
+        self._key = private_key(pem, "the key that signs tokens")
         self.public = VerifyKey(self._key.public_key())
 
     def sign(self, payload: bytes) -> str:
@@ -182,18 +182,3 @@ def _digest(algorithm: str) -> Any:
     from cryptography.hazmat.primitives import hashes
 
     return {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}[algorithm[-3:]]
-
-
-def _private_key(pem: bytes) -> Private:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    try:
-        key = load_pem_private_key(pem, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise PkiError(f"cannot read the key that signs tokens: {error}") from error
-    if not isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey):
-        raise PkiError("cannot sign tokens with this key: it is neither an elliptic curve key nor RSA")
-    return key

@@ -16,8 +16,6 @@ from controlplane.apiserver.node_access import node_of, restrict_writes
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
-__all__ = ["MASTERS", "authorize"]
-
 
 def authorize(call: Call, core: Core) -> None:
     """Raise Forbidden unless the user may do this."""
