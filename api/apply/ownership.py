@@ -70,6 +70,15 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class Applier:
+    """Who applies and when; with `force`, against the will of other owners."""
+
+    manager: str
+    now: str
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """`new` is None if the object has become what it was; its owners may have changed all the same."""
 
@@ -98,11 +107,9 @@ def updated(managed: Managed, difference: Difference, manager: str, rules: Rules
     return capped(out)
 
 
-def applied(
-    live: dict[str, Any], config: dict[str, Any], managed: Managed, manager: str, rules: Rules, now: str, *, force: bool
-) -> Applied:
+def applied(live: dict[str, Any], config: dict[str, Any], managed: Managed, by: Applier, rules: Rules) -> Applied:
     """The object with the configuration applied, and its owners then. Raises Conflicts and ItemError."""
-    shape, me = rules.shape, identity(manager, APPLY, rules.version, rules.subresource)
+    shape, me = rules.shape, identity(by.manager, APPLY, rules.version, rules.subresource)
     managed = {who: owner for who, owner in managed.items() if _readable(owner, rules)}
     before = managed.get(me)
     names = sets.without(named(shape, config), rules.reset)
@@ -114,7 +121,7 @@ def applied(
     if before is not None and before.fields is not None:
         new = _pruned(shape, new, before.fields, everybody)
     managed[me] = Owner(names, None, rules.version, before.time if before is not None else None)
-    managed = _taken(managed, me, compare(shape, live, new), rules, force)
+    managed = _taken(managed, me, compare(shape, live, new), rules, by.force)
     mine = managed.get(me)
     if mine is not None:
         fields = sets.difference(mine.fields, SERVERS)
@@ -122,7 +129,7 @@ def applied(
             del managed[me]
         else:
             raw = before.raw if before is not None and before.fields == fields else None
-            managed[me] = Owner(fields, raw, rules.version, now if new != live else mine.time)
+            managed[me] = Owner(fields, raw, rules.version, by.now if new != live else mine.time)
     return Applied(None if new == live else new, managed)
 
 

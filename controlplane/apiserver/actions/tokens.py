@@ -16,7 +16,7 @@ from controlplane.apiserver.access.attributes import Attributes
 from controlplane.apiserver.access.decisions import may
 from controlplane.apiserver.actions import asked
 from controlplane.apiserver.call import Call, Found
-from controlplane.apiserver.identity.claims import Bound, Ref
+from controlplane.apiserver.identity.claims import Asked, Bound, Ref
 from controlplane.apiserver.steps.mutate import new_uid
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def token(call: Call, core: Core) -> Found:
     spec = request.spec
     bound = _bound(core, spec.bound_object_ref, account.name, target.namespace)
     seconds = spec.expiration_seconds or HOUR
-    made = issuer.issue(now, new_uid(), target.namespace, account, bound, spec.audiences, seconds)
+    wanted = Asked(target.namespace, account, bound, tuple(spec.audiences), seconds)
+    made = issuer.issue(wanted, new_uid(), now)
     request.status = TokenRequestStatus(token=made, expiration_timestamp=times.format_time(now + seconds))
     return asked.answer(call, request)
 

@@ -71,6 +71,16 @@ class Bound(msgspec.Struct, frozen=True):
     node: Ref | None = None
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """Which token is wanted: for which account of which namespace, bound to what, for whom to read, and for how many seconds."""
+
+    namespace: str
+    account: Ref
+    bound: Bound
+    audiences: tuple[str, ...]
+    seconds: int
+
+
 _decoder = msgspec.json.Decoder(Claims)
 
 
@@ -82,34 +92,27 @@ def read(payload: bytes) -> Claims | None:
         return None
 
 
-def lifetime(asked: int, bound: Bound, audiences: Sequence[str], own: Sequence[str]) -> tuple[int, int]:
+def lifetime(asked: Asked, own: Sequence[str]) -> tuple[int, int]:
     """For how many seconds a token is valid, and after how many it should be replaced (0: no telling)."""
-    if bound.pod is not None and asked == LONG_ASKED and set(audiences) <= set(own):
-        return YEAR, asked
-    return asked, 0
+    if asked.bound.pod is not None and asked.seconds == LONG_ASKED and set(asked.audiences) <= set(own):
+        return YEAR, asked.seconds
+    return asked.seconds, 0
 
 
-def make(
-    issuer: str,
-    namespace: str,
-    account: Ref,
-    bound: Bound,
-    audiences: Sequence[str],
-    times: tuple[float, int, int],
-    jti: str,
-) -> Claims:
-    """The claims of a new token; `times` are now, its lifetime and when it should be replaced."""
-    now, seconds, warn = int(times[0]), times[1], times[2]
-    about = About(namespace, account, bound.pod, bound.secret, bound.node, now + warn if warn else None)
+def make(asked: Asked, issuer: str, own: Sequence[str], jti: str, at: float) -> Claims:
+    """The claims of a new token, made at `at` by an issuer whose own audiences are `own`."""
+    now, bound = int(at), asked.bound
+    seconds, warn = lifetime(asked, own)
+    about = About(asked.namespace, asked.account, bound.pod, bound.secret, bound.node, now + warn if warn else None)
     return Claims(
-        aud=tuple(audiences),
+        aud=asked.audiences,
         exp=now + seconds,
         iat=now,
         iss=issuer,
         jti=jti,
         about=about,
         nbf=now,
-        sub=account_name(namespace, account.name),
+        sub=account_name(asked.namespace, asked.account.name),
     )
 
 

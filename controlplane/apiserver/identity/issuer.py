@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from controlplane.apiserver.identity import claims
-from controlplane.apiserver.identity.claims import Bound, Ref
+from controlplane.apiserver.identity.claims import Asked
 from controlplane.apiserver.identity.signing import SigningKey
 
 CONFIGURATION, KEYS = "/.well-known/openid-configuration", "/openid/v1/jwks"
@@ -23,13 +23,9 @@ class Issuer:
         self.audiences = tuple(audiences)
         self._key = key
 
-    def issue(
-        self, now: float, jti: str, namespace: str, account: Ref, bound: Bound, audiences: Sequence[str], seconds: int
-    ) -> str:
+    def issue(self, asked: Asked, jti: str, now: float) -> str:
         """A new token."""
-        valid, warn = claims.lifetime(seconds, bound, audiences, self.audiences)
-        made = claims.make(self.name, namespace, account, bound, audiences, (now, valid, warn), jti)
-        return self._key.sign(msgspec.json.encode(made))
+        return self._key.sign(msgspec.json.encode(claims.make(asked, self.name, self.audiences, jti, now)))
 
     def configuration(self, address: str) -> bytes:
         """The discovery document (OpenID Connect); the keys are found at `address`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from api.apply import check, managers, ownership, sets
 from api.apply.compare import compare, named
 from api.apply.managers import APPLY, Identity, Managed, Owner
 from api.apply.objects import blank_of
-from api.apply.ownership import Conflicts, Rules
+from api.apply.ownership import Applier, Conflicts, Rules
 from api.apply.schema import ItemError, shape_of
 from api.apply.sets import Set
 from api.fields import Type
@@ -34,7 +35,7 @@ def applied(write: Write, view: View) -> Any:
     """The typed body that results; sets `write.managed`. Raises StatusError."""
     call = write.call
     name = fieldmanagers.manager(call, apply=True)
-    force = fieldmanagers.forced(call)
+    by = Applier(name, write.now, force=fieldmanagers.forced(call))
     config = _read(call.body)
     blank = blank_of(view.type)
     _check_identity(config, blank, write)
@@ -49,7 +50,7 @@ def applied(write: Write, view: View) -> Any:
     try:
         if not managed:
             managed = ownership.before_apply(live, blank, rules, write.now)
-        result = _apply(live, config, managed, name, rules, write.now, force=force)
+        result = _apply(live, config, managed, by, rules)
     except ItemError as error:
         raise status.bad_request(f"failed to create typed live object ({_about(config, blank)}): {error}") from None
     managed = _to_parent(parent, result.managed, write) if write.subresource == "scale" else result.managed
@@ -64,18 +65,18 @@ def applied(write: Write, view: View) -> Any:
 
 
 def _apply(
-    live: dict[str, Any], config: dict[str, Any], managed: Managed, name: str, rules: Rules, now: str, *, force: bool
+    live: dict[str, Any], config: dict[str, Any], managed: Managed, by: Applier, rules: Rules
 ) -> ownership.Applied:
     try:
-        return ownership.applied(live, config, managed, name, rules, now, force=force)
+        return ownership.applied(live, config, managed, by, rules)
     except Conflicts as conflicts:
         found = conflicts.found
-    allowed = _last_applied(live, rules) if name == KUBECTL else None
+    allowed = _last_applied(live, rules) if by.manager == KUBECTL else None
     left = {who: both for who, fields in found.items() if (both := sets.difference(fields, allowed)) is not None}
     if left:
         raise _conflict(left)
     # All that is in the way is what kubectl itself wrote, when it still merged on the client's side.
-    return ownership.applied(live, config, managed, name, rules, now, force=True)
+    return ownership.applied(live, config, managed, replace(by, force=True), rules)
 
 
 def _last_applied(live: dict[str, Any], rules: Rules) -> Set:

@@ -12,7 +12,7 @@ from api.apply import managers, ownership, sets
 from api.apply.compare import compare
 from api.apply.managers import APPLY, UPDATE, Managed, Owner, identity
 from api.apply.objects import blank_of
-from api.apply.ownership import Conflicts, Rules
+from api.apply.ownership import Applier, Conflicts, Rules
 from api.apply.schema import ItemError, shape_of
 from api.fields import F, Int32, Type, constant, required
 from api.meta_v1 import LabelSelector, ObjectMeta
@@ -65,7 +65,7 @@ class Object:
     def apply(self, manager: str, spec: dict[str, Any], *, force: bool = False, now: str = T0) -> bool:
         """Whether the object changed."""
         config = {"kind": "Thing", "apiVersion": "v1", "metadata": {"name": "x"}, "spec": spec}
-        result = ownership.applied(self.live, config, self.managed, manager, self.rules, now, force=force)
+        result = ownership.applied(self.live, config, self.managed, Applier(manager, now, force), self.rules)
         self.managed = result.managed
         if result.new is not None:
             self.live = result.new

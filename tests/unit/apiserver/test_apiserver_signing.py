@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from controlplane.apiserver.identity import claims, signing
-from controlplane.apiserver.identity.claims import Bound, Ref
+from controlplane.apiserver.identity.claims import Asked, Bound, Ref
 from controlplane.apiserver.identity.issuer import Issuer
 from controlplane.apiserver.identity.signing import SigningKey, TokenError
 from kit.pki import PkiError
@@ -65,7 +65,7 @@ def check_as_others_do(token: str, jwks: bytes) -> dict:
 def test_others_verify_our_tokens_with_the_published_keys(algorithm):
     issuer = Issuer("https://issuer", ("api",), SigningKey(pem(KEYS[algorithm])))
     for _ in range(20):  # halves of a signature may begin with zeros
-        token = issuer.issue(1000.7, "id", "ns", Ref("robot", "u1"), Bound(), ("a", "b"), 600)
+        token = issuer.issue(Asked("ns", Ref("robot", "u1"), Bound(), ("a", "b"), 600), "id", 1000.7)
         said = check_as_others_do(token, issuer.keys())
     assert said == {
         "aud": ["a", "b"],
@@ -160,18 +160,18 @@ BOUND = Bound(pod=Ref("p", "u2"), node=Ref("n", "u3"))
     ],
 )
 def test_a_pods_own_token_lives_on(asked, bound, audiences, lifetime):
-    assert claims.lifetime(asked, bound, audiences, ("api", "b")) == lifetime
+    assert claims.lifetime(Asked("ns", Ref("sa", "u1"), bound, audiences, asked), ("api", "b")) == lifetime
 
 
 def test_claims_of_a_bound_token():
-    made = claims.make("https://i", "ns", Ref("sa", "u1"), BOUND, ["api"], (50.9, 100, 10), "j")
+    made = claims.make(Asked("ns", Ref("sa", "u1"), BOUND, ("api",), 3607), "https://i", ("api",), "j", 50.9)
     document = json.loads(msgspec.json.encode(made))
     assert document["kubernetes.io"] == {
         "namespace": "ns",
         "serviceaccount": {"name": "sa", "uid": "u1"},
         "pod": {"name": "p", "uid": "u2"},
         "node": {"name": "n", "uid": "u3"},
-        "warnafter": 60,
+        "warnafter": 3657,
     }
     assert claims.read(json.dumps(document).encode()) == made
 

@@ -13,7 +13,7 @@ from controlplane.apiserver.call import User
 from controlplane.apiserver.identity import bearer, token_file
 from controlplane.apiserver.identity.accounts import AccountTokens
 from controlplane.apiserver.identity.bootstrap_tokens import BootstrapTokens
-from controlplane.apiserver.identity.claims import Bound, Ref
+from controlplane.apiserver.identity.claims import Asked, Bound, Ref
 from controlplane.apiserver.identity.issuer import Issuer
 from controlplane.apiserver.identity.signing import SigningKey, encode64
 from controlplane.apiserver.identity.token_file import FileTokens, TokenFileError
@@ -74,10 +74,11 @@ def accounts(objects: Objects, clock: FakeClock) -> AccountTokens:
 
 
 def token(bound: Bound = Bound(), audiences: tuple[str, ...] = ("api",), seconds: int = 3600) -> str:
-    return ISSUER.issue(NOW, "j", "ns", Ref("robot", "u1"), bound, audiences, seconds)
+    return ISSUER.issue(Asked("ns", Ref("robot", "u1"), bound, audiences, seconds), "j", NOW)
 
 
 POD, NODE, SECRET = Ref("p", "u2"), Ref("n", "u4"), Ref("s", "u3")
+ROBOT = Asked("ns", Ref("robot", "u1"), Bound(), ("api",), 600)
 PREFIX = "authentication.kubernetes.io/"
 
 
@@ -179,11 +180,11 @@ async def test_time_and_audience_are_asked_again(accounts: AccountTokens, clock:
 
 
 def test_tokens_of_others_are_left_to_others(accounts: AccountTokens, clock: FakeClock):
-    stranger = Issuer("https://other", ("api",), KEY).issue(NOW, "j", "ns", Ref("robot", "u1"), Bound(), ("api",), 60)
+    stranger = Issuer("https://other", ("api",), KEY).issue(ROBOT, "j", NOW)
     assert accounts.review(stranger) is None
     assert accounts.review("abcdef.0123456789abcdef") is None
     forger = Issuer("https://i", ("api",), SigningKey(pki.make_key()))
-    forged = forger.issue(NOW, "j", "ns", Ref("robot", "u1"), Bound(), ("api",), 600)
+    forged = forger.issue(ROBOT, "j", NOW)
     assert accounts.review(forged).user is None
     assert "invalid signature" in accounts.review(forged).error
 
