@@ -13,7 +13,6 @@ import os
 import resource
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -164,9 +163,9 @@ def _fanout(
 ) -> Iterator[Metric]:
     """From a create being sent to the last watcher having it; beside a bare server that writes the same to as many."""
     objects = "/api/v1/namespaces/kube-system/configmaps"
-    ours = _Fan(connections(port, count), connections(port, 1)[0], f"{objects}?watch=1", objects)
+    ours = _Fan(Watchers(connections(port, count), f"{objects}?watch=1"), connections(port, 1)[0], objects)
     with _process(directory, "--bare", str(directory / "body")) as bare:
-        limit = _Fan(connections(bare.port, count), connections(bare.port, 1)[0], "/watch", "/fire")
+        limit = _Fan(Watchers(connections(bare.port, count), "/watch"), connections(bare.port, 1)[0], "/fire")
         took: tuple[list[float], list[float]] = ([], [])
         for number in range(12):  # in turns
             took[0].append(ours.fire(f"news-{number}"))
@@ -186,7 +185,7 @@ def _fanout2(
     tls = context(directory, "h2")
     writer = connections(port, 1)[0]
     writer.sock.setblocking(True)
-    fan = _Fan2(port, tls, count, writer, (f"{objects}?watch=1", objects))
+    fan = _Fan(h2_load.Watchers(port, tls, f"{objects}?watch=1", count), writer, objects)
     took = [fan.fire(f"news-{number}") for number in range(12)][2:]
     fan.close()
     yield measured(f"api.fanout_{count}_h2_ms", "ms", sorted(took)[len(took) // 2] * 1000, goal=("<=", 10), n=count)
@@ -204,12 +203,11 @@ def _nginx(directory: Path, body: Path, stack: ExitStack) -> int:
         return 0
 
 
-class _Fan2:
-    """As `_Fan`, with the watches on few connections of HTTP/2."""
+class _Fan:
+    """Watchers of one server, and a connection that makes news."""
 
-    def __init__(self, port: int, tls: ssl.SSLContext, count: int, writer: Connection, paths: tuple[str, str]) -> None:
-        self._watchers = h2_load.Watchers(port, tls, paths[0], count)
-        self._writer, self._create = writer, paths[1]
+    def __init__(self, watchers: Watchers | h2_load.Watchers, writer: Connection, create: str) -> None:
+        self._watchers, self._writer, self._create = watchers, writer, create
         self._watchers.settle()
 
     def fire(self, name: str) -> float:
@@ -223,29 +221,6 @@ class _Fan2:
     def close(self) -> None:
         """End all watches."""
         self._watchers.close()
-
-
-class _Fan:
-    """Watchers of one server, and a connection that makes news."""
-
-    def __init__(self, watching: list[Connection], writer: Connection, watch: str, create: str) -> None:
-        self._connections = watching
-        self._watchers = Watchers(watching, watch)
-        self._writer, self._create = writer, create
-        self._watchers.settle()
-
-    def fire(self, name: str) -> float:
-        """Seconds until all have seen an object of this name."""
-        started = time.perf_counter()
-        self._writer.sock.sendall(request("POST", self._create, config_map(name)))
-        took = self._watchers.await_all(f'"{name}"'.encode()) - started
-        self._writer.sock.recv(1 << 16)
-        return took
-
-    def close(self) -> None:
-        """End all watches."""
-        for connection in self._connections:
-            connection.sock.close()
 
 
 def _memory(count: int) -> Iterator[Metric]:

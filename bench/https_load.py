@@ -152,6 +152,11 @@ class Watchers:
                     return time.perf_counter()
         raise TimeoutError(f"{len(waiting)} watchers saw nothing")
 
+    def close(self) -> None:
+        """End all watches."""
+        for connection in self._connections.values():
+            connection.sock.close()
+
     def _arrivals(self, patience: float) -> Iterator[tuple[int, bytes]]:
         while ready := self._poll.poll(patience):
             for fd, _ in ready:
