@@ -2,7 +2,7 @@
 
     every request   authenticate, route, impersonate, authorize, wait until the cache is fresh (only with a shared store)
     a read          the verb (cache), encode
-    a write         decode, default, manage, mutate, validate, admit, store (`writes.STEPS`), encode
+    a write         decode, default, manage, mutate, validate, warn, admit, store (`writes.STEPS`), encode
     anything else   its own file in `actions/`, encode
 
 What can be answered at once is returned, not awaited: a GET costs no task. Whoever carries requests (network, this process) calls `handle`

@@ -1,4 +1,4 @@
-"""One write on its way through the steps decode, default, mutate, validate, admit, store."""
+"""One write on its way through the steps of `writes.STEPS`, and what they know of it."""
 
 from __future__ import annotations
 
