@@ -50,16 +50,14 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._limits = server.limits
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
-        self.share = (
-            server.limits.stream_backlog // 16
-        )  # with less than this waiting, it is others who fill the connection
+        # With less than this waiting of a stream, it is others who fill the connection.
+        self.share = server.limits.stream_backlog // 16
         self.engine = h2.Engine(server.limits.streams, server.limits.head)
         self._exchanges: dict[int, Exchange] = {}
         self._receiving: dict[int, Exchange] = {}  # whose request is not complete
         self._received = 0  # bytes of their bodies
-        self._refused: dict[
-            int, Exchange
-        ] = {}  # answered before the request was complete: reset once the answer is out
+        # Answered before the request was complete: reset once the answer is out.
+        self._refused: dict[int, Exchange] = {}
         self._draining: dict[int, BodyStream] = {}
         self._busy = 0  # handlers at work, also those whose stream has gone
         self._last = 0  # the highest stream

@@ -58,7 +58,7 @@ def applied(write: Write, view: View) -> Any:
     new = live if result.new is None else result.new
     if name == KUBECTL and (new["metadata"].get("annotations") or {}).get(LAST_APPLIED):
         new = _with_last_applied(new, config)
-    _check_twice(write, config)
+    _check_twice(write)
     if new is live and write.entry is not None and view.type is write.kind.type:
         return codec.decode(write.kind, write.entry.data)  # to the letter, as JSON within may be
     return _typed(view.type, new)
@@ -203,7 +203,7 @@ def _to_parent(parent: Managed, scale: Managed, write: Write) -> Managed:
     return found
 
 
-def _check_twice(write: Write, config: dict[str, Any]) -> None:
+def _check_twice(write: Write) -> None:
     """What fieldValidation says of fields that are there twice; fields that nobody knows have been refused already."""
     level = write_options.field_validation(write.call)
     if level == write_options.IGNORE:
