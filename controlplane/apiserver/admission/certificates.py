@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
 from api import kinds
 from controlplane.apiserver import status
 from controlplane.apiserver.access.attributes import Attributes
@@ -64,6 +61,9 @@ def restrict_subject(write: Write, core: Core) -> None:
     spec = write.new.spec
     if spec.signer_name != CLIENT_SIGNER:
         return
+    from cryptography import x509  # heavy, and seldom needed
+    from cryptography.x509.oid import NameOID
+
     try:
         subject = x509.load_pem_x509_csr(bytes(spec.request or b"")).subject
     except ValueError as error:

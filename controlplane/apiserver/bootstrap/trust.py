@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cryptography import x509
-
 from api import kinds, times
 from api.core_v1 import ConfigMap
 from api.meta_v1 import ObjectMeta
@@ -42,6 +40,8 @@ def combined(present: str, own: str, now: float) -> str:
 
 
 def _valid(block: str, now: float) -> bool:
+    from cryptography import x509  # heavy, and needed once the server answers
+
     try:
         end = x509.load_pem_x509_certificate(block.encode()).not_valid_after_utc
     except ValueError:
