@@ -67,8 +67,12 @@ def parse_revision(text: str) -> int | None:
 
 
 def boolean(query: Mapping[str, str], name: str) -> bool:
-    """A boolean as upstream reads it: present and neither "0" nor "false" is True."""
-    text = query.get(name)
+    """A boolean of the query."""
+    return is_on(query.get(name))
+
+
+def is_on(text: str | None) -> bool:
+    """Whether a switch is on, as upstream reads it: it is there, and neither "0" nor "false"."""
     return text is not None and text != "0" and text.lower() != "false"
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from api import codec, kinds
-from controlplane.apiserver import status
+from controlplane.apiserver import options, status
 from controlplane.apiserver.call import Call, Connected, Result
 from controlplane.apiserver.connect.agents import Place
 from controlplane.apiserver.connect.containers import container_names, named_container
@@ -89,7 +89,7 @@ def node_path(subresource: str, pod: Any, query: Query) -> str:
         if ports := read_ports(query):
             parameters.append(("port", ",".join(map(str, ports))))
     else:
-        names.append(container_of(pod, _first(query, "container")))
+        names.append(container_of(pod, _first(query, "container") or ""))
         chosen = wanted(query)
         if subresource == "exec":
             parameters += [("command", word) for word in query.get("command", ())]
@@ -101,7 +101,7 @@ def node_path(subresource: str, pod: Any, query: Query) -> str:
 
 def wanted(query: Query) -> Wanted:
     """Which streams the query asks for."""
-    return Wanted(*(_switch(query, name) for name in ("stdin", "stdout", "stderr", "tty")))
+    return Wanted(*(options.is_on(_first(query, name)) for name in ("stdin", "stdout", "stderr", "tty")))
 
 
 def read_ports(query: Query) -> list[int]:
@@ -130,11 +130,5 @@ def _protocols(request: Request, place: Place) -> list[str]:
     return websocket.offered(request.header("sec-websocket-protocol"))
 
 
-def _first(query: Query, name: str) -> str:
-    return (query.get(name) or [""])[0]
-
-
-def _switch(query: Query, name: str) -> bool:
-    """On when it is there, whatever its value, unless that is false or 0."""
-    values = query.get(name)
-    return values is not None and values[0] != "0" and values[0].lower() != "false"
+def _first(query: Query, name: str) -> str | None:
+    return query[name][0] if name in query else None
