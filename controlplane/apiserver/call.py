@@ -27,9 +27,6 @@ class User:
     extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
-
-
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a path names. `kind` is None for what is no resource (/healthz, /apis).

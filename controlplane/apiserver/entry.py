@@ -37,6 +37,11 @@ class Entry:
         return self.key.rpartition("/")[0]
 
 
+def object_key(namespace: str, name: str) -> str:
+    """The key of an object within its resource; `namespace` is "" for what has none."""
+    return f"{namespace}/{name}" if namespace else name
+
+
 class Splicer:
     """Makes entries of one kind from what the store holds."""
 

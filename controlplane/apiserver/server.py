@@ -1,4 +1,4 @@
-"""The API server, wired: store, cache, steps, doors. `open` makes it ready; nothing here knows where requests come from."""
+"""The API server, wired: store, cache, steps, doors. `start` makes it ready, `listen` opens it to the network."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class ApiServer:
         await self.ready()
 
     async def begin(self, supervisor: Supervisor) -> None:
-        """The same, but not wait for what every cluster has: requests can be answered."""
+        """Load the cache and follow the store, so that requests can be answered; what every cluster has is made meanwhile."""
         store, cache = self.core.store, self.core.cache
         await cache.load()
         supervisor.spawn("apiserver-cache", self._follow)

@@ -26,7 +26,7 @@ from kit import log
 from kit.http.chunked import ChunkedStream
 from kit.http.heads import header_lines, peer_of, remote_of, start_line
 from kit.http.incoming import SMALL, IncomingBody
-from kit.http.model import Headers, Peer, Request, Response, StreamClosed
+from kit.http.model import BODILESS, Headers, Peer, Request, Response, StreamClosed
 from kit.http.raw import RawStream
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _log = log.get("http")
 _METHODS: dict[bytes, str] = {}
-_BODILESS = frozenset({204, 304})
 JOIN_BELOW = 64 * 1024  # larger bodies are written apart from their head instead of being copied
 PIPELINED = 16
 
@@ -302,7 +301,7 @@ class Connection(asyncio.Protocol):
         if response.headers:
             head.append(header_lines(response.headers))
         size = len(body) if isinstance(body, bytes) else sum(map(len, body))
-        if response.status not in _BODILESS:
+        if response.status not in BODILESS:
             head.append(
                 b"Content-Length: %d\r\n\r\n" % size
                 if self._keep_alive

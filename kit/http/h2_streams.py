@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kit import log
 from kit.http.heads import clean
 from kit.http.incoming import IncomingBody
-from kit.http.model import Headers, NoUpgrade, Peer, Request, Response
+from kit.http.model import BODILESS, Headers, NoUpgrade, Peer, Request, Response
 from kit.http.pieces import Pieces
 from kit.http.raw import RawStream
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from kit.http.h2_engine import HeaderList
 
 _log = log.get("http")
-_BODILESS = frozenset({204, 304})
 _STARTS: dict[tuple[int, str], list[tuple[bytes, bytes]]] = {}
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"proxy-connection"})
 
@@ -91,9 +90,9 @@ class Exchange:
         head = [*start(status, response.content_type), connection.date]
         head += fields(response.headers)
         size = len(body) if isinstance(body, bytes) else sum(map(len, body))
-        if status not in _BODILESS:
+        if status not in BODILESS:
             head.append((b"content-length", b"%d" % size))
-        bodiless = self.method == "HEAD" or not size or status in _BODILESS
+        bodiless = self.method == "HEAD" or not size or status in BODILESS
         try:
             engine.respond(self.id, head, end=bodiless)
             if not bodiless:
@@ -141,7 +140,7 @@ class Exchange:
         if self.answered:
             raise RuntimeError(f"cannot start a stream for {request}: it is already answered")
         self.answered = True
-        stream.body = self.method != "HEAD" and status not in _BODILESS
+        stream.body = self.method != "HEAD" and status not in BODILESS
         try:
             connection.engine.respond(
                 self.id, [*start(status, ""), connection.date, *fields(headers)], end=not stream.body

@@ -14,6 +14,9 @@ from kit.http.raw import RawStream
 Headers = Iterable[tuple[str, str]]
 
 
+BODILESS = frozenset({204, 304})  # statuses whose answers have no body
+
+
 class HttpError(Exception):
     """What is wrong with a request or its connection."""
 

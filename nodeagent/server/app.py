@@ -25,7 +25,7 @@ from nodeagent.render.sandbox import log_directory
 from nodeagent.render.settings import NodeSettings
 from nodeagent.server.follow import NoLog, stream_log
 from nodeagent.server.logs import LogOptions, comparable
-from nodeagent.server.meter import Meter
+from nodeagent.server.meter import Meter, Reading
 from nodeagent.server.resource_metrics import CONTENT_TYPE as RESOURCES_TYPE
 from nodeagent.server.resource_metrics import Place, exposition
 from nodeagent.server.stats import summarize
@@ -88,9 +88,9 @@ class AgentApi:
         if path == "/metrics":
             return self._exposition()
         if path in ("/stats/summary", "/stats/summary/"):
-            return self._summary()
+            return self._measured(self._summary)
         if path == "/metrics/resource":
-            return self._resources()
+            return self._measured(self._resources)
         if (found := _LOGS.fullmatch(path)) is not None:
             return self._logs(request, found["namespace"], found["pod"], found["container"])
         return Response(404, b"404 page not found\n", TEXT)
@@ -98,18 +98,17 @@ class AgentApi:
     async def _exposition(self) -> Response:
         return Response(200, await self._metrics().exposition(), CONTENT_TYPE)
 
-    async def _summary(self) -> Response:
+    async def _measured(self, page: Callable[[Reading], Response]) -> Response:
         try:
             reading = await self._meter.read()
         except RuntimeFault as error:
             return Response(500, str(error).encode(), TEXT)
+        return page(reading)
+
+    def _summary(self, reading: Reading) -> Response:
         return Response(200, msgspec.json.encode(summarize(self._settings.name, reading)))
 
-    async def _resources(self) -> Response:
-        try:
-            reading = await self._meter.read()
-        except RuntimeFault as error:
-            return Response(500, str(error).encode(), TEXT)
+    def _resources(self, reading: Reading) -> Response:
         return Response(200, exposition(reading, self._started()), RESOURCES_TYPE)
 
     def _started(self) -> dict[Place, float]:

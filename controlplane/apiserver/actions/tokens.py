@@ -16,6 +16,7 @@ from controlplane.apiserver.access.attributes import Attributes
 from controlplane.apiserver.access.decisions import may
 from controlplane.apiserver.actions import asked
 from controlplane.apiserver.call import Call, Found
+from controlplane.apiserver.entry import object_key
 from controlplane.apiserver.identity.claims import Asked, Bound, Ref
 from controlplane.apiserver.steps.mutate import new_uid
 
@@ -140,7 +141,7 @@ def _node(core: Core, name: str) -> Ref | None:
 
 
 def _find(core: Core, kind: Kind[Any], namespace: str, name: str) -> _Object:
-    entry = core.cache.resources[kind].entries.get(f"{namespace}/{name}" if namespace else name)
+    entry = core.cache.resources[kind].entries.get(object_key(namespace, name))
     if entry is None:
         raise status.not_found(status.subject(kind, name))
     return _object.decode(entry.data)

@@ -16,6 +16,7 @@ from api.kinds import Kind
 from client.client import Client
 from client.errors import AlreadyExists, Conflict, NotFound
 from controlplane.apiserver.cache import Cache
+from controlplane.apiserver.entry import object_key
 
 AT_ONCE = 64
 TRIES = 10
@@ -56,8 +57,7 @@ class Ensurer:
 
     def find(self, kind: Kind[Any], name: str, namespace: str = "") -> Any:
         """The object, decoded, or None."""
-        key = f"{namespace}/{name}" if namespace else name
-        entry = self.cache.resources[kind].entries.get(key)
+        entry = self.cache.resources[kind].entries.get(object_key(namespace, name))
         return codec.decode(kind, entry.data) if entry is not None else None
 
     def all(self, kind: Kind[Any]) -> list[Any]:

@@ -22,7 +22,7 @@ from controlplane.apiserver.connect.places import Location
 from controlplane.apiserver.connect.refusals import plain_error
 from kit.clock import Clock, deadline
 from kit.http.client import ClientError, HttpClient, Incoming
-from kit.http.model import Request, Response, StreamClosed
+from kit.http.model import BODILESS, Request, Response, StreamClosed
 from kit.http.relay import NotUpgraded, pass_on, passed_headers, wants_upgrade
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ _SAFE = "/~!$&'()*+,;=:@"  # in a path, besides letters, digits and "-._"
 _LARGEST_PAGE = 4 * 1024 * 1024  # bytes of HTML that are looked through
 _AT_ONCE = 64 * 1024  # bytes of HTML that are looked through while others wait
 _LOOK_SECONDS = 1.0
-_BODILESS = frozenset({204, 304})
 
 
 async def proxy(request: Request, target: Target, location: Location, core: Core) -> Response | None:
@@ -127,7 +126,7 @@ class Passage:
                     502, "", f"the backend's answer makes no sense: its status is {incoming.status}"
                 )
             headers = self._headers_back(incoming)
-            if request.method == "HEAD" or incoming.status in _BODILESS:
+            if request.method == "HEAD" or incoming.status in BODILESS:
                 return self._without_body(incoming, headers)
             pieces = self._body(incoming, headers)
             async with aclosing(pieces):

@@ -18,7 +18,7 @@ from api import kinds, times
 from api.kinds import Kind
 from controlplane.apiserver.cache import Cache
 from controlplane.apiserver.call import User
-from controlplane.apiserver.entry import Entry
+from controlplane.apiserver.entry import Entry, object_key
 from controlplane.apiserver.identity import claims as claims_
 from controlplane.apiserver.identity.claims import LEEWAY, LEGACY_ISSUER, Claims, Ref
 from controlplane.apiserver.identity.signing import Signed, TokenError, VerifyKey, parse, verify
@@ -137,8 +137,7 @@ class AccountTokens:
         ref: Ref,
         why: tuple[Callable[[], str], Callable[[str], str]],
     ) -> None:
-        key = f"{namespace}/{ref.name}" if namespace else ref.name
-        entry = self._cache.resources[kind].entries.get(key)
+        entry = self._cache.resources[kind].entries.get(object_key(namespace, ref.name))
         if entry is None:
             raise TokenError(why[0]())
         if known.well.get(kind) is entry:

@@ -18,7 +18,7 @@ from controlplane.apiserver.access.attributes import Attributes
 from controlplane.apiserver.access.decisions import Facts, forbidden, require
 from controlplane.apiserver.call import User
 from controlplane.apiserver.identity.users import (
-    ANONYMOUS_NAME,
+    ANONYMOUS,
     AUTHENTICATED,
     MASTERS,
     NODES,
@@ -159,7 +159,7 @@ def _extra_problem(key: str, value: str) -> str:
 
 def _completed(name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
     """With the group of all who are known, or of those who are not."""
-    if name == ANONYMOUS_NAME:
+    if name == ANONYMOUS.name:
         return groups if UNAUTHENTICATED in groups else (*groups, UNAUTHENTICATED)
     if UNAUTHENTICATED in groups or AUTHENTICATED in groups:
         return groups

@@ -6,7 +6,7 @@ from api import names
 from controlplane.apiserver.call import User
 
 AUTHENTICATED, UNAUTHENTICATED = "system:authenticated", "system:unauthenticated"
-ANONYMOUS_NAME = "system:anonymous"
+ANONYMOUS = User("system:anonymous", (UNAUTHENTICATED,))
 MASTERS, NODES = "system:masters", "system:nodes"
 NODE_PREFIX = "system:node:"
 ACCOUNT_PREFIX, ACCOUNTS = "system:serviceaccount:", "system:serviceaccounts"

@@ -1,4 +1,4 @@
-"""Step: who asks. A client certificate or a bearer token names a user; nobody is anonymous; a bad credential is refused."""
+"""Step: who asks. A client certificate or a bearer token names a user; without either one is anonymous; a bad one is refused."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from controlplane.apiserver import status
-from controlplane.apiserver.call import ANONYMOUS, Call, User
-from controlplane.apiserver.identity.users import AUTHENTICATED, CREDENTIAL_ID
+from controlplane.apiserver.call import Call, User
+from controlplane.apiserver.identity.users import ANONYMOUS, AUTHENTICATED, CREDENTIAL_ID
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core

@@ -9,6 +9,7 @@ import msgspec
 from api import codec, kinds
 from controlplane.apiserver import beside, freshness, status
 from controlplane.apiserver.cache import Kept
+from controlplane.apiserver.entry import object_key
 from controlplane.apiserver.write import CREATE, Write
 from controlplane.store.interface import CompareFailed, Op, TooLarge, Unavailable
 
@@ -80,8 +81,7 @@ def _encoded(write: Write) -> bytes:
 
 def key_of(write: Write) -> str:
     """The key of the object within its resource."""
-    namespace, name = write.call.target.namespace, write.new.metadata.name
-    return f"{namespace}/{name}" if namespace else str(name)
+    return object_key(write.call.target.namespace, str(write.new.metadata.name))
 
 
 def stored(kept: Kept, key: str, value: bytes, revision: int) -> bytes:

@@ -18,9 +18,9 @@ from controlplane.apiserver.access.grants import Grant, Grants
 from controlplane.apiserver.access.policies import Policies
 from controlplane.apiserver.access.rules import allows, line
 from controlplane.apiserver.cache import Kept
-from controlplane.apiserver.call import ANONYMOUS, Call, User
+from controlplane.apiserver.call import Call, User
 from controlplane.apiserver.identity.impersonation import Wanted, impersonated, wanted
-from controlplane.apiserver.identity.users import AUTHENTICATED
+from controlplane.apiserver.identity.users import ANONYMOUS, AUTHENTICATED
 
 RBAC = "rbac.authorization.k8s.io/v1"
 JANE = User("jane", ("devs", AUTHENTICATED))
