@@ -19,11 +19,11 @@ from controlplane.apiserver import status
 from controlplane.apiserver.call import Target
 from controlplane.apiserver.connect.links import Rewriter, join
 from controlplane.apiserver.connect.places import Location
-from controlplane.apiserver.connect.refusals import plain_error
+from controlplane.apiserver.connect.refusals import dialing
 from kit.clock import Clock, deadline
 from kit.http.client import ClientError, HttpClient, Incoming
 from kit.http.model import BODILESS, Request, Response, StreamClosed
-from kit.http.relay import NotUpgraded, pass_on, passed_headers, wants_upgrade
+from kit.http.relay import pass_on, passed_headers, wants_upgrade
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -76,12 +76,8 @@ async def proxy(request: Request, target: Target, location: Location, core: Core
 
 
 async def _upgrade(request: Request, client: HttpClient, path: str, clock: Clock) -> Response | None:
-    try:
+    with dialing():
         return await pass_on(request, client, _with_query(request, path or "/"), passed_headers(request), clock)
-    except ClientError as error:
-        raise plain_error(f"error dialing backend: {error}") from None
-    except NotUpgraded as error:
-        raise plain_error(str(error)) from None
 
 
 def _with_slash(request: Request) -> Response:

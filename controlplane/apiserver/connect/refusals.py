@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
 from controlplane.apiserver import status
-from kit.http.client import Reply
+from kit.http.client import ClientError, Reply
+from kit.http.relay import NotUpgraded
 
 _MOST = 64 * 1024  # bytes of a refusal that are passed on
 
@@ -32,6 +35,17 @@ def upgrade_refused(reply: Reply) -> status.StatusError:
     return status.internal_error(f"unable to upgrade connection: {text}")
 
 
-def plain_error(message: str) -> status.StatusError:
+@contextmanager
+def dialing() -> Iterator[None]:
+    """What goes wrong on the way to an upgraded connection, in upstream's words. Raises StatusError."""
+    try:
+        yield
+    except ClientError as error:
+        raise _plain(f"error dialing backend: {error}") from None
+    except NotUpgraded as error:
+        raise _plain(str(error)) from None
+
+
+def _plain(message: str) -> status.StatusError:
     """A failure that upstream has no reason for."""
     return status.StatusError(500, "", message)
