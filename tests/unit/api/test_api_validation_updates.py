@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from api import kinds, validation
-from tests.unit.api.test_api_validation import build
+from tests.samples import CONTAINER
+from tests.unit.api.test_api_validation import FORBIDDEN, INVALID, build
 
 IMMUTABLE = "field is immutable"
 UPDATE: list[tuple[kinds.Kind[Any], str, dict[str, Any], dict[str, Any], tuple[str, str, str]]] = [
