@@ -72,7 +72,7 @@ def pod_spec(found: Problems, path: str, spec: PodSpec, *, is_pod: bool, name: s
         resources.of_pod(found, path, spec, spec.resources)
     _host(found, path, spec, is_pod)
     _policies(found, path, spec)
-    _names(found, path, spec)
+    _names(found, path, spec, is_pod)
     _network(found, path, spec)
     _placement(found, path, spec)
     if spec.security_context is not None:
@@ -123,7 +123,7 @@ def _policies(found: Problems, path: str, spec: PodSpec) -> None:
             of_system(found, path, spec)
 
 
-def _names(found: Problems, path: str, spec: PodSpec) -> None:
+def _names(found: Problems, path: str, spec: PodSpec, is_pod: bool) -> None:
     """Names of things outside of the pod."""
     for field, value in (
         ("serviceAccountName", spec.service_account_name),
@@ -133,7 +133,7 @@ def _names(found: Problems, path: str, spec: PodSpec) -> None:
     ):
         if value:
             found.invalid_all(f"{path}.{field}", value, names.dns_subdomain(value))
-    if not spec.service_account_name:
+    if is_pod and not spec.service_account_name:  # a template's pods get one when they are made
         for index, volume in enumerate(spec.volumes):
             for place, source in enumerate(volume.projected.sources if volume.projected is not None else []):
                 if source.service_account_token is not None:
