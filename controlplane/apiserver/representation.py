@@ -236,12 +236,12 @@ class Representations:
                 self._known[wanted] = known
         return known
 
-    def of_failures(self, accept: str) -> Representation:
+    def of_failures(self, accept: str, *, pretty: bool = False) -> Representation:
         """The form of a Status; JSON for who accepts nothing that there is."""
-        if not accept or accept.startswith(JSON):
+        if not pretty and (not accept or accept.startswith(JSON)):
             return self.json
         try:
-            return self.negotiate(accept)
+            return self.negotiate(accept, pretty=pretty)
         except status.StatusError:
             return self.json
 

@@ -90,6 +90,9 @@ async def test_indented_for_people(ask: Any) -> None:
         reply = await ask("GET", path, JSON, None, *agent)
         assert reply.body == json.dumps(json.loads(flat), indent=2).encode()
     assert (await ask("GET", f"{MAPS}/a?pretty=false", JSON, None, ("User-Agent", "curl/8.5.0"))).body == flat
+    for verb, name, code in (("GET", "none", 404), ("DELETE", "c", 200)):  # a Status as well
+        reply = await ask(verb, f"{MAPS}/{name}", JSON, None, ("User-Agent", "curl/8.5.0"))
+        assert reply.status == code and reply.body == json.dumps(json.loads(reply.body), indent=2).encode()
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta1"])
