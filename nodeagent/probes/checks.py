@@ -69,7 +69,7 @@ async def check_http(clock: Clock, target: Target, action: HTTPGetAction, timeou
             False, f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
         )
     except (OSError, ValueError) as error:
-        return Outcome(False, f'Get "{url}": {error}')
+        return Outcome(False, f'Get "{url}": {_failure(error, host, port)}')
     if 200 <= status < 400:
         return Outcome(True, body)
     return Outcome(False, f"HTTP probe failed with statuscode: {status}")
@@ -122,6 +122,13 @@ async def _fetch(host: str, port: int, tls: bool, request: bytes) -> tuple[int, 
         return int(line[1]), body.decode(errors="replace")
     finally:
         writer.close()
+
+
+def _failure(error: OSError | ValueError, host: str, port: int) -> str:
+    """In the words that a kubelet uses, where it is about a connection."""
+    if not isinstance(error, ConnectionRefusedError):
+        return str(error)
+    return f"dial tcp {_bracketed(host)}:{port}: connect: connection refused"
 
 
 def _bracketed(host: str) -> str:

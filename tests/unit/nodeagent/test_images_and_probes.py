@@ -230,6 +230,8 @@ async def test_http_checks(answer: bytes, ok: bool, output: str) -> None:
         assert (await check_tcp(SystemClock(), target, TCPSocketAction(port=port), 5)).ok
         await asyncio.sleep(0.05)
     assert not (await check_tcp(SystemClock(), target, TCPSocketAction(port=port), 5)).ok
+    refused = (await check_http(SystemClock(), target, HTTPGetAction(port=port, path="/x"), 5)).output
+    assert refused == f'Get "http://127.0.0.1:{port}/x": dial tcp 127.0.0.1:{port}: connect: connection refused'
     assert (await check_tcp(SystemClock(), target, TCPSocketAction(port="none"), 5)).ok is None
 
 
