@@ -34,6 +34,7 @@ class Recipe:
     ports: Sequence[str] = ()
     folders: Sequence[str] = ()
     environment: Sequence[str] = field(default=("PATH=/bin",))
+    command: Sequence[str] = ()  # what runs unless a container has arguments
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def build(recipe: Recipe) -> Image:
             "created": "1970-01-01T00:00:00Z",
             "config": {
                 "Entrypoint": list(recipe.entrypoint),
+                "Cmd": list(recipe.command),
                 "Env": list(recipe.environment),
                 "ExposedPorts": {port: {} for port in recipe.ports},
                 "WorkingDir": "/",

@@ -38,4 +38,6 @@ def demo_image(machine: str, busybox: bytes, applets: Sequence[str]) -> Recipe:
         "etc/passwd": File(b"root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", 0o644),
         "etc/group": File(b"root:x:0:\nnogroup:x:65534:\n", 0o644),
     }
-    return Recipe(DEMO, machine, files, ["/bin/serve"], [f"{DEMO_PORT}/tcp"], folders=["tmp", "proc", "sys", "dev"])
+    folders = ["tmp", "proc", "sys", "dev"]
+    # Arguments take the server's place, so `kubectl run -it --image=... -- sh` is a shell.
+    return Recipe(DEMO, machine, files, [], [f"{DEMO_PORT}/tcp"], folders, command=["/bin/serve"])

@@ -65,7 +65,7 @@ def test_images_are_complete_and_always_the_same() -> None:
     assert index["digest"] == image.digest
     manifest = json.loads(blob(blobs, index["digest"]))
     config = json.loads(blob(blobs, manifest["config"]["digest"]))
-    assert config["config"]["Entrypoint"] == ["/bin/serve"]
+    assert (config["config"]["Entrypoint"], config["config"]["Cmd"]) == ([], ["/bin/serve"]), "arguments take its place"
     with tarfile.open(fileobj=io.BytesIO(blob(blobs, manifest["layers"][0]["digest"])), mode="r:gz") as layer:
         members = {member.name: member for member in layer}
     assert members["bin/sh"].linkname == "busybox"
