@@ -13,7 +13,6 @@ from kit.clock import Clock, Timer, deadline
 from kit.http.client import HttpClient
 from kit.http.model import Request, Response, StreamClosed
 from kit.http.raw import RawClosed, RawStream
-from kit.http.websocket import offered
 
 IDLE_SECONDS = 4 * 3600.0
 CLOSING_SECONDS = 10.0
@@ -23,8 +22,6 @@ _NAMES = {
     "sec-websocket-extensions": "Sec-WebSocket-Extensions",
 }  # of which some clients want the capitals
 _OF_THE_HOP = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "date", "content-type"})
-_BEARER = "base64url.bearer.authorization.k8s.io."  # a token among the subprotocols
-_IDENTITY = ("impersonate-", "x-remote-")  # headers that name a user
 _NOT_PASSED = frozenset({"host", "content-length", "transfer-encoding", "expect", "authorization"})
 
 
@@ -146,20 +143,13 @@ async def part(clock: Clock, *streams: RawStream) -> None:
 
 
 def passed_headers(request: Request, *leave_out: str) -> list[tuple[str, str]]:
-    """A request's headers for the next server, without those that are about the body or this server (and `leave_out`, in lower case).
-
-    Who the client is, or wants to be, is for this server only.
-    """
+    """A request's headers for the next server, without those that are about the body or this server (and `leave_out`, in lower case)."""
     without = _NOT_PASSED.union(leave_out, ["x-forwarded-for"])
     kept = []
     for raw_name, raw_value in request.raw_headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         lower = name.lower()
-        if lower == "sec-websocket-protocol" and _BEARER in value:
-            value = ", ".join(one for one in offered(value) if not one.startswith(_BEARER))
-            if not value:
-                continue
-        if lower not in without and not lower.startswith(_IDENTITY):
+        if lower not in without:
             kept.append((name, value))
     before = request.header("x-forwarded-for")
     if request.remote:

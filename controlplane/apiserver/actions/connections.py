@@ -21,12 +21,13 @@ from controlplane.apiserver.call import Call, Connected, Result
 from controlplane.apiserver.connect.agents import Place
 from controlplane.apiserver.connect.containers import container_names, named_container
 from controlplane.apiserver.connect.execution import PROTOCOL, Wanted, translate
+from controlplane.apiserver.connect.onward import onward
 from controlplane.apiserver.connect.refusals import dialing
 from controlplane.apiserver.connect.tunnel import tunnel, tunnelled
 from controlplane.apiserver.steps.authorize import authorize
 from kit.http import websocket
 from kit.http.model import Request, Response
-from kit.http.relay import pass_on, passed_headers, wants_upgrade, wants_websocket
+from kit.http.relay import pass_on, wants_upgrade, wants_websocket
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -71,7 +72,7 @@ async def _connect(request: Request, subresource: str, pod: Any, core: Core) -> 
                     return await tunnel(request, client, path, spdy, core.clock)
             elif PROTOCOL in protocols:
                 return await translate(request, client, path, wanted(request.query), core.clock)
-            return await pass_on(request, client, path, passed_headers(request), core.clock)
+            return await pass_on(request, client, path, onward(request), core.clock)
     finally:
         await client.close()
 

@@ -18,12 +18,13 @@ from urllib.parse import quote
 from controlplane.apiserver import status
 from controlplane.apiserver.call import Target
 from controlplane.apiserver.connect.links import Rewriter, join
+from controlplane.apiserver.connect.onward import onward
 from controlplane.apiserver.connect.places import Location
 from controlplane.apiserver.connect.refusals import dialing
 from kit.clock import Clock, deadline
 from kit.http.client import ClientError, HttpClient, Incoming
 from kit.http.model import BODILESS, Request, Response, StreamClosed
-from kit.http.relay import pass_on, passed_headers, wants_upgrade
+from kit.http.relay import pass_on, wants_upgrade
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -77,7 +78,7 @@ async def proxy(request: Request, target: Target, location: Location, core: Core
 
 async def _upgrade(request: Request, client: HttpClient, path: str, clock: Clock) -> Response | None:
     with dialing():
-        return await pass_on(request, client, _with_query(request, path or "/"), passed_headers(request), clock)
+        return await pass_on(request, client, _with_query(request, path or "/"), onward(request), clock)
 
 
 def _with_slash(request: Request) -> Response:
@@ -156,7 +157,7 @@ class Passage:
 
     def _headers_there(self) -> list[tuple[str, str]]:
         named = _named(self._request.header("connection"))
-        kept = passed_headers(self._request, *_HOP_BY_HOP, *named, "x-forwarded-uri")
+        kept = onward(self._request, *_HOP_BY_HOP, *named, "x-forwarded-uri")
         if self._request.incoming is not None and (length := self._request.header("content-length")):
             kept.append(("Content-Length", length))
         return [*kept, ("X-Forwarded-Uri", self._forwarded_uri)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from controlplane.apiserver.connect.onward import onward
 from kit.clock import Clock
 from kit.http import websocket
 from kit.http.client import HttpClient
 from kit.http.model import Request, Response, StreamClosed
 from kit.http.raw import RawClosed, RawStream
-from kit.http.relay import IDLE_SECONDS, Idleness, NotUpgraded, first_of, part, passed_headers
+from kit.http.relay import IDLE_SECONDS, Idleness, NotUpgraded, first_of, part
 from kit.http.websocket import Op
 from kit.http.websocket_server import WebSocket
 
@@ -25,7 +26,7 @@ async def tunnel(
     request: Request, client: HttpClient, target: str, protocols: list[str], clock: Clock
 ) -> Response | None:
     """Join a client's WebSocket and a node's SPDY; a Response if there is no connection. Raises ClientError, NotUpgraded."""
-    headers = passed_headers(request, *_OF_WEBSOCKET, *_HANDSHAKE)
+    headers = onward(request, *_OF_WEBSOCKET, *_HANDSHAKE)
     headers += [("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1")]
     headers += [("X-Stream-Protocol-Version", name) for name in protocols]
     reply, node = await client.upgrade("POST", target, headers=headers)

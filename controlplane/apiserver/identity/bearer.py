@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from controlplane.apiserver.identity.signing import decode64
 
-_PROTOCOL = "base64url.bearer.authorization.k8s.io."
+PROTOCOL = "base64url.bearer.authorization.k8s.io."
 BROKEN = "\x00"  # no token is valid that has this in it
 
 
@@ -23,7 +23,7 @@ def token(headers: Mapping[str, str]) -> str:
 def _of_protocols(offered: str) -> str:
     """Exactly one may be a token, and there must be another, for the server to answer with."""
     protocols = [protocol.strip() for protocol in offered.split(",") if protocol.strip()]
-    coded = [protocol.removeprefix(_PROTOCOL) for protocol in protocols if protocol.startswith(_PROTOCOL)]
+    coded = [protocol.removeprefix(PROTOCOL) for protocol in protocols if protocol.startswith(PROTOCOL)]
     if not coded:
         return ""
     try:
