@@ -24,6 +24,7 @@ FOR_TESTS = (
     Requirement("ps", "procps"),
     Requirement("sysctl", "procps"),
     Requirement("git", "git"),
+    Requirement("openssl", "openssl"),
     Requirement("/lib/systemd/systemd", "systemd"),
     Requirement("dbus-daemon", "dbus"),
     Requirement("mmdebstrap", "mmdebstrap"),
