@@ -21,7 +21,7 @@ META = "io.k8s.apimachinery.pkg.apis.meta.v1"
 GVK = "x-kubernetes-group-version-kind"
 INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 PATCH, STATUS, DELETE_OPTIONS = f"{META}.Patch", f"{META}.Status", f"{META}.DeleteOptions"
-_QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+QUANTITY_NAME = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 _ROOTS = {
     "meta": "io.k8s.apimachinery.pkg.apis",
     "apiextensions": "io.k8s.apiextensions-apiserver.pkg.apis",
@@ -40,7 +40,7 @@ _EITHER = {
 _SHARED: dict[Any, tuple[str, Schema]] = {
     TIME: (f"{META}.Time", {"type": "string", "format": "date-time"}),
     MICRO_TIME: (f"{META}.MicroTime", {"type": "string", "format": "date-time"}),
-    QUANTITY: (_QUANTITY, {"type": "string"}),
+    QUANTITY: (QUANTITY_NAME, {"type": "string"}),
     IntOrString: (INT_OR_STRING, {"type": "string", "format": "int-or-string"}),
 }
 _SCALARS: dict[Any, Schema] = {

@@ -17,12 +17,17 @@ from api.kinds import Kind
 from controlplane.apiserver import status
 from controlplane.apiserver.call import JSON, Answer, Call
 from controlplane.apiserver.openapi.operations import PATCHES, Operation, operations
-from controlplane.apiserver.openapi.schemas import GVK, INT_OR_STRING, PATCH, Schemas
+from controlplane.apiserver.openapi.schemas import GVK, INT_OR_STRING, PATCH, QUANTITY_NAME, Schemas
 
 ROOT = "/openapi/v3"
 _PREFIX = "#/components/schemas/"
 _ANSWERS = (JSON, "application/vnd.kubernetes.protobuf", "application/yaml")
 _WORDS = {200: "OK", 201: "Created", 202: "Accepted"}
+# What this version can say of types that are written in more than one way.
+_SEVERAL: dict[str, Any] = {
+    INT_OR_STRING: {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]},
+    QUANTITY_NAME: {"oneOf": [{"type": "string"}, {"type": "number"}]},
+}
 _UNAUTHORIZED = {"401": {"description": "Unauthorized"}}
 Document = dict[str, Any]
 
@@ -76,8 +81,9 @@ def describe(kinds: Iterable[Kind[Any]], version: str) -> Document:
     schemas.shared()
     paths = {path: _path(path, methods) for kind in kinds for path, methods in operations(kind, schemas).items()}
     found = {name: _written(schema) for name, schema in sorted(schemas.found.items())}
-    if INT_OR_STRING in found:
-        found[INT_OR_STRING] = {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]}
+    for name, several in _SEVERAL.items():
+        if name in found:
+            found[name] = several
     return {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": version},
