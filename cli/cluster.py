@@ -35,11 +35,6 @@ class Cluster(config.Section, frozen=True, kw_only=True):
         """The API server's ClusterIP."""
         return str(self.service_network[1])
 
-    @property
-    def dns_service(self) -> str:
-        """The ClusterIP that pods are told to ask for names."""
-        return str(self.service_network[10])
-
 
 def load(layout: Layout) -> Cluster | None:
     """The cluster of this machine, if there is one."""

@@ -85,7 +85,6 @@ def _agent(cluster: Cluster, layout: Layout) -> Mapping[str, object]:
         },
         "cgroupDriver": cluster.cgroup_driver,
         "podCidr": cluster.pod_cidr,
-        "clusterDns": [cluster.dns_service],
         "clusterDomain": cluster.cluster_domain,
         "sandboxImage": PAUSE,
     }

@@ -48,7 +48,7 @@ def test_kept_settings_come_back(tmp_path: Path) -> None:
     made = cluster.decide(Wishes(), "one", "192.0.2.1", systemd=True)
     cluster.save(made, layout)
     assert cluster.load(layout) == made
-    assert (made.kubernetes_service, made.dns_service, made.cgroup_driver) == ("10.96.0.1", "10.96.0.10", "systemd")
+    assert (made.kubernetes_service, made.cgroup_driver) == ("10.96.0.1", "systemd")
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
