@@ -343,9 +343,9 @@ def _encoded(rng: random.Random, document: Any) -> tuple[str, bytes]:
     text = _json(document)
     choice = rng.random()
     if choice < 0.7:
-        return rng.choice((JSON, JSON, JSON, "", "application/json; charset=utf-8", "text/plain", "application/cbor")), _corrupted(
-            rng, text
-        )
+        return rng.choice(
+            (JSON, JSON, JSON, "", "application/json; charset=utf-8", "text/plain", "application/cbor")
+        ), _corrupted(rng, text)
     if choice < 0.85:
         return YAML, _corrupted(rng, yaml.safe_dump(document, allow_unicode=True).encode("utf-8", "replace"))
     if choice < 0.9:

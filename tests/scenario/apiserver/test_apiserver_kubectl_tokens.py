@@ -55,7 +55,9 @@ async def robot(secure: Cluster, program: str, tmp_path: Path) -> Run:
 async def test_a_service_account_may_what_its_roles_say(robot: Run):
     assert await robot("auth can-i list pods") == (1, "no\n")
     code, output = await robot("get pods")
-    message = f'pods is forbidden: User "{ROBOT}" cannot list resource "pods" in API group "" in the namespace "default"'
+    message = (
+        f'pods is forbidden: User "{ROBOT}" cannot list resource "pods" in API group "" in the namespace "default"'
+    )
     assert (code, output) == (1, f"Error from server (Forbidden): {message}\n")
     await robot("create role reader --verb=get,list,watch --resource=pods,configmaps", admin=True)
     await robot("create rolebinding readers --role=reader --serviceaccount=default:robot", admin=True)

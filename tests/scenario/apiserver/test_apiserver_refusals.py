@@ -156,11 +156,18 @@ READS = [
 async def ask(secure: Any) -> AsyncIterator[Any]:
     """Sends a request as the administrator; the status, headers and body of the answer."""
     access = load(secure.kubeconfig())
-    http = HttpClient("127.0.0.1", secure.port, client_context(access.ca, access.cert, access.key), server_name="localhost")
+    http = HttpClient(
+        "127.0.0.1", secure.port, client_context(access.ca, access.cert, access.key), server_name="localhost"
+    )
 
     async def sent(method: str, path: str, body: Any = b"", content_type: str = JSON, accept: str = JSON) -> Any:
-        data = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = [("Accept", accept), *((("Content-Type", content_type),) if data or method in ("POST", "PUT", "PATCH") else ())]
+        data = (
+            body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else json.dumps(body).encode()
+        )
+        headers = [
+            ("Accept", accept),
+            *((("Content-Type", content_type),) if data or method in ("POST", "PUT", "PATCH") else ()),
+        ]
         async with http.stream(method, path, body=data, headers=headers, timeout=60) as incoming:
             said = [value.decode() for name, value in incoming.raw_headers if name.lower() == b"warning"]
             return Said(incoming.status, incoming.headers, await incoming.body(), said)

@@ -227,7 +227,9 @@ async def test_load_balancers(place: Place) -> None:
     made = await admin.update(kinds.SERVICE, made)
     assert await place.ports() == {30005: "default/web", made.spec.ports[0].node_port: "default/web"}
     other = service("other", **spec, healthCheckNodePort=30005)
-    with pytest.raises(errors.Invalid, match="spec.healthCheckNodePort: Invalid value: 30005: provided port is already"):
+    with pytest.raises(
+        errors.Invalid, match="spec.healthCheckNodePort: Invalid value: 30005: provided port is already"
+    ):
         await admin.create(kinds.SERVICE, other)
 
 
