@@ -152,7 +152,7 @@ def address_labels(address: str) -> dict[str, str]:
 def address_object(address: str, namespace: str, name: str, now: str) -> bytes:
     """The IPAddress of a Service, as it is stored."""
     meta = ObjectMeta(name=address, uid=new_uid(), creation_timestamp=now, labels=address_labels(address))
-    ref = ParentReference(group="", resource="services", namespace=namespace, name=name)
+    ref = ParentReference(resource="services", namespace=namespace, name=name)
     return codec.encode(IPAddress(metadata=meta, spec=IPAddressSpec(parent_ref=ref)))
 
 

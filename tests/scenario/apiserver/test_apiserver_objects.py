@@ -186,8 +186,10 @@ async def test_json_patches(client: Client):
     assert (await client.patch(kinds.CONFIG_MAP, "c", change, NS, type="json")).data == {"a": "1", "b": "2"}
     with pytest.raises(Invalid):
         await client.patch(kinds.CONFIG_MAP, "c", [{"op": "test", "path": "/data/a", "value": "9"}], NS, type="json")
-    with pytest.raises(BadRequest):
+    with pytest.raises(Invalid):
         await client.patch(kinds.CONFIG_MAP, "c", [{"op": "nonsense"}], NS, type="json")
+    with pytest.raises(BadRequest):
+        await client.patch(kinds.CONFIG_MAP, "c", [{"op": "add"}], NS, type="json")
 
 
 async def test_patches_of_many_writers_all_count(client: Client):
