@@ -1,10 +1,27 @@
-"""Quantities in their canonical form, wherever a type has them."""
+"""Quantities in their canonical form, wherever a type has them; and whether each is one at all."""
 
 import functools
 from typing import Any
 
 from api import quantity
+from api.codec import DecodeError
 from api.fields import QUANTITY, Field, Type, fields_of
+
+_UNREADABLE = r"quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+
+
+def require_quantities(obj: Type) -> None:
+    """Raise DecodeError, in upstream's words, for text that is no quantity where one belongs."""
+    for field in _with_quantities(type(obj)):
+        value = getattr(obj, field.name)
+        if value is None:
+            continue
+        items = [value] if field.shape == "one" else value if field.shape == "list" else value.values()
+        for item in items:
+            if field.item is not QUANTITY:
+                require_quantities(item)
+            elif not _is_quantity(item):
+                raise DecodeError(_UNREADABLE, field.json)
 
 
 def canonical_quantities(obj: Type) -> None:
@@ -36,6 +53,15 @@ def _canonical(text: str, *, thousandths: bool) -> str:
         return quantity.canonical(text, places=3 if thousandths else 9)
     except quantity.QuantityError:
         return text
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_quantity(text: str) -> bool:
+    try:
+        quantity.parse(text)
+    except quantity.QuantityError:
+        return False
+    return True
 
 
 @functools.cache
