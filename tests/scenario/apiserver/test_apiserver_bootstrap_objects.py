@@ -72,7 +72,7 @@ async def test_the_service_kubernetes_and_its_address(admin: Client) -> None:
     }
     ref = address.spec.parent_ref
     assert ref is not None
-    assert (ref.group, ref.resource, ref.namespace, ref.name) == ("", "services", "default", "kubernetes")
+    assert (ref.group, ref.resource, ref.namespace, ref.name) == (None, "services", "default", "kubernetes")
     slice_ = await admin.get(kinds.ENDPOINT_SLICE, "kubernetes", "default")
     assert [endpoint.addresses for endpoint in slice_.endpoints] == [["192.0.2.10"]]
 
