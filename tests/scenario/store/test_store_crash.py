@@ -46,9 +46,10 @@ async def test_no_acknowledged_write_is_lost_and_no_revision_is_used_twice(tmp_p
             assert int(revision) not in acknowledged
             acknowledged[int(revision)] = key
         child.send_signal(signal.SIGKILL)
-        for line in child.stdout.read().splitlines():
-            if line.count(" ") == 1 and line.split()[1].startswith("/w"):
-                acknowledged.setdefault(int(line.split()[0]), line.split()[1])
+        for line in child.stdout.read().splitlines(keepends=True):
+            if line.endswith("\n"):  # the last one may be cut off
+                revision, key = line.split()
+                acknowledged.setdefault(int(revision), key)
         child.wait()
         child.stdout.close()
         store = await SqliteStore.open(path)
