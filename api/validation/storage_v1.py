@@ -18,7 +18,7 @@ from api.storage_v1 import (
     VolumeAttributesClass,
     VolumeError,
 )
-from api.validation import metadata, resources
+from api.validation import metadata, resources, volumes
 from api.validation.core_volumes_v1 import volume_spec
 from api.validation.problems import Problems
 from api.validation.rules import Rules
@@ -99,7 +99,7 @@ def _attributes_class_changed(found: Problems, new: VolumeAttributesClass, old: 
 def attachment(found: Problems, obj: VolumeAttachment) -> None:
     """A VolumeAttachment."""
     spec, path = obj.spec, "spec.source"
-    _driver_name(found, "spec.attacher", spec.attacher)
+    volumes.csi_driver(found, "spec.attacher", spec.attacher)
     name, inline = spec.source.persistent_volume_name, spec.source.inline_volume_spec
     if name is None and inline is None:
         found.required(path, _EITHER)
@@ -128,15 +128,6 @@ def _inline(found: Problems, path: str, spec: PersistentVolumeSpec) -> None:
     if spec.csi is None:
         found.required(f"{path}.csi", "has to be specified in the context of inline volumes")
     volume_spec(found, path, spec)
-
-
-def _driver_name(found: Problems, path: str, name: str) -> None:
-    if not name:
-        found.required(path)
-        return
-    if len(name) > 63:
-        found.too_long(path, 63)
-    found.invalid_all(path, name, names.dns_subdomain(name.lower()))
 
 
 def _error(found: Problems, path: str, error: VolumeError | None) -> None:
@@ -196,7 +187,7 @@ def csi_node(found: Problems, obj: CSINode) -> None:
 
 
 def _driver(found: Problems, path: str, driver: CSINodeDriver) -> None:
-    _driver_name(found, f"{path}.name", driver.name)
+    volumes.csi_driver(found, f"{path}.name", driver.name)
     if not driver.node_id:
         found.required(f"{path}.nodeID")
     if len(driver.node_id) > 256:
