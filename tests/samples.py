@@ -1,8 +1,11 @@
 """One small good object of every kind."""
 
+import copy
 from typing import Any
 
-from api import kinds
+import msgspec
+
+from api import codec, defaults, kinds
 
 META = {"name": "x", "namespace": "default", "resourceVersion": "1"}
 CLUSTER_META = {"name": "x", "resourceVersion": "1"}
@@ -171,3 +174,18 @@ def _sample(kind: kinds.Kind[Any]) -> dict[str, Any]:
 
 
 GOOD: dict[kinds.Kind[Any], dict[str, Any]] = {kind: _sample(kind) for kind in kinds.ALL}
+
+
+def changed(kind: kinds.Kind[Any], *changes: dict[str, Any], separator: str = ".") -> Any:
+    """The good object of a kind with the fields at some paths set to other values, and then the defaults."""
+    document = copy.deepcopy(GOOD[kind])
+    for change in changes:
+        for path, value in change.items():
+            *outer, last = path.split(separator)
+            place: Any = document
+            for step in outer:
+                place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})
+            place[last] = value
+    obj = codec.decode(kind, msgspec.json.encode(document))
+    defaults.apply(kind, obj)
+    return obj

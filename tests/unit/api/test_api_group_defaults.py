@@ -1,14 +1,12 @@
 """What is filled in, kind by kind, in the groups beyond core and Deployments."""
 
-import copy
 import json
 from typing import Any
 
-import msgspec
 import pytest
 
 from api import codec, defaults, kinds
-from tests.samples import GOOD
+from tests.samples import GOOD, changed
 
 LABELS = {"a": "b"}
 SCALE_UP = {
@@ -28,15 +26,7 @@ def at(document: Any, path: str) -> Any:
 
 
 def defaulted(kind: kinds.Kind[Any], change: dict[str, Any]) -> Any:
-    document = copy.deepcopy(GOOD[kind])
-    for path, value in change.items():
-        *outer, last = path.split(".")
-        place: Any = document
-        for step in outer:
-            place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})
-        place[last] = value
-    obj = codec.decode(kind, msgspec.json.encode(document))
-    defaults.apply(kind, obj)
+    obj = changed(kind, change)
     before = codec.encode(obj)
     defaults.apply(kind, obj)
     assert codec.encode(obj) == before, "applying twice must equal once"

@@ -1,13 +1,11 @@
 """What is refused in the groups beyond core and Deployments, and in which words. Each case is a good object with one thing wrong."""
 
-import copy
 from typing import Any
 
-import msgspec
 import pytest
 
-from api import codec, defaults, kinds, validation
-from tests.samples import CLAIM, GOOD, WEBHOOK
+from api import kinds, validation
+from tests.samples import CLAIM, WEBHOOK, changed
 
 REQUIRED, INVALID, FORBIDDEN = "FieldValueRequired", "FieldValueInvalid", "FieldValueForbidden"
 UNSUPPORTED, DUPLICATE, TOO_MANY = "FieldValueNotSupported", "FieldValueDuplicate", "FieldValueTooMany"
@@ -16,16 +14,7 @@ Expected = tuple[str, str, str]
 
 
 def build(kind: kinds.Kind[Any], change: Change) -> Any:
-    document = copy.deepcopy(GOOD[kind])
-    for path, value in change.items():
-        *outer, last = path.split("/")
-        place: Any = document
-        for step in outer:
-            place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})
-        place[last] = value
-    obj = codec.decode(kind, msgspec.json.encode(document))
-    defaults.apply(kind, obj)
-    return obj
+    return changed(kind, change, separator="/")
 
 
 CREATE: list[tuple[kinds.Kind[Any], Change, Expected]] = [

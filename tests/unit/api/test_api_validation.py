@@ -1,38 +1,21 @@
 """What is refused, and in which words. Each case is a good object with one thing wrong."""
 
-import copy
 from typing import Any
 
-import msgspec
 import pytest
 
-from api import codec, defaults, kinds, names, validation
+from api import kinds, names, validation
 from api.core_v1 import Binding, ObjectReference
-from tests.samples import CONTAINER, GOOD
-
-
-def build(kind: kinds.Kind[Any], *changes: dict[str, Any]) -> Any:
-    """The good object with fields at dotted paths set to other values."""
-    document = copy.deepcopy(GOOD[kind])
-    for change in changes:
-        for path, value in change.items():
-            *outer, last = path.split(".")
-            place: Any = document
-            for step in outer:
-                place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})
-            place[last] = value
-    obj = codec.decode(kind, msgspec.json.encode(document))
-    defaults.apply(kind, obj)
-    return obj
+from tests.samples import CONTAINER, changed
 
 
 @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
 def test_good_objects(kind: kinds.Kind[Any]) -> None:
-    assert validation.validate_create(kind, build(kind)) == []
-    assert validation.validate_update(kind, build(kind), build(kind)) == []
+    assert validation.validate_create(kind, changed(kind)) == []
+    assert validation.validate_update(kind, changed(kind), changed(kind)) == []
     for subresource in kind.subresources:
         if subresource in ("status", "finalize"):
-            assert validation.validate_update(kind, build(kind), build(kind), subresource) == []
+            assert validation.validate_update(kind, changed(kind), changed(kind), subresource) == []
 
 
 LABEL = (
@@ -611,7 +594,7 @@ CREATE: list[tuple[kinds.Kind[Any], dict[str, Any], tuple[str, str, str]]] = [
 
 @pytest.mark.parametrize(("kind", "change", "cause"), CREATE, ids=lambda value: getattr(value, "name", None) or "")
 def test_create(kind: kinds.Kind[Any], change: dict[str, Any], cause: tuple[str, str, str]) -> None:
-    assert cause in validation.validate_create(kind, build(kind, change))
+    assert cause in validation.validate_create(kind, changed(kind, change))
 
 
 def test_binding() -> None:
@@ -639,4 +622,4 @@ def test_generated_names() -> None:
         assert names.dns_label(name) == []
         assert name.startswith(prefix[:58])
     assert names.generate("a-", random.Random(1)) != names.generate("a-", random.Random(2))
-    assert validation.validate_create(kinds.POD, build(kinds.POD, {"metadata.generateName": "web-"})) == []
+    assert validation.validate_create(kinds.POD, changed(kinds.POD, {"metadata.generateName": "web-"})) == []

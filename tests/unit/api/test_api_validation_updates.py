@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from api import kinds, validation
-from tests.samples import CONTAINER
-from tests.unit.api.test_api_validation import FORBIDDEN, INVALID, build
+from tests.samples import CONTAINER, changed
+from tests.unit.api.test_api_validation import FORBIDDEN, INVALID
 
 IMMUTABLE = "field is immutable"
 UPDATE: list[tuple[kinds.Kind[Any], str, dict[str, Any], dict[str, Any], tuple[str, str, str]]] = [
@@ -156,7 +156,7 @@ UPDATE: list[tuple[kinds.Kind[Any], str, dict[str, Any], dict[str, Any], tuple[s
 def test_update(
     kind: kinds.Kind[Any], subresource: str, old: dict[str, Any], new: dict[str, Any], cause: tuple[str, str, str]
 ) -> None:
-    assert cause in validation.validate_update(kind, build(kind, new), build(kind, old), subresource)
+    assert cause in validation.validate_update(kind, changed(kind, new), changed(kind, old), subresource)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_update(
     ],
 )
 def test_what_of_a_pod_may_change(old: dict[str, Any], new: dict[str, Any]) -> None:
-    assert validation.validate_update(kinds.POD, build(kinds.POD, new), build(kinds.POD, old)) == []
+    assert validation.validate_update(kinds.POD, changed(kinds.POD, new), changed(kinds.POD, old)) == []
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_what_of_a_pod_may_change(old: dict[str, Any], new: dict[str, Any]) -> N
     ],
 )
 def test_what_of_a_pod_may_not_change(new: dict[str, Any]) -> None:
-    causes = validation.validate_update(kinds.POD, build(kinds.POD, new), build(kinds.POD))
+    causes = validation.validate_update(kinds.POD, changed(kinds.POD, new), changed(kinds.POD))
     assert [cause.field for cause in causes] == ["spec"]
     assert causes[0].message.startswith(
         "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"

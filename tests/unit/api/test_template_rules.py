@@ -4,7 +4,7 @@ import pytest
 
 from api import kinds
 from api.validation import validate_create
-from tests.unit.api.test_api_validation import build
+from tests.samples import changed
 
 TOKENS = [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t", "expirationSeconds": 3600}}]}}]
 FIELD = "spec.volumes[0].projected.sources[0].serviceAccountToken"
@@ -12,9 +12,9 @@ FIELD = "spec.volumes[0].projected.sources[0].serviceAccountToken"
 
 @pytest.mark.parametrize("kind", [kinds.DEPLOYMENT, kinds.REPLICA_SET, kinds.JOB], ids=lambda kind: kind.name)
 def test_a_template_with_tokens_needs_no_account_yet(kind: kinds.Kind[object]) -> None:
-    assert validate_create(kind, build(kind, {"spec.template.spec.volumes": TOKENS})) == []
+    assert validate_create(kind, changed(kind, {"spec.template.spec.volumes": TOKENS})) == []
 
 
 def test_a_pod_with_tokens_needs_an_account() -> None:
-    causes = validate_create(kinds.POD, build(kinds.POD, {"spec.volumes": TOKENS}))
+    causes = validate_create(kinds.POD, changed(kinds.POD, {"spec.volumes": TOKENS}))
     assert [cause.field for cause in causes] == [FIELD]
