@@ -1,6 +1,7 @@
-"""The rules that hold without any role: those of the cluster's own programs, and what everybody needs to find his way.
+"""The rules that hold without any role: those of the cluster's own programs.
 
-They are there before the first role is, and stay when somebody deletes too much. Nodes have theirs in `node_access.py`.
+They are there before the first role is, and stay when somebody deletes too much. Nodes have theirs in `node_access.py`. What people and
+pods may do, discovery and health included, is said by roles alone, so that an administrator can take all of it away.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from api import kinds
 from controlplane.apiserver.access.policies import Given
 from controlplane.apiserver.access.rules import line
-from controlplane.apiserver.identity.users import ACCOUNTS, AUTHENTICATED, MASTERS, UNAUTHENTICATED
+from controlplane.apiserver.identity.users import MASTERS
 
 _READ, _ALL = "get list watch", "get list watch create update patch delete deletecollection"
 _EVENTS = (line("create update patch", "events"), line("create update patch", "events", group="events.k8s.io"))
@@ -49,20 +50,10 @@ CONTROLLERS = (
     *_REVIEWS,
 )
 _EVERYTHING = (line("*", "*", group="*"), line("*", urls="*"))
-_PUBLIC = line("get head", urls="/healthz /healthz/* /livez /livez/* /readyz /readyz/* /version /version/")
-_DISCOVERY = line("get head", urls="/ /api /api/* /apis /apis/* /openapi /openapi/*")
-_SELF = (
-    line("create", "selfsubjectaccessreviews selfsubjectrulesreviews", group="authorization.k8s.io"),
-    line("create", "selfsubjectreviews", group="authentication.k8s.io"),
-)
-_ISSUER = line("get head", urls="/.well-known/openid-configuration /openid/v1/jwks")
 
 GIVEN = (
     Given("Group", MASTERS, _EVERYTHING),
     Given("User", "system:kube-scheduler", SCHEDULER),
     Given("User", "system:kube-controller-manager", CONTROLLERS),
     Given("User", "system:kube-proxy", PROXY),
-    Given("Group", AUTHENTICATED, (_PUBLIC, _DISCOVERY, *_SELF)),
-    Given("Group", UNAUTHENTICATED, (_PUBLIC,)),
-    Given("Group", ACCOUNTS, (_ISSUER,)),
 )

@@ -8,8 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 
 from api import kinds
 from api.certificates_v1 import CertificateSigningRequestSpec
@@ -111,6 +109,9 @@ def _certificate_problem(node: str, spec: CertificateSigningRequestSpec) -> str:
     """The certificates of nodes are asked for by themselves."""
     if spec.signer_name not in _SIGNERS_OF_NODES:
         return ""
+    from cryptography import x509  # heavy, and seldom needed
+    from cryptography.x509.oid import NameOID
+
     try:
         subject = x509.load_pem_x509_csr(bytes(spec.request or b"")).subject
     except ValueError as error:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from api import kinds
+from api import codec, kinds
 from api.rbac_v1 import PolicyRule
 from controlplane.apiserver import node_access, status
 from controlplane.apiserver.access import attributes, escalation
@@ -17,6 +17,7 @@ from controlplane.apiserver.access.decisions import decide, forbidden, may, rule
 from controlplane.apiserver.access.grants import Grant, Grants
 from controlplane.apiserver.access.policies import Policies
 from controlplane.apiserver.access.rules import allows, line
+from controlplane.apiserver.bootstrap import rbac
 from controlplane.apiserver.cache import Kept
 from controlplane.apiserver.call import Call, User
 from controlplane.apiserver.identity.impersonation import Wanted, impersonated, wanted
@@ -47,6 +48,13 @@ class Facts:
     def drop(self, kind: str, key: str) -> None:
         kept = self._kept[kind]
         self._apply(kind, key, None, kept._splicer.unsplice(kept.entries[key]))
+
+    def defaults(self) -> None:
+        """What every cluster has."""
+        for one in rbac.wanted():
+            meta = one.obj.metadata
+            key = f"{meta.namespace}/{meta.name}" if meta.namespace else meta.name
+            self._apply(one.kind.name, key, codec.encode(one.obj), None)
 
     def role(self, key: str, *rules: PolicyRule) -> None:
         self.put("Role" if "/" in key else "ClusterRole", key, rules=msgspec.to_builtins(rules))
@@ -180,12 +188,60 @@ def test_what_is_built_in():
     facts = Facts(*GIVEN)
     assert decide(MASTER, LIST_PODS, facts) == (True, "")
     assert may(User("system:kube-scheduler"), Attributes("create", "", "pods", "binding", "ns", "p"), facts)
-    assert may(ANONYMOUS, Attributes("get", path="/readyz"), facts)
-    assert not may(ANONYMOUS, Attributes("get", path="/api"), facts)
-    assert may(JANE, Attributes("create", "authorization.k8s.io", "selfsubjectaccessreviews"), facts)
-    assert not may(JANE, Attributes("create", "authorization.k8s.io", "subjectaccessreviews"), facts)
-    assert may(ROBOT, Attributes("get", path="/openid/v1/jwks"), facts)
-    assert not may(JANE, Attributes("get", path="/openid/v1/jwks"), facts)
+    for path in ("/readyz", "/api", "/apis/apps/v1", "/openid/v1/jwks"):  # by roles, which somebody may take away
+        for user in (ANONYMOUS, JANE, ROBOT):
+            assert not may(user, Attributes("get", path=path), facts)
+    assert not may(JANE, Attributes("create", "authorization.k8s.io", "selfsubjectaccessreviews"), facts)
+
+
+HEALTH, VERSIONS = ("/healthz", "/livez", "/readyz"), ("/version", "/version/")
+FOUND = ("/api", "/api/v1", "/apis", "/apis/apps/v1", "/openapi/v2", "/openapi/v3/api/v1")
+ISSUERS = ("/.well-known/openid-configuration", "/openid/v1/jwks")
+MONITOR = User("m", ("system:monitoring", AUTHENTICATED))
+
+
+@pytest.mark.parametrize(
+    ("user", "paths"),
+    [
+        (ANONYMOUS, HEALTH + VERSIONS),
+        (JANE, HEALTH + VERSIONS + FOUND),
+        (ROBOT, HEALTH + VERSIONS + FOUND + ISSUERS),
+        (MONITOR, (*HEALTH, *VERSIONS, *FOUND, "/metrics", "/readyz/", "/readyz/etcd", "/livez/ping", "/healthz/log")),
+    ],
+)
+def test_which_pages_the_default_roles_open(user: User, paths: tuple[str, ...]):
+    facts = Facts(*GIVEN)
+    facts.defaults()
+    every = {
+        *HEALTH,
+        *VERSIONS,
+        *FOUND,
+        *ISSUERS,
+        "/",
+        "/metrics",
+        "/readyz/",
+        "/readyz/etcd",
+        "/livez/ping",
+        "/healthz/log",
+    }
+    assert {path for path in every if may(user, Attributes("get", path=path), facts)} == set(paths)
+    assert not [path for path in every if may(user, Attributes("head", path=path), facts)], "get is not head"
+
+
+@pytest.mark.parametrize("name", ["system:discovery", "system:public-info-viewer", "system:basic-user"])
+def test_what_is_open_to_all_ends_with_its_binding(name: str):
+    facts = Facts(*GIVEN)
+    facts.defaults()
+    review = Attributes("create", "authorization.k8s.io", "selfsubjectaccessreviews")
+    asked = {
+        "system:discovery": Attributes("get", path="/api"),
+        "system:public-info-viewer": Attributes("get", path="/healthz"),
+        "system:basic-user": review,
+    }
+    asker = ANONYMOUS if name == "system:public-info-viewer" else JANE
+    assert may(asker, asked[name], facts)
+    facts.drop("ClusterRoleBinding", name)
+    assert not may(asker, asked[name], facts)
 
 
 def test_all_rules_of_a_user():

@@ -147,13 +147,8 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
     [
         (MASTER, "DELETE", "/api/v1/namespaces/x", True),
         (MASTER, "GET", "/metrics", True),
-        (ANONYMOUS, "GET", "/healthz", True),
-        (ANONYMOUS, "GET", "/readyz/ping", True),
-        (ANONYMOUS, "GET", "/version", True),
         (ANONYMOUS, "GET", "/api", False),
         (ANONYMOUS, "GET", PODS, False),
-        (SOMEBODY, "GET", "/apis/apps/v1", True),
-        (SOMEBODY, "GET", "/openapi/v3", True),
         (SOMEBODY, "GET", "/metrics", False),
         (SOMEBODY, "GET", PODS, False),
         (SCHEDULER, "POST", f"{PODS}/a/binding", True),
