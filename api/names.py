@@ -23,6 +23,7 @@ _VALUE = f"({_KEY})?"
 _CONFIG_KEY = "[-._a-zA-Z0-9]+"
 _PERCENT = "[0-9]+%"
 _HEADER = "[-A-Za-z0-9]+"
+_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 
 _is_label = re.compile(_LABEL).fullmatch
 _is_subdomain = re.compile(_SUBDOMAIN).fullmatch
@@ -33,6 +34,7 @@ _is_value = re.compile(_VALUE).fullmatch
 _is_config_key = re.compile(_CONFIG_KEY).fullmatch
 _is_percent = re.compile(_PERCENT).fullmatch
 _is_header = re.compile(_HEADER).fullmatch
+_is_identifier = re.compile(_IDENTIFIER).fullmatch
 _is_printable = re.compile(r"[ -<>-~]+").fullmatch
 
 
@@ -189,6 +191,17 @@ def header_name(value: str) -> list[str]:
         return []
     rule = "a valid HTTP header must consist of alphanumeric characters or '-'"
     return [_mismatch(rule, _HEADER, "X-Header-Name")]
+
+
+def c_identifier(value: str) -> list[str]:
+    """What C would take as a name: attributes and capacities of devices."""
+    if _is_identifier(value):
+        return []
+    rule = (
+        "a valid C identifier must start with alphabetic character or '_', "
+        "followed by a string of alphanumeric characters or '_'"
+    )
+    return [_mismatch(rule, _IDENTIFIER, "my_name", "MY_NAME", "MyName")]
 
 
 def percent(value: str) -> list[str]:

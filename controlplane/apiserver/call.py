@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,9 @@ class Target:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
+NOWHERE = Target()
+
+
 @dataclass(slots=True)
 class Call:
     """One request; the steps fill in what they find out."""
@@ -67,9 +70,9 @@ class Call:
     subject: tuple[str, tuple[str, ...]] | None = None  # of the client's certificate: CN, O
     fingerprint: str = ""  # of that certificate, SHA-256
     token: str = ""
-    impersonation: list[tuple[bytes, bytes]] = field(default_factory=list)  # the headers that name another user
+    impersonation: Sequence[tuple[bytes, bytes]] = ()  # the headers that name another user
     if_none_match: str = ""
-    target: Target = field(default_factory=Target)
+    target: Target = NOWHERE
     verb: str = ""
     agent: str = ""  # how the client calls itself
     told: bool = False  # somebody reads warnings

@@ -10,6 +10,7 @@ from controlplane.apiserver.access.policies import Policies
 from controlplane.apiserver.allocators.services import ServiceNumbers
 from controlplane.apiserver.cache import Cache
 from controlplane.apiserver.call import User
+from controlplane.apiserver.connect.addresses import Doors
 from controlplane.apiserver.connect.agents import Agents
 from controlplane.apiserver.identity.issuer import Issuer
 from controlplane.apiserver.identity.verdicts import INVALID, Verdict
@@ -49,6 +50,7 @@ class Core:
     numbers: ServiceNumbers
     representations: Representations
     agents: Agents
+    doors: Doors = field(default_factory=Doors)
     usage: Usage = field(default_factory=Usage)
     tokens: Tokens = field(default_factory=NoTokens)
     policies: Policies = field(default_factory=lambda: Policies(GIVEN))

@@ -122,7 +122,9 @@ class NetworkDoor:
 
     def _respond(self, call: Call, answer: Answer, started: float) -> Response:
         self._instruments.done(call, answer.status, self._core.clock.monotonic() - started)
-        headers = (*answer.headers, *warning_headers.headers(call))
+        headers = answer.headers
+        if warnings := warning_headers.headers(call):
+            headers += warnings
         return Response(answer.status, answer.body, answer.content_type, headers)
 
     async def _pour(self, request: Request, call: Call, poured: Poured, started: float) -> None:

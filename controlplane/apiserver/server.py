@@ -128,6 +128,7 @@ class ApiServer:
         for host, port in addresses:
             server = Server(self.handler, host, port, tls, clock=self._clock, streamed=is_proxied)
             await server.start()
+            self.core.doors.add(server.addresses)
             supervisor.spawn(f"apiserver-{host}:{server.port}", server.run)
             servers.append(server)
         return servers

@@ -85,7 +85,7 @@ class Server:
         self.tick = 0
         self.closing = False
         self._context = tls.context if isinstance(tls, ServerTls) else tls
-        self._server: asyncio.AbstractServer | None = None
+        self._server: asyncio.Server | None = None
         self._connections: set[Served] = set()
         self._raw: set[RawStream] = set()
         self._emptied: asyncio.Future[None] | None = None
@@ -116,6 +116,13 @@ class Server:
             raise ListenError(f"cannot listen on {self.unix or f'{self.host}:{self.port}'}: {reason}") from error
         if not self.unix:
             self.port = self._server.sockets[0].getsockname()[1]
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """What its sockets are bound to; none before it listens, or on a socket file."""
+        if self._server is None or self.unix:
+            return []
+        return [one.getsockname()[:2] for one in self._server.sockets]
 
     async def close(self, grace: float = 5.0) -> None:
         """Accept no more, let answers finish and streams end, then cut what is left after `grace` seconds."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from api import codec, kinds
 from controlplane.apiserver import status
+from controlplane.apiserver.connect.addresses import allowed, refuse_api
 from kit.http.client import HttpClient
 
 if TYPE_CHECKING:
@@ -31,16 +32,6 @@ async def resolve(host: str) -> str:
     except (OSError, ValueError) as error:
         raise status.internal_error(f"cannot look up {host}: {error}") from None
     return str(allowed(address))
-
-
-def allowed(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
-) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The address, if it is one that others may have us connect to. Raises StatusError."""
-    real = getattr(address, "ipv4_mapped", None) or address
-    if real.is_loopback or real.is_link_local or real.is_unspecified or real.is_multicast:
-        raise status.bad_request("address not allowed")
-    return real
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +64,9 @@ class Agents:
         endpoints = node.status.daemon_endpoints
         endpoint = endpoints.kubelet_endpoint if endpoints else None
         port = (endpoint.port if endpoint else 0) or AGENT_PORT
-        return Place(name, await self.resolve(host), port, tuple(node.status.declared_features))
+        address = await self.resolve(host)
+        refuse_api(address, port, core)
+        return Place(name, address, port, tuple(node.status.declared_features))
 
     def client(self, place: Place, core: Core) -> HttpClient:
         """A client for one agent; its user closes it."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from api import codec, kinds
 from controlplane.apiserver import status
 from controlplane.apiserver.call import Target
+from controlplane.apiserver.connect.addresses import refusal, refuse_api
 from kit.http.tls import client_context
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ async def _node(target: Target, core: Core) -> Location:
     place = await core.agents.place(name, core)
     if port in ("", str(place.port)):
         return Location("https", place.host, place.port, _authority(place.host, str(place.port)), core.agents.tls)
-    return _location(scheme, place.host, port)
+    return _location(scheme, place.host, port, core)
 
 
 async def _pod(target: Target, core: Core) -> Location:
@@ -83,7 +84,7 @@ async def _pod(target: Target, core: Core) -> Location:
     if not port:
         port = next((str(c.ports[0].container_port) for c in pod.spec.containers if c.ports), "")
     addresses = [one.ip for one in pod.status.pod_ips] or [pod.status.pod_ip]
-    return _location(scheme, await _allowed(addresses[0] or "", core), port)
+    return _location(scheme, await _allowed(addresses[0] or "", core), port, core)
 
 
 async def _service(target: Target, core: Core) -> Location:
@@ -103,7 +104,7 @@ async def _service(target: Target, core: Core) -> Location:
             continue
         for address in random.sample(subset.addresses, len(subset.addresses)):
             if _is_pod(address, target.namespace, core):
-                return _location(scheme, await _allowed(address.ip, core), str(number))
+                return _location(scheme, await _allowed(address.ip, core), str(number), core)
     raise _unavailable(f'no endpoints available for service "{target.name}"')
 
 
@@ -136,17 +137,17 @@ async def _allowed(address: str, core: Core) -> str:
     try:
         ipaddress.ip_address(address)
     except ValueError:
-        raise status.bad_request("address not allowed") from None
+        raise refusal() from None
     return await core.agents.resolve(address)
 
 
-def _location(scheme: str, address: str, port: str) -> Location:
+def _location(scheme: str, address: str, port: str, core: Core) -> Location:
     tls = strangers() if scheme == "https" else None
-    if not port:
-        return Location(scheme or "http", address, 443 if tls else 80, _authority(address, ""), tls)
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
         raise _unavailable(f"error trying to reach service: dial tcp: lookup tcp/{port}: unknown port")
-    return Location(scheme or "http", address, int(port), _authority(address, port), tls)
+    number = int(port) if port else 443 if tls else 80
+    refuse_api(address, number, core)
+    return Location(scheme or "http", address, number, _authority(address, port), tls)
 
 
 def _authority(address: str, port: str) -> str:

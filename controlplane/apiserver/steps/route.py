@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from api import kinds
 from api.kinds import Kind
 from controlplane.apiserver import status
-from controlplane.apiserver.call import Call, Target
+from controlplane.apiserver.call import NOWHERE, Call, Target
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -16,33 +17,51 @@ _ON_OBJECT = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch",
 _ON_COLLECTION = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _PROXIED = _ON_OBJECT | {"HEAD": "get", "OPTIONS": ""}  # any method goes through; the verb is for the rules of access
 PROXY = "proxy"
+_LONGEST_KEPT = 200  # characters of a path: what is kept of strangers must be small
 _NOT_WATCHED = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
+
+
+class Routed(NamedTuple):
+    """What `route` found; `path` is without the slash at its end where that makes no difference."""
+
+    target: Target
+    verb: str
+    path: str
 
 
 def route(call: Call, core: Core) -> None:
     """Set `call.target` and `call.verb`; a path outside the resources gets no kind and the method as verb."""
-    if not call.path.startswith("/"):
+    asked = call.query.get("watch", "0") if call.query else "0"
+    find = _known if len(call.path) < _LONGEST_KEPT else _routed
+    call.target, call.verb, call.path = find(call.method, call.path, asked not in _NOT_WATCHED)
+
+
+def _routed(method: str, path: str, watch: bool) -> Routed:
+    """Raises StatusError."""
+    if not path.startswith("/"):
         raise status.no_such_path()
-    parts = call.path.split("/")
+    parts = path.split("/")
     if len(parts) > 3 and parts[1] == "api":
         group, version, rest = "", parts[2], parts[3:]
     elif len(parts) > 4 and parts[1] == "apis":
         group, version, rest = parts[2], parts[3], parts[4:]
     else:
         if parts[1] in ("api", "apis", "version"):  # client libraries ask for /version/ and /apis/apps/
-            call.path = call.path.rstrip("/")
-        call.verb = call.method.lower()
-        return
+            path = path.rstrip("/")
+        return Routed(NOWHERE, method.lower(), path)
     slash = rest[-1] == ""
     if slash:
         rest.pop()
     if not rest:
-        call.path, call.verb = call.path.rstrip("/"), call.method.lower()
-        return
+        return Routed(NOWHERE, method.lower(), path.rstrip("/"))
     watched = rest[0] == "watch"
-    call.target = target = _target(group, version, rest[1:] if watched else rest, slash)
-    call.verb = _verb(call, target, watched)
-    _check(target, call.verb)
+    target = _target(group, version, rest[1:] if watched else rest, slash)
+    verb = _verb(method, target, watched, watch)
+    _check(target, verb)
+    return Routed(target, verb, path)
+
+
+_known = lru_cache(maxsize=2048)(_routed)  # agents and controllers ask for the same few again and again
 
 
 def _target(group: str, version: str, rest: list[str], slash: bool) -> Target:
@@ -73,16 +92,16 @@ def _behind(parts: list[str], slash: bool) -> str:
     return path + "/" if slash and not path.endswith("/") else path
 
 
-def _verb(call: Call, target: Target, watched: bool) -> str:
+def _verb(method: str, target: Target, watched: bool, watch: bool) -> str:
     if watched:
-        if call.method != "GET" or target.subresource:
+        if method != "GET" or target.subresource:
             raise status.plain_method_not_allowed()
         return "watch"
-    if call.method == "GET" and not target.name and call.query and call.query.get("watch", "0") not in _NOT_WATCHED:
+    if method == "GET" and not target.name and watch:
         return "watch"
-    if target.subresource == PROXY and call.method in _PROXIED:
-        return _PROXIED[call.method]
-    verb = (_ON_OBJECT if target.name else _ON_COLLECTION).get(call.method, "")
+    if target.subresource == PROXY and method in _PROXIED:
+        return _PROXIED[method]
+    verb = (_ON_OBJECT if target.name else _ON_COLLECTION).get(method, "")
     if not verb or (verb == "create" and bool(target.name) is not bool(target.subresource)):
         raise status.plain_method_not_allowed()
     return verb

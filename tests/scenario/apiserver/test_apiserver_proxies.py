@@ -289,6 +289,34 @@ async def test_pods_cannot_point_the_server_at_itself(scene):
         assert await scene.refusal(f"{POD}/proxy/") == (400, "address not allowed")
 
 
+@pytest.mark.parametrize("path", ["", "exec", "log", "stats"])
+async def test_a_node_cannot_point_the_server_at_its_own_door(scene, path):
+    client = scene.cluster.server.client("admin", "system:masters")
+    await client.create(kinds.NODE, node(scene.cluster.port))
+    own = {
+        "": "/api/v1/nodes/n1/proxy/api/v1/secrets",
+        "exec": f"{POD}/exec?container=app&command=id&stdout=1",
+        "log": f"{POD}/log?container=app",
+        "stats": f"/api/v1/nodes/n1:{scene.cluster.port}/proxy/",
+    }
+    assert await scene.refusal(own[path]) == (400, "address not allowed")
+
+
+async def test_no_proxy_leads_to_a_door_of_the_api(scene):
+    client = scene.cluster.server.client("admin", "system:masters")
+    await client.create(kinds.NODE, node(scene.port))
+    refused = (400, "address not allowed")
+    port = scene.cluster.port
+    assert await scene.refusal(f"/api/v1/nodes/https:n1:{port}/proxy/version") == refused
+    assert await scene.refusal(f"/api/v1/namespaces/default/pods/https:web:{port}/proxy/version") == refused
+    address = codec.decode(kinds.SERVICE, await client.get_raw(kinds.SERVICE, "kubernetes", "default")).spec.cluster_ip
+    for host, port in ((address, 443), ("192.0.2.10", 6443)):  # the Service's, and where control planes say they are
+        scene.cluster.server.core.agents = Agents(None)
+        where = {"status": {"podIP": host, "podIPs": [{"ip": host}]}}
+        await client.patch(kinds.POD, "web", where, "default", subresource="status", type="merge")
+        assert await scene.refusal(f"/api/v1/namespaces/default/pods/https:web:{port}/proxy/version") == refused
+
+
 async def test_links_and_redirects_lead_back_through_the_proxy(scene):
     base = f"{SERVICE}/web:80/proxy"
     assert (await scene.ask(f"{base}/redirect")).headers["location"] == f"{base}/login?next=%2F"
