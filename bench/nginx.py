@@ -45,8 +45,8 @@ def _run(command: Sequence[str], directory: str) -> None:
 
 
 @contextmanager
-def serving(program: str, directory: Path, body: Path, prefix: Sequence[str]) -> Iterator[int]:
-    """nginx over the certificates in `directory`; `prefix` is what its command line begins with. Gives its port."""
+def serving(program: str, directory: Path, public: Path, prefix: Sequence[str]) -> Iterator[int]:
+    """nginx with the files in `public`; `prefix` is what its command line begins with. Gives its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -58,7 +58,7 @@ def serving(program: str, directory: Path, body: Path, prefix: Sequence[str]) ->
         f"""worker_processes 1; daemon off; user root; pid {directory}/nginx.pid; error_log stderr crit; events {{}}
 http {{ access_log off; keepalive_requests 100000000; open_file_cache max=10; {kept}
   server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {directory}/server.crt;
-    ssl_certificate_key {directory}/server.key; root {body.parent}; default_type application/json; }} }}"""
+    ssl_certificate_key {directory}/server.key; root {public}; default_type application/json; }} }}"""
     )
     process = subprocess.Popen([*prefix, program, "-c", str(config), "-p", str(directory)], stderr=subprocess.PIPE)
     try:
