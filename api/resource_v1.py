@@ -121,7 +121,7 @@ class DeviceAllocationResult(Type):
 
 
 class AllocationResult(Type):
-    devices: Annotated[DeviceAllocationResult | None, F(1)] = None
+    devices: Annotated[DeviceAllocationResult, F(1)] = required(DeviceAllocationResult)
     node_selector: Annotated[NodeSelector | None, F(3)] = None
     allocation_timestamp: Annotated[Time | None, F(5)] = None
 

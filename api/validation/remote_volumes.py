@@ -12,9 +12,9 @@ from api.core_v1 import (
     ISCSIVolumeSource,
 )
 from api.validation.core_claims import claim_spec
-from api.validation.metadata import annotations, labels
 from api.validation.paths import descending_path
 from api.validation.problems import Problems
+from api.validation.templates import template_metadata
 
 _LUN = "must be between 0 and 255, inclusive"
 _PARTITION = "must be an integer between 0 and 255, inclusive, or unset to use the whole device"
@@ -75,8 +75,7 @@ def _ephemeral(found: Problems, path: str, source: EphemeralVolumeSource) -> Non
         found.required(where)
         return
     if template.metadata is not None:
-        annotations(found, f"{where}.metadata.annotations", template.metadata.annotations)
-        labels(found, f"{where}.metadata.labels", template.metadata.labels)
+        template_metadata(found, f"{where}.metadata", template.metadata)
     claim_spec(found, f"{where}.spec", template.spec)
 
 

@@ -78,6 +78,11 @@ def _requirements(
     return requests, limits
 
 
+def is_extended(name: str) -> bool:
+    """Whether a resource is one that devices provide, and not one of the system's own."""
+    return not _native(name) and _extended_name(name)
+
+
 def amount(found: Problems, path: str, name: str, text: str) -> Fraction | None:
     """One amount of a resource; None if it cannot be read."""
     try:

@@ -62,6 +62,9 @@ def _node_term(found: Problems, path: str, term: NodeSelectorTerm) -> None:
             )
         if expression.key != "metadata.name":
             found.invalid(f"{where}.key", expression.key, "not a valid field selector key")
+            continue
+        for place, name in enumerate(expression.values):
+            found.invalid_all(f"{where}.values[{place}]", name, names.dns_subdomain(name))
 
 
 def _node_expression(found: Problems, path: str, expression: NodeSelectorRequirement) -> None:
