@@ -41,7 +41,8 @@ def wanted(cluster: Cluster) -> list[Wanted]:
             ips=(*own_ips, cluster.kubernetes_service),
             server=True,
         ),
-        Wanted("kubelet-client", "kube-apiserver-kubelet-client", (MASTERS,)),
+        # The API server towards agents: whoever pretends to be an agent must not be shown a master.
+        Wanted("kubelet-client", "kube-apiserver-kubelet-client"),
         Wanted("admin", "kubernetes-admin", (MASTERS,)),
         Wanted("agent", node, ("system:nodes",)),
         Wanted("agent-serving", node, ("system:nodes",), ("localhost", cluster.node_name), own_ips, server=True),

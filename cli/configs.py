@@ -47,7 +47,6 @@ def _controlplane(cluster: Cluster, layout: Layout) -> Mapping[str, object]:
         "advertiseAddress": cluster.node_address,
         "pki": {
             "caCert": str(certificates.cert(layout, "ca")),
-            "caKey": str(certificates.key(layout, "ca")),
             "servingCert": str(certificates.cert(layout, "apiserver")),
             "servingKey": str(certificates.key(layout, "apiserver")),
             "kubeletClientCert": str(certificates.cert(layout, "kubelet-client")),

@@ -23,12 +23,12 @@ class Pki(Section, frozen=True, kw_only=True):
     """Paths of certificates and keys, PEM."""
 
     ca_cert: str
-    ca_key: str
     serving_cert: str
     serving_key: str
     kubelet_client_cert: str
     kubelet_client_key: str
     service_account_key: str  # signs the tokens of service accounts
+    ca_key: str = ""  # files of older clusters name it; the control plane signs nothing with it
 
 
 class Store(Section, frozen=True, kw_only=True):

@@ -1,7 +1,6 @@
 """The agent's API on 10250: who may call what, and which handler answers.
 
-Callers prove themselves by a certificate of the cluster's CA and must be of system:masters, as the API server's kubelet
-client is. /healthz is open to all who can connect.
+Who may call is decided in `callers.py`. /healthz is open to all who can connect.
 """
 
 import re
@@ -23,6 +22,7 @@ from nodeagent.model.seen import ContainerState, SeenContainer
 from nodeagent.model.spec import container_named
 from nodeagent.render.sandbox import log_directory
 from nodeagent.render.settings import NodeSettings
+from nodeagent.server.callers import TEXT, refusal
 from nodeagent.server.follow import NoLog, stream_log
 from nodeagent.server.logs import LogOptions, comparable
 from nodeagent.server.meter import Meter, Reading
@@ -33,8 +33,6 @@ from nodeagent.server.streams import StreamApi
 from nodeagent.sync.pods import Pods
 from nodeagent.sync.worker import PodWorker
 
-MASTERS = "system:masters"
-TEXT = "text/plain; charset=utf-8"
 SETTLE = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)  # seconds to let the runtime write the last of a log
 _LOGS = re.compile(r"/containerLogs/(?P<namespace>[^/]+)/(?P<pod>[^/]+)/(?P<container>[^/]+)")
 _log = log.get("server")
@@ -77,8 +75,8 @@ class AgentApi:
         if path in ("/healthz", "/healthz/ping", "/healthz/syncloop"):
             problem = self._healthy()
             return Response(500 if problem else 200, (problem or "ok").encode(), TEXT)
-        if (refusal := _refusal(request)) is not None:
-            return refusal
+        if (refused := refusal(request.peer)) is not None:
+            return refused
         if (streaming := self._streams(request)) is not None:
             return streaming
         if request.method not in ("GET", "HEAD"):
@@ -230,16 +228,6 @@ def _number(request: Request, name: str, least: int) -> int | None:
     if not text.isdecimal() or int(text) < least:
         raise BadOptions(f"{name}: must be a whole number of at least {least}, not {text!r}")
     return int(text)
-
-
-def _refusal(request: Request) -> Response | None:
-    peer = request.peer
-    if peer is None:
-        return Response(401, b"Unauthorized", TEXT)
-    if MASTERS not in peer.organizations:
-        text = f"Forbidden (user={peer.common_name}, verb=get, resource=nodes, subresource=proxy)"
-        return Response(403, text.encode(), TEXT)
-    return None
 
 
 def _bad(message: str) -> Response:

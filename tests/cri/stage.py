@@ -225,7 +225,7 @@ def make_config(folder: Path, **changes: Any) -> Config:
     for name, pair in (
         ("ca", ca),
         ("serving", pki.issue(ca, "n1", dns=["localhost"], ips=["127.0.0.1"], server=True)),
-        ("client", pki.issue(ca, "kube-apiserver-kubelet-client", ["system:masters"], client=True)),
+        ("client", pki.issue(ca, "kube-apiserver-kubelet-client", client=True)),
         ("other", pki.issue(ca, "somebody", ["system:nodes"], client=True)),
     ):
         pair.save(folder / f"{name}.crt", folder / f"{name}.key")

@@ -112,7 +112,7 @@ system:kube-scheduler user=system:kube-scheduler
     read resource.k8s.io resourceslices
     create,delete resource.k8s.io resourceclaims
     patch,update resource.k8s.io resourceclaims/binding
-system:kubelet-api-admin
+system:kubelet-api-admin binding=wherry:kubelet-api-admin user=kube-apiserver-kubelet-client
     read core nodes
     proxy core nodes
     * core nodes/log,nodes/metrics,nodes/proxy,nodes/stats

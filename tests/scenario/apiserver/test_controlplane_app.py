@@ -54,7 +54,6 @@ def configuration(directory: Path, **changes: object) -> Path:
         "advertiseAddress": "192.0.2.10",
         "pki": {
             "caCert": str(directory / "ca.crt"),
-            "caKey": str(directory / "ca.key"),
             "servingCert": str(directory / "serving.crt"),
             "servingKey": str(directory / "serving.key"),
             "kubeletClientCert": str(directory / "kubelet-client.crt"),

@@ -58,7 +58,6 @@ def certificates(tmp_path: Path) -> Pki:
     }
     return Pki(
         ca_cert=found["ca.crt"],
-        ca_key=found["ca.key"],
         serving_cert=found["serving.crt"],
         serving_key=found["serving.key"],
         kubelet_client_cert=found["admin.crt"],

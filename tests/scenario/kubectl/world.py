@@ -69,14 +69,13 @@ def configuration(directory: Path, address: str, ca: pki.Pair) -> Path:
     pairs = {
         "ca": ca,
         "serving": pki.issue(ca, "apiserver", dns=["localhost"], ips=["127.0.0.1"], server=True),
-        "kubelet-client": pki.issue(ca, "kubelet-client", ["system:masters"], client=True),
+        "kubelet-client": pki.issue(ca, "kubelet-client", client=True),
     }
     for name, pair in pairs.items():
         pair.save(directory / f"{name}.crt", directory / f"{name}.key")
     (directory / "sa.key").write_bytes(pki.make_key())
     names = {
         "caCert": "ca.crt",
-        "caKey": "ca.key",
         "servingCert": "serving.crt",
         "servingKey": "serving.key",
         "kubeletClientCert": "kubelet-client.crt",

@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from api import kinds
 from cli import certificates, cluster, configs
 from cli.cluster import Cluster, Wishes
 from cli.configs import RuntimeFacts
 from cli.layout import Layout
 from cli.main import PACKAGES
 from client import kubeconfig
+from controlplane.apiserver.bootstrap import rbac
 from kit import pki
 from kit.files import write_atomic
+from kit.http.model import Peer
+from nodeagent.server.callers import API_SERVER, refusal
 
 
 @pytest.fixture
@@ -64,6 +68,22 @@ def test_certificates_are_made_once(layout: Layout, settings: Cluster) -> None:
     before = certificates.cert(layout, "apiserver").read_bytes()
     certificates.make(settings, layout)
     assert certificates.cert(layout, "apiserver").read_bytes() == before
+
+
+def test_the_api_server_is_no_master_towards_agents(layout: Layout, settings: Cluster) -> None:
+    said = pki.subject(certificates.cert(layout, "kubelet-client").read_bytes())
+    assert (said.common_name, said.organizations) == (API_SERVER, ())
+    assert refusal(Peer(said.common_name, said.organizations)) is None, "our agent lets it in"
+    bound = [one.obj for one in rbac.wanted() if one.kind is kinds.CLUSTER_ROLE_BINDING]
+    roles = {one.role_ref.name for one in bound for subject in one.subjects if subject.name == API_SERVER}
+    assert roles == {"system:kubelet-api-admin"}, "and so do agents that ask who may do what"
+
+
+def test_an_old_certificate_of_a_master_is_made_again(layout: Layout, settings: Cluster) -> None:
+    ca = pki.load_pair(certificates.cert(layout, "ca"), certificates.key(layout, "ca"))
+    old = pki.issue(ca, API_SERVER, ["system:masters"], client=True)
+    old.save(certificates.cert(layout, "kubelet-client"), certificates.key(layout, "kubelet-client"))
+    assert [want.name for want in certificates.missing(settings, layout)] == ["kubelet-client"]
 
 
 def test_a_certificate_for_another_address_is_made_again(layout: Layout, settings: Cluster) -> None:
