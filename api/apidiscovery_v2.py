@@ -1,46 +1,48 @@
 """apidiscovery.k8s.io/v2: all groups and resources of the API in one document."""
 
-from api.fields import Type, constant, required
+from typing import Annotated
+
+from api.fields import F, Type, constant, required
 from api.meta_v1 import ListMeta, ObjectMeta
 
 
 class GroupVersionKind(Type):
-    group: str = required(str)
-    version: str = required(str)
-    kind: str = required(str)
+    group: Annotated[str, F(1)] = required(str)
+    version: Annotated[str, F(2)] = required(str)
+    kind: Annotated[str, F(3)] = required(str)
 
 
 class APISubresourceDiscovery(Type):
-    subresource: str = required(str)
-    response_kind: GroupVersionKind | None = None
-    accepted_types: list[GroupVersionKind] = []
-    verbs: list[str] = required(list)
+    subresource: Annotated[str, F(1)] = required(str)
+    response_kind: Annotated[GroupVersionKind | None, F(2)] = None
+    accepted_types: Annotated[list[GroupVersionKind], F(3)] = []
+    verbs: Annotated[list[str], F(4)] = required(list)
 
 
 class APIResourceDiscovery(Type):
-    resource: str = required(str)
-    response_kind: GroupVersionKind | None = None
-    scope: str = required(str)
-    singular_resource: str = required(str)
-    verbs: list[str] = required(list)
-    short_names: list[str] = []
-    categories: list[str] = []
-    subresources: list[APISubresourceDiscovery] = []
+    resource: Annotated[str, F(1)] = required(str)
+    response_kind: Annotated[GroupVersionKind | None, F(2)] = None
+    scope: Annotated[str, F(3)] = required(str)
+    singular_resource: Annotated[str, F(4)] = required(str)
+    verbs: Annotated[list[str], F(5)] = required(list)
+    short_names: Annotated[list[str], F(6)] = []
+    categories: Annotated[list[str], F(7)] = []
+    subresources: Annotated[list[APISubresourceDiscovery], F(8)] = []
 
 
 class APIVersionDiscovery(Type):
-    version: str = required(str)
-    resources: list[APIResourceDiscovery] = []
-    freshness: str | None = None
+    version: Annotated[str, F(1)] = required(str)
+    resources: Annotated[list[APIResourceDiscovery], F(2)] = []
+    freshness: Annotated[str | None, F(3)] = None
 
 
 class APIGroupDiscovery(Type):
-    metadata: ObjectMeta = required(ObjectMeta)
-    versions: list[APIVersionDiscovery] = []
+    metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
+    versions: Annotated[list[APIVersionDiscovery], F(2)] = []
 
 
 class APIGroupDiscoveryList(Type):
     kind: str = constant("APIGroupDiscoveryList")
     api_version: str = constant("apidiscovery.k8s.io/v2")
-    metadata: ListMeta = required(ListMeta)
-    items: list[APIGroupDiscovery] = required(list)
+    metadata: Annotated[ListMeta, F(1)] = required(ListMeta)
+    items: Annotated[list[APIGroupDiscovery], F(2)] = required(list)

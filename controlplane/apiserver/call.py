@@ -62,7 +62,7 @@ class Call:
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)  # the first value of each
     accept: str = ""
     content_type: str = ""
     body: bytes = b""
@@ -77,7 +77,12 @@ class Call:
     agent: str = ""  # how the client calls itself
     told: bool = False  # somebody reads warnings
     warnings: list[str] = field(default_factory=list)
+    repeated: Mapping[str, Sequence[str]] | None = None  # all values of each query parameter
     problem: StatusError | None = None  # why the path leads nowhere; told to those who might do what they seem to want
+
+    def values(self, name: str) -> Sequence[str]:
+        """All values of a query parameter, in order."""
+        return self.repeated.get(name, ()) if self.repeated else ()
 
     def has(self, tag: str) -> bool:
         """Whether the client has the document with this ETag already: one of a list, or made weak by a proxy, it is the same."""

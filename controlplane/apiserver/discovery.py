@@ -1,6 +1,7 @@
 """What the server serves, told to clients: the discovery documents, made once from the table of kinds.
 
-Two forms: the old one, a document per group and version, and the aggregated one (apidiscovery.k8s.io/v2), which tells all at once.
+Two kinds of documents: the old ones, one per group and version, and the aggregated one (apidiscovery.k8s.io/v2), which tells all at once.
+They are kept as JSON; YAML and protobuf are made of it for who asks.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from typing import Any
+
+import msgspec
 
 from api import codec
 from api.apidiscovery_v2 import (
@@ -29,10 +32,13 @@ from api.meta_v1 import (
     ObjectMeta,
     ServerAddressByClientCIDR,
 )
-from controlplane.apiserver import status
+from controlplane.apiserver import negotiation, status
 from controlplane.apiserver.call import JSON, Answer, Call
+from controlplane.apiserver.representation import OFFERED, PROTOBUF, YAML, to_yaml
+from controlplane.apiserver.steps.encode import for_people
 
-AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_ALL = ("apidiscovery.k8s.io", "v2", "APIGroupDiscoveryList")
+_AGGREGATED = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
 class Discovery:
@@ -52,16 +58,16 @@ class Discovery:
         plain = self._plain.get(call.path)
         if plain is None:
             return None
-        both = self._aggregated.get(call.path)
-        if both is None:
-            return Answer(plain)
-        if not _wants_aggregated(call.accept):
-            return Answer(plain, headers=(("Vary", "Accept"),))
-        body, tag = both
-        headers = (("ETag", tag), ("Vary", "Accept"))
+        whole = self._aggregated.get(call.path)
+        media, aggregated = _chosen(call.accept, whole is not None)
+        headers: tuple[tuple[str, str], ...] = () if whole is None else (("Vary", "Accept"),)
+        if whole is None or not aggregated:
+            return Answer(_written(plain, media, call), 200, media, headers)
+        body, tag = whole
+        headers = (("ETag", tag), *headers)
         if call.has(tag):
-            return Answer(b"", 304, AGGREGATED, headers)
-        return Answer(body, 200, AGGREGATED, headers)
+            return Answer(b"", 304, media + _AGGREGATED, headers)
+        return Answer(_written(body, media, call), 200, media + _AGGREGATED, headers)
 
     @property
     def paths(self) -> list[str]:
@@ -96,20 +102,25 @@ def _in_order(kinds: Iterable[Kind[Any]]) -> list[Kind[Any]]:
     )
 
 
-def _wants_aggregated(accept: str) -> bool:
-    """Whether the first form in the header that we have is the aggregated one. Raises 406 if none is."""
-    if not accept:
-        return False
-    for clause in accept.split(","):
-        media, *parameters = (part.strip() for part in clause.split(";"))
-        asked = dict(parameter.partition("=")[::2] for parameter in parameters)
-        if media not in (JSON, "*/*", "application/*"):
-            continue
-        if "as" not in asked:
-            return False
-        if asked == {"g": "apidiscovery.k8s.io", "v": "v2", "as": "APIGroupDiscoveryList"}:
-            return True
-    raise status.not_acceptable((JSON, AGGREGATED))
+def _chosen(accept: str, whole: bool) -> tuple[str, bool]:
+    """The first form in the header that there is, and whether it is of the aggregated document. Raises StatusError 406."""
+    for clause in negotiation.clauses(accept or JSON):
+        media = next((media for media in OFFERED if clause.takes(media)), "")
+        if media and clause.conversion is None:
+            return media, False
+        if media and whole and clause.conversion == _ALL:
+            return media, True
+    raise status.not_acceptable(OFFERED)
+
+
+def _written(document: bytes, media: str, call: Call) -> bytes:
+    if media == YAML:
+        return to_yaml(document)
+    if media == PROTOBUF:
+        from controlplane.apiserver import forms  # only a few clients ask for it
+
+        return forms.Protobuf().answer(document)
+    return msgspec.json.format(document, indent=2) if for_people(call) else document
 
 
 def _group(group: str, versions: list[str]) -> APIGroup:

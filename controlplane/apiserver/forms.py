@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from api import autoscaling_v1, codec, kinds, meta_v1, protobuf_writing
+from api import apidiscovery_v2, autoscaling_v1, codec, kinds, meta_v1, protobuf_writing
 from api.fields import Type
 from api.kinds import Kind
 from api.meta_v1 import ListMeta
@@ -16,6 +16,18 @@ from controlplane.apiserver.representation import ROWS_PIECE, Poured, Representa
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _V1, _V1BETA1 = b'"apiVersion":"meta.k8s.io/v1"', b'"apiVersion":"meta.k8s.io/v1beta1"'
+
+
+# What is answered and is in no table of kinds.
+_NO_KINDS: dict[str, type[Type]] = {
+    "APIGroup": meta_v1.APIGroup,
+    "APIGroupDiscoveryList": apidiscovery_v2.APIGroupDiscoveryList,
+    "APIGroupList": meta_v1.APIGroupList,
+    "APIResourceList": meta_v1.APIResourceList,
+    "APIVersions": meta_v1.APIVersions,
+    "Scale": autoscaling_v1.Scale,
+    "Status": meta_v1.Status,
+}
 
 
 class _Named(msgspec.Struct, rename="camel", gc=False):
@@ -84,11 +96,9 @@ class Protobuf(Representation):
 
 
 def _type(api_version: str, kind: str) -> type[Type]:
-    """The type of what is answered: a Status, a review, a view of a stored object."""
-    if kind == "Status":
-        return meta_v1.Status
-    if kind == "Scale":
-        return autoscaling_v1.Scale
+    """The type of what is answered: a Status, a review, a document of discovery, a view of a stored object."""
+    if kind in _NO_KINDS:
+        return _NO_KINDS[kind]
     for known in kinds.SERVED:
         if (known.name, known.api_version) == (kind, api_version):
             found: type[Type] = known.type

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-import platform
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from api.kinds import Kind
+from controlplane.apiserver.access.attributes import selected
 from controlplane.apiserver.cache import Cache
 from controlplane.apiserver.call import Call
+from controlplane.apiserver.load import CONNECTIONS
+from controlplane.apiserver.steps.patches import APPLY_YAML
 from kit.metrics import Metrics
 
 if TYPE_CHECKING:
     from prometheus_client import Gauge
 
 COMPONENT = "apiserver"
-_DURATION = "How long requests took, by verb and resource; watches are left out."
-_SERVED = "Requests answered, by verb, resource and code."
+_DURATION = "How long requests took, by verb and resource; for what lasts, until its end."
+_SERVED = "Requests answered, by verb, resource and code; the code is 0 where the connection became another than HTTP."
+_LASTING = "Requests that last and have not ended: watches, logs, connections into containers and proxies."
 _OBJECTS = "Objects kept, by resource."
 _LABELS = ("verb", "group", "version", "resource", "subresource", "scope", "component")
-_METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+_SECONDS = (
+    *(0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5),
+    *(2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0),
+)
+_VERBS = {"create": "POST", "update": "PUT", "deletecollection": "DELETE"}
+_BUILD = {
+    "major": "major",
+    "minor": "minor",
+    "git_version": "gitVersion",
+    "git_commit": "gitCommit",
+    "git_tree_state": "gitTreeState",
+    "build_date": "buildDate",
+    "go_version": "goVersion",
+    "compiler": "compiler",
+    "platform": "platform",
+}
+_HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
+_OPENAPI = "/openapi/v3"
 
 
 class Instruments:
@@ -26,42 +46,66 @@ class Instruments:
 
     def __init__(self, metrics: Metrics) -> None:
         labels = (*_LABELS, "dry_run")
-        self._durations = metrics.histogram("apiserver_request_duration_seconds", _DURATION, labels)
+        self._durations = metrics.histogram("apiserver_request_duration_seconds", _DURATION, labels, _SECONDS)
         self._total = metrics.counter("apiserver_request", _SERVED, (*labels, "code"))
-        self._watches: Gauge = metrics.gauge("apiserver_longrunning_requests", "Open watches.", _LABELS)
+        self._lasting: Gauge = metrics.gauge("apiserver_longrunning_requests", _LASTING, _LABELS)
         self._children: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
     def done(self, call: Call, code: int, seconds: float) -> None:
-        """A request has been answered."""
+        """A request has ended. What no resource answers is not counted, save the checks of health and the schemas."""
         target = call.target
-        dry = "All" if call.query and call.query.get("dryRun") == "All" else ""
-        key = (target.kind, call.verb, target.subresource, code, bool(target.name), bool(target.namespace), dry)
+        kind = target.asked
+        if kind is None and not _page(call.path):
+            return
+        dry = _dry_run(call.query["dryRun"]) if call.query and "dryRun" in call.query else ""
+        applied = call.verb == "patch" and call.content_type == APPLY_YAML
+        place = (bool(target.name), bool(target.namespace)) if kind is not None else call.path
+        key = (kind, call.verb, target.subresource, code, place, dry, applied)
         children = self._children.get(key)
         if children is None:
             children = self._children[key] = self._new(call, code, dry)
         children[0].observe(seconds)
         children[1].inc()
 
-    def watching(self, kind: Kind[Any], change: int) -> None:
-        """A watch has begun (+1) or ended (-1)."""
-        scope = "namespace" if kind.namespaced else "cluster"
-        self._watches.labels("WATCH", kind.group, kind.version, kind.plural, "", scope, COMPONENT).inc(change)
+    def lasting(self, call: Call) -> Any:
+        """The gauge that a request which lasts counts in while it does."""
+        fields = call.query.get("fieldSelector", "") if call.query and not call.target.name else ""
+        one = bool(fields) and bool(selected(fields, "metadata.name"))
+        return self._lasting.labels(*_labels(call, "resource" if one else _scope(call)))
 
     def _new(self, call: Call, code: int, dry: str) -> tuple[Any, Any]:
-        kind = call.target.kind
-        names = (kind.group, kind.version, kind.plural) if kind is not None else ("", "", "")
-        verb = _METHODS.get(call.verb) or call.verb.upper()
-        labels = (verb, *names, call.target.subresource, _scope(call), COMPONENT, dry)
+        labels = (*_labels(call, _scope(call)), dry)
         return self._durations.labels(*labels), self._total.labels(*labels, str(code))
+
+
+def _labels(call: Call, scope: str) -> tuple[str, ...]:
+    kind, subresource = call.target.asked, call.target.subresource
+    if kind is None:
+        return (call.verb.upper(), "", "", "", _page(call.path), "", "")
+    verb = "CONNECT" if subresource in CONNECTIONS else _VERBS.get(call.verb) or call.verb.upper()
+    if verb == "PATCH" and call.content_type == APPLY_YAML:
+        verb = "APPLY"
+    return (verb, kind.group, kind.version, kind.plural, subresource, scope, COMPONENT)
 
 
 def _scope(call: Call) -> str:
     target = call.target
-    if target.kind is None:
-        return ""
-    if target.name:
+    if target.name or call.verb == "create":
         return "resource"
     return "namespace" if target.namespace else "cluster"
+
+
+def _page(path: str) -> str:
+    """What stands in the place of a subresource for a path that is no resource; "" if it is not counted."""
+    if path in _HEALTH:
+        return path
+    if path.startswith(_OPENAPI):
+        return "openapi/v3" if path == _OPENAPI else "openapi/v3/"
+    return ""
+
+
+def _dry_run(asked: str) -> str:
+    return asked if asked == "All" else "invalid"
 
 
 def count_objects(metrics: Metrics, cache: Cache) -> None:
@@ -73,9 +117,8 @@ def count_objects(metrics: Metrics, cache: Cache) -> None:
         new.labels(kind.group, kind.plural).set_function(lambda kept=kept: len(kept.entries))  # type: ignore[misc]
 
 
-def tell_build(metrics: Metrics, version: str) -> None:
-    """Which version serves."""
-    major, minor = version.removeprefix("v").split(".")[:2]
-    labels = {"major": major, "minor": minor, "git_version": version, "platform": f"linux/{platform.machine()}"}
+def tell_build(metrics: Metrics, version: Mapping[str, str]) -> None:
+    """Which version serves, from what /version says."""
+    labels = {label: version[name] for label, name in _BUILD.items()}
     gauge = metrics.gauge("kubernetes_build_info", "Always 1; the labels tell the version.", tuple(labels))
     gauge.labels(**labels).set(1)

@@ -11,8 +11,8 @@ from controlplane.apiserver.call import Call, User
 from controlplane.apiserver.identity.users import MASTERS
 from kit.metrics import Metrics
 
-_READS = frozenset({"get", "list", "watch"})
-_LONG_SUBRESOURCES = frozenset({"attach", "exec", "log", "portforward", "proxy"})
+_READS = frozenset({"get", "list"})
+CONNECTIONS = frozenset({"attach", "exec", "log", "portforward", "proxy"})  # subresources whose requests may last
 _IN_FLIGHT = "The most requests in work at a time since the last look, by kind of request."
 
 
@@ -65,10 +65,9 @@ class Load:
 
     def lane(self, call: Call) -> Lane | None:
         """Where a routed call counts; None for one that is meant to last."""
-        verb = call.verb
-        if verb == "watch" or call.target.subresource in _LONG_SUBRESOURCES:
+        if lasts(call):
             return None
-        return self._reads if verb in _READS else self._writes
+        return self._reads if call.verb in _READS else self._writes
 
     def refuses(self, call: Call) -> bool:
         """Whether a routed call of a known user comes at the wrong moment."""
@@ -78,6 +77,11 @@ class Load:
     def settle(self) -> None:
         """Look again whether any lane is full."""
         self.full = self._reads.full or self._writes.full
+
+
+def lasts(call: Call) -> bool:
+    """Whether a routed call is meant to last."""
+    return call.verb == "watch" or call.target.subresource in CONNECTIONS
 
 
 def _always_answered(user: User | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from controlplane.apiserver import compression, status, warning_headers
 from controlplane.apiserver.cache import TooOld
@@ -56,7 +56,7 @@ class NetworkDoor:
             if isinstance(result, Awaitable | Connected):
                 return self._counted(call, self._later(request, call, result, started))
             if isinstance(result, Watching):
-                return self._watch(request, call, result)
+                return self._watch(request, call, result, started)
             if isinstance(result, Listed) and (poured := representation(call, core).pieces(result)) is not None:
                 return self._counted(call, self._pour(request, call, poured, started))
             assert not isinstance(result, Relayed)  # relays are always awaited
@@ -78,22 +78,22 @@ class NetworkDoor:
 
     def _counted(self, call: Call, answer: Awaitable[T]) -> Awaitable[T]:
         lane = self._load.lane(call)
-        if lane is None:
-            return answer
-        lane.enter()
-        return _in_lane(lane, answer)
+        if lane is not None:
+            lane.enter()
+            return _in_lane(lane, answer)
+        return answer if call.verb == "watch" else _lasting(self._instruments.lasting(call), answer)
 
     async def _later(
         self, request: Request, call: Call, result: Awaitable[Result] | Connected, started: float
     ) -> Response | None:
         try:
             done = result if isinstance(result, Connected) else await result
-            if isinstance(done, Connected):
-                return await done.run(request)
-            if isinstance(done, Relayed):
-                return await self._relay(request, done)
+            if isinstance(done, Connected | Relayed):
+                response = await (done.run(request) if isinstance(done, Connected) else self._relay(request, done))
+                self._done(call, response.status if response is not None else request.answered, started)
+                return response
             if isinstance(done, Watching):
-                if (rest := self._watch(request, call, done)) is not None:
+                if (rest := self._watch(request, call, done, started)) is not None:
                     await rest
                 return None
             if isinstance(done, Listed) and (poured := representation(call, self._core).pieces(done)) is not None:
@@ -121,11 +121,14 @@ class NetworkDoor:
         return self._respond(call, answer, started)
 
     def _respond(self, call: Call, answer: Answer, started: float) -> Response:
-        self._instruments.done(call, answer.status, self._core.clock.monotonic() - started)
+        self._done(call, answer.status, started)
         headers = answer.headers
         if warnings := warning_headers.headers(call):
             headers += warnings
         return Response(answer.status, answer.body, answer.content_type, headers)
+
+    def _done(self, call: Call, code: int, started: float) -> None:
+        self._instruments.done(call, code, self._core.clock.monotonic() - started)
 
     async def _pour(self, request: Request, call: Call, poured: Poured, started: float) -> None:
         """Send a large list as fast as its reader takes it, without ever holding all of it; others run between the pieces."""
@@ -143,14 +146,14 @@ class NetworkDoor:
                 await stream.drain()
                 if number % poured.stride == 0:
                     await self._core.clock.sleep(0)
+            if packing is not None:
+                stream.write(packing.end())
+            stream.close()
         except StreamClosed:
-            return
-        if packing is not None:
-            stream.write(packing.end())
-        stream.close()
-        self._instruments.done(call, 200, self._core.clock.monotonic() - started)
+            pass
+        self._done(call, 200, started)
 
-    def _watch(self, request: Request, call: Call, watching: Watching) -> Awaitable[None] | None:
+    def _watch(self, request: Request, call: Call, watching: Watching, started: float) -> Awaitable[None] | None:
         core = self._core
         form = representation(call, core)
         if not form.lines:
@@ -161,17 +164,20 @@ class NetworkDoor:
             rest = watcher.begin(core.cache.revision)
         except TooOld as error:
             watcher.fail(status.expired(f"too old resource version: {error.asked} ({error.oldest})").body())
+            self._done(call, request.answered, started)
             return None
         except BaseException:  # the stream is the answer, so nobody else can end it
             watcher.abandon()
             raise
         timer = core.clock.call_later(watching.timeout, stream.close)
-        self._instruments.watching(watching.kept.kind, +1)
+        gauge = self._instruments.lasting(call)
+        gauge.inc()
 
         def ended() -> None:
             watcher.end()
             timer.cancel()
-            self._instruments.watching(watching.kept.kind, -1)
+            gauge.dec()
+            self._done(call, request.answered, started)
 
         stream.on_close(ended)
         return rest
@@ -187,6 +193,14 @@ class NetworkDoor:
             _log.info("a relay broke", error=error)
             stream.abort()
         return None
+
+
+async def _lasting(gauge: Any, answer: Awaitable[T]) -> T:
+    gauge.inc()
+    try:
+        return await answer
+    finally:
+        gauge.dec()
 
 
 async def _in_lane(lane: Lane, answer: Awaitable[T]) -> T:
@@ -222,6 +236,8 @@ def _call(request: Request) -> Call:
         headers.get("content-type", ""),
         request.body,
     )
+    if "?" in target:
+        call.repeated = request.query
     peer = request.peer
     if peer is not None and peer.common_name:
         call.subject, call.fingerprint = (peer.common_name, peer.organizations), peer.fingerprint

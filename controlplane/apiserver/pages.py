@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -22,26 +23,25 @@ _EXCLUDED = "excluded"
 Check = Callable[[], str]
 
 
-def _version() -> bytes:
+def about() -> dict[str, str]:
+    """What /version says."""
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     major, minor = VERSION.removeprefix("v").split(".")[:2]
-    return msgspec.json.encode(
-        {
-            "major": major,
-            "minor": minor,
-            "emulationMajor": major,
-            "emulationMinor": minor,
-            "minCompatibilityMajor": major,
-            "minCompatibilityMinor": str(int(minor) - 1),
-            "gitVersion": VERSION,
-            "gitCommit": "",
-            "gitTreeState": "clean",
-            "buildDate": "1970-01-01T00:00:00Z",
-            "goVersion": f"python{platform.python_version()}",
-            "compiler": platform.python_implementation().lower(),
-            "platform": f"linux/{machine}",
-        }
-    )
+    return {
+        "major": major,
+        "minor": minor,
+        "emulationMajor": major,
+        "emulationMinor": minor,
+        "minCompatibilityMajor": major,
+        "minCompatibilityMinor": str(int(minor) - 1),
+        "gitVersion": VERSION,
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": f"python{platform.python_version()}",
+        "compiler": platform.python_implementation().lower(),
+        "platform": f"linux/{machine}",
+    }
 
 
 class Pages:
@@ -63,7 +63,7 @@ class Pages:
         self._metrics = metrics
         self._live = dict(live)
         self._ready = {**live, **ready}
-        self._version = _version()
+        self._version = _indented(about())
         self._added: dict[str, Answer] = {}
 
     def check(self, name: str, check: Check) -> None:
@@ -76,9 +76,9 @@ class Pages:
 
     def serve(self, call: Call) -> Result | Awaitable[Result]:
         """The page at the call's path. Raises StatusError."""
-        if call.method not in ("GET", "HEAD"):
-            raise status.plain_method_not_allowed()
         path = call.path
+        if call.method not in ("GET", "HEAD") and (path in self._paths() or path.startswith("/openapi/v3/")):
+            raise status.plain_method_not_allowed()
         found = self._discovery.serve(call) or self._openapi.serve(call) or self._swagger.serve(call)
         if found is not None:
             return found
@@ -89,13 +89,15 @@ class Pages:
         if path == "/metrics":
             return self._exposition()
         if path == "/":
-            return Answer(msgspec.json.encode({"paths": self._paths()}))
+            return Answer(_indented({"paths": self._paths()}))
         root, _, name = path[1:].partition("/")
         if root in ("healthz", "livez"):
             return _report(root, self._live, name, call)
         if root == "readyz":
             return _report(root, self._ready, name, call)
-        return Answer(_NO_PAGE, 404, _TEXT)
+        if path.startswith("/api/"):
+            raise status.no_such_path()
+        return _plain(_NO_PAGE, 404)
 
     def _paths(self) -> list[str]:
         fixed = ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
@@ -105,25 +107,34 @@ class Pages:
         return Answer(await self._metrics.exposition(), 200, CONTENT_TYPE)
 
 
+def _indented(document: Any) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(document), indent=2)
+
+
 def _report(root: str, checks: Mapping[str, Check], name: str, call: Call) -> Answer:
     """ "ok", or one line for each check if one fails or the client wants to see them."""
     checks = {"ping": _well, **checks}
     if name:
         if name not in checks:
-            return Answer(_NO_PAGE, 404, _TEXT)
+            return _plain(_NO_PAGE, 404)
         checks = {name: checks[name]}
-    excluded = call.query.get("exclude", "") if call.query else ""
-    found = {title: check() if title != excluded else _EXCLUDED for title, check in checks.items()}
+    excluded = call.values("exclude")
+    found = {title: check() if title not in excluded else _EXCLUDED for title, check in checks.items()}
     failed = any(why not in ("", _EXCLUDED) for why in found.values())
     if not failed and (not call.query or "verbose" not in call.query):
-        return Answer(b"ok", 200, _TEXT)
+        return _plain(b"ok")
     if call.user is not None and UNAUTHENTICATED in call.user.groups:  # may see that something is wrong, not what
         found = {title: why if why in ("", _EXCLUDED) else "reason withheld" for title, why in found.items()}
     lines = [_line(title, why) for title, why in found.items()]
-    if excluded and excluded not in checks:
-        lines.append(f'warn: some health checks cannot be excluded: no matches for "{excluded}"')
+    if unknown := sorted(set(excluded) - checks.keys()):
+        names = ",".join(f'"{name}"' for name in unknown)
+        lines.append(f"warn: some health checks cannot be excluded: no matches for {names}")
     lines.append(f"{root} check {'failed' if failed else 'passed'}\n")
-    return Answer("\n".join(lines).encode(), 500 if failed else 200, _TEXT)
+    return _plain("\n".join(lines).encode(), 500 if failed else 200)
+
+
+def _plain(text: bytes, code: int = 200) -> Answer:
+    return Answer(text, code, _TEXT, (("X-Content-Type-Options", "nosniff"),))
 
 
 def _line(title: str, why: str) -> str:

@@ -27,7 +27,7 @@ from controlplane.apiserver.local import LocalTransport
 from controlplane.apiserver.network import NetworkDoor
 from controlplane.apiserver.openapi.v2 import Swagger
 from controlplane.apiserver.openapi.v3 import OpenApi
-from controlplane.apiserver.pages import VERSION, Pages
+from controlplane.apiserver.pages import VERSION, Pages, about
 from controlplane.apiserver.representation import Representations
 from controlplane.apiserver.watching import tell_bookmarks
 from controlplane.store.interface import Store
@@ -53,6 +53,7 @@ class Settings:
     agent_tls: ssl.SSLContext | None = None  # how it proves itself to agents
     in_flight: tuple[int, int] = (400, 200)  # reads and writes in work at a time; 0 is no limit
     identity: IdentitySettings = field(default_factory=IdentitySettings)
+    accounts: bool = False  # controllers make accounts in every namespace: pods need one, and get its token
 
 
 class ApiServer:
@@ -67,6 +68,7 @@ class ApiServer:
         numbers = ServiceNumbers(settings.service_cidrs, settings.node_ports, known=addresses)
         cache.observe(numbers.observe)
         self.core = Core(store, cache, clock, numbers, Representations(clock), Agents(settings.agent_tls))
+        self.core.accounts = settings.accounts
         self.core.tokens, self.core.issuer = identity.make(settings.identity, cache, clock)
         cache.observe(self.core.policies.observe)
         self.pages = Pages(
@@ -78,7 +80,7 @@ class ApiServer:
             ready={},
         )
         count_objects(self._metrics, cache)
-        tell_build(self._metrics, VERSION)
+        tell_build(self._metrics, about())
         self._publish()
         itself = self.client(ITSELF, MASTERS)
         self._bootstrap = Bootstrap(self.core, itself, settings.address, settings.port, settings.client_ca)

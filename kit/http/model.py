@@ -106,7 +106,10 @@ class Carrier(Protocol):
 class Request:
     """One request with its whole body; or with `incoming`, if the server was told not to wait for bodies like that."""
 
-    __slots__ = ("_carrier", "_headers", "_path", "_query", "body", "incoming", "method", "raw_headers", "target")
+    __slots__ = (
+        *("_carrier", "_headers", "_path", "_query"),
+        *("answered", "body", "incoming", "method", "raw_headers", "target"),
+    )
 
     def __init__(
         self, method: str, target: str, raw_headers: list[tuple[bytes, bytes]], body: bytes, carrier: Carrier
@@ -116,6 +119,7 @@ class Request:
         self.raw_headers = raw_headers
         self.body = body
         self.incoming: IncomingBody | None = None
+        self.answered = 0  # the status of the stream that was started
         self._carrier = carrier
         self._headers: dict[str, str] | None = None
         self._path: str | None = None
@@ -176,6 +180,7 @@ class Request:
 
     def start_stream(self, status: int = 200, headers: Headers = ()) -> Stream:
         """Begin an answer that is written piece by piece; the handler then returns None."""
+        self.answered = status
         return self._carrier.start_stream(self, status, headers)
 
     def hijack(self, status: int = 101, headers: Headers = ()) -> RawStream:

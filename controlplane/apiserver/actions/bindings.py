@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from api import kinds
@@ -20,5 +21,5 @@ async def bind(call: Call, core: Core) -> Result:
     name = body.metadata.name or ""
     if not name:
         raise status.bad_request("name must be provided")
-    call.target = Target(kinds.POD, call.target.namespace, name, "binding")
-    return await writes.create(call, core)
+    target = Target(kinds.POD, call.target.namespace, name, "binding")
+    return await writes.create(replace(call, target=target), core)

@@ -306,7 +306,7 @@ async def test_metrics_count_requests(ask):
     assert f'apiserver_request_total{{code="200",component="apiserver",dry_run="",{about} 1.0' in text
     assert 'apiserver_storage_objects{resource="deployments.apps"} 0.0' in text
     assert 'apiserver_resource_objects{group="",resource="namespaces"} 4.0' in text
-    assert 'kubernetes_build_info{git_version="v1.36' in text
+    assert 'git_version="v1.36' in text
 
 
 async def test_checks_have_upstreams_names(ask):
