@@ -131,7 +131,7 @@ class AgentApi:
         except (BadOptions, NoLog) as error:
             return _bad(str(error))
         path = f"{log_directory(worker.state.pod, self._settings)}/{container}/{found.attempt}.log"
-        pieces = stream_log(path, options, lambda: self._ended(worker, found.id))
+        pieces = stream_log(path, options, lambda: self._ended(worker, found.id), lambda: self._clock.sleep(SETTLE[3]))
         try:
             first = await anext(pieces, b"")
         except NoLog as error:

@@ -1,7 +1,7 @@
 """Reads a container's log from disk, to the end or as it grows.
 
 Following waits for the kernel to say that the file or its directory changed. A log that was rotated away is read to its end
-before the new one is opened, so that nothing is lost.
+before the next is opened, however many there are by then, so that nothing is lost and nothing comes twice.
 """
 
 import asyncio
@@ -10,24 +10,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import BinaryIO
 
 from linux.inotify import CREATE, MODIFY, MOVED_TO, Watch
-from nodeagent.server.logs import BLOCK, Formatter, LogOptions, tail_offset
+from nodeagent.server.logs import BLOCK, Formatter, LogOptions
+from nodeagent.server.series import NoLog, following, open_at, rotated
 
 Ended = Callable[[], Awaitable[None]]  # returns when nothing more will be written
-
-
-class NoLog(Exception):
-    """There is no log to read."""
-
-
-def open_log(path: str, options: LogOptions) -> BinaryIO:
-    """The file, at the first line that is wanted."""
-    try:
-        file = open(path, "rb")  # noqa: SIM115 - the reader closes it
-    except OSError as error:
-        raise NoLog(f"cannot read the log {path}: {error.strerror}") from error
-    if options.tail is not None:
-        file.seek(tail_offset(file, options.tail))
-    return file
+Pause = Callable[[], Awaitable[None]]  # gives the runtime a moment
 
 
 def read_log(file: BinaryIO, formatter: Formatter, rest: bytes = b"") -> tuple[bytes, bytes]:
@@ -38,10 +25,12 @@ def read_log(file: BinaryIO, formatter: Formatter, rest: bytes = b"") -> tuple[b
     return b"".join(formatter.format(line + b"\n") for line in lines), rest
 
 
-async def stream_log(path: str, options: LogOptions, ended: Ended) -> AsyncGenerator[bytes, None]:
+async def stream_log(
+    path: str, options: LogOptions, ended: Ended, pause: Pause | None = None
+) -> AsyncGenerator[bytes, None]:
     """All pieces that are wanted; with `follow` until the container has ended and everything was sent."""
     formatter = Formatter(options)
-    file = open_log(path, options)
+    part = await asyncio.to_thread(open_at, path, options.tail)
     waiter: asyncio.Task[None] | None = None
     try:
         async with Watch() as watch:
@@ -49,19 +38,22 @@ async def stream_log(path: str, options: LogOptions, ended: Ended) -> AsyncGener
                 watch.add(os.path.dirname(path), CREATE | MOVED_TO)
                 watch.add(path, MODIFY)
                 waiter = asyncio.create_task(_wake_at_end(ended, watch))
-            rest = b""
+            rest, drained = b"", False
             while not formatter.full:
                 over = waiter is None or waiter.done()
-                position = file.tell()
-                piece, rest = read_log(file, formatter, rest)
+                position = part.file.tell()
+                piece, rest = read_log(part.file, formatter, rest)
                 if piece:
                     yield piece
-                if file.tell() != position:
+                if part.file.tell() != position:
                     continue
-                if _rotated(file, path):
-                    file.close()
-                    file = open_log(path, LogOptions())
-                    watch.add(path, MODIFY)
+                if not drained and rotated(path, part):  # the runtime may still be writing its last lines to it
+                    drained = bool(part.stamp) or await _drained(pause)
+                elif drained and (new := following(path, part)) is not None:
+                    part.file.close()
+                    part, drained = new, False
+                    if options.follow and not part.stamp:
+                        watch.add(path, MODIFY)
                 elif over:
                     break
                 else:
@@ -71,7 +63,13 @@ async def stream_log(path: str, options: LogOptions, ended: Ended) -> AsyncGener
     finally:
         if waiter is not None:
             waiter.cancel()
-        file.close()
+        part.file.close()
+
+
+async def _drained(pause: Pause | None) -> bool:
+    if pause is not None:
+        await pause()
+    return True
 
 
 async def _wake_at_end(ended: Ended, watch: Watch) -> None:
@@ -79,11 +77,4 @@ async def _wake_at_end(ended: Ended, watch: Watch) -> None:
     asyncio.get_running_loop().call_soon(watch.wake)  # when this task is done
 
 
-def _rotated(file: BinaryIO, path: str) -> bool:
-    """Whether the name belongs to another file now."""
-    try:
-        now = os.stat(path)
-    except FileNotFoundError:
-        return False
-    mine = os.fstat(file.fileno())
-    return (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino)
+__all__ = ["NoLog", "read_log", "stream_log"]

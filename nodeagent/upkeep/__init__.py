@@ -1,0 +1,1 @@
+"""What keeps a node from filling up: logs are rotated, unused images go. Must not decide about pods."""
