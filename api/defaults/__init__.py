@@ -7,7 +7,6 @@ from typing import Any
 
 from api import kinds
 from api.defaults import cluster, network, pods, workloads
-from api.defaults.quantities import canonical_quantities
 from api.defaults.zeros import drop_zeros
 from api.fields import Type
 from api.kinds import Kind
@@ -47,9 +46,8 @@ _MODULES = frozenset(
 
 
 def apply(kind: Kind[Any], obj: Type) -> None:
-    """Unset zeros that mean nothing, set what upstream's defaulting sets, and write quantities in their canonical form."""
+    """Unset zeros that mean nothing, and set what upstream's defaulting sets."""
     drop_zeros(obj)
-    canonical_quantities(obj)
     if default := _default(kind):
         default(obj)
 

@@ -1,4 +1,4 @@
-"""Quantities in their canonical form, wherever a type has them; and whether each is one at all."""
+"""Quantities in their canonical form, wherever a type has them; what is none is refused."""
 
 import functools
 from typing import Any
@@ -10,25 +10,11 @@ from api.fields import QUANTITY, Field, Type, fields_of
 _UNREADABLE = r"quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 
 
-def require_quantities(obj: Type) -> None:
-    """Raise DecodeError, in upstream's words, for text that is no quantity where one belongs."""
+def canonical_quantities(obj: Type) -> None:
+    """Rewrite all quantities in place. Raises DecodeError, in upstream's words, at text that is none."""
     for field in _with_quantities(type(obj)):
         value = getattr(obj, field.name)
         if value is None:
-            continue
-        items = [value] if field.shape == "one" else value if field.shape == "list" else value.values()
-        for item in items:
-            if field.item is not QUANTITY:
-                require_quantities(item)
-            elif not _is_quantity(item):
-                raise DecodeError(_UNREADABLE, field.json)
-
-
-def canonical_quantities(obj: Type) -> None:
-    """Rewrite all quantities in place; those that cannot be read stay as they are, for validation to refuse."""
-    for field in _with_quantities(type(obj)):
-        value = getattr(obj, field.name)
-        if not value:
             continue
         if field.item is QUANTITY:
             setattr(obj, field.name, _rewritten(field, value))
@@ -40,28 +26,19 @@ def canonical_quantities(obj: Type) -> None:
 
 
 def _rewritten(field: Field, value: Any) -> Any:
-    if field.shape == "map":  # a resource list: nothing finer than a thousandth
-        return {name: _canonical(text, thousandths=True) for name, text in value.items()}
-    if field.shape == "list":
-        return [_canonical(text, thousandths=False) for text in value]
-    return _canonical(value, thousandths=False)
+    try:
+        if field.shape == "map":  # a resource list: nothing finer than a thousandth
+            return {name: _canonical(text, 3) for name, text in value.items()}
+        if field.shape == "list":
+            return [_canonical(text, 9) for text in value]
+        return _canonical(value, 9)
+    except quantity.QuantityError:
+        raise DecodeError(_UNREADABLE, field.json) from None
 
 
 @functools.lru_cache(maxsize=1024)
-def _canonical(text: str, *, thousandths: bool) -> str:
-    try:
-        return quantity.canonical(text, places=3 if thousandths else 9)
-    except quantity.QuantityError:
-        return text
-
-
-@functools.lru_cache(maxsize=1024)
-def _is_quantity(text: str) -> bool:
-    try:
-        quantity.parse(text)
-    except quantity.QuantityError:
-        return False
-    return True
+def _canonical(text: str, places: int) -> str:
+    return quantity.canonical(text.strip(), places)
 
 
 @functools.cache

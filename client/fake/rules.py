@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from api import codec, defaults, kinds, names, times, validation
+from api.defaults.quantities import canonical_quantities
 from api.kinds import Kind
 from api.meta_v1 import StatusCause, StatusDetails
 from client import errors
@@ -22,6 +23,7 @@ def read(kind: Kind[Any], body: bytes) -> Object:
     """A client's object: known fields only, defaults filled in, of the kind it should be."""
     try:
         obj = codec.decode(kind, body)
+        canonical_quantities(obj)
     except codec.DecodeError as error:
         raise errors.make(400, str(error)) from error
     if (obj.kind, obj.api_version) != (kind.name, kind.api_version):

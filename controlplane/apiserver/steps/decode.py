@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from api import codec, kinds, moments
-from api.defaults.quantities import require_quantities
+from api.defaults.quantities import canonical_quantities
 from api.fields import Type
 from controlplane.apiserver import status, views
 from controlplane.apiserver.call import Call
@@ -42,7 +42,7 @@ def decode(write: Write, core: Core) -> None:
         body = read_body(call, view.type, field_validation(call))
     try:
         moments.normalize(body)
-        require_quantities(body)
+        canonical_quantities(body)
     except codec.DecodeError as error:
         raise undecodable(view.type, codec.encode(body), str(error)) from None
     _identify(body, write, view.type)
