@@ -15,6 +15,12 @@ def ref_of(pod: Pod) -> PodRef:
     return PodRef(meta.uid or "", meta.namespace or "", meta.name or "")
 
 
+def long_name(pod: Pod) -> str:
+    """A pod as messages name it."""
+    ref = ref_of(pod)
+    return f"{ref.name}_{ref.namespace}({ref.uid})"
+
+
 def is_sidecar(container: AnyContainer) -> bool:
     """Whether an init container keeps running beside the others."""
     return container.restart_policy == "Always"

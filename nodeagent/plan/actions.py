@@ -36,12 +36,16 @@ class StartContainer:
 
 @dataclass(frozen=True, slots=True)
 class StopContainer:
-    """Run the preStop hook, then ask it to end within `grace` seconds. Neighbours in a plan are stopped together."""
+    """Run the preStop hook, then ask it to end within `grace` seconds. Neighbours in a plan are stopped together.
+
+    Between the two it waits until those in `after` have ended, as long as there is time.
+    """
 
     id: str
     name: str
     grace: int
     message: str
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from api.core_v1 import Container, Pod
 from nodeagent.model.memory import PodMemory, Waiting
 from nodeagent.model.seen import ContainerState, SeenContainer, SeenPod
-from nodeagent.model.spec import AnyContainer, is_sidecar, ref_of, should_restart, spec_hash, status_named
+from nodeagent.model.spans import span
+from nodeagent.model.spec import AnyContainer, is_sidecar, long_name, should_restart, spec_hash, status_named
 from nodeagent.plan.actions import Action, Plan, RemoveContainer, StartContainer, StopContainer, earliest
 
 CRASH_LOOP = "CrashLoopBackOff"
@@ -150,13 +151,7 @@ def _restart(draft: Draft, container: Container, found: SeenContainer | None) ->
 
 
 def _backoff_message(pod: Pod, name: str, delay: float) -> str:
-    ref = ref_of(pod)
-    return f"back-off {_span(int(delay))} restarting failed container={name} pod={ref.name}_{ref.namespace}({ref.uid})"
-
-
-def _span(seconds: int) -> str:
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+    return f"back-off {span(delay)} restarting failed container={name} pod={long_name(pod)}"
 
 
 def _start(draft: Draft, container: AnyContainer, found: SeenContainer | None) -> None:

@@ -94,15 +94,18 @@ def _plan_end(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> Plan:
 
 
 def _stops(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> tuple[StopContainer, ...]:
-    """The containers to stop at this stage: all but the sidecars, then sidecars one by one from the last."""
+    """Everything that runs: hooks at once, then all but the sidecars, then sidecars one by one from the last."""
     order = sidecars(pod)
     running = seen.running()
-    stage = [c for c in running if c.name not in order]
-    if not stage and running:
-        stage = [max(running, key=lambda c: order.index(c.name))]
     spent = now - memory.stopping_since if memory.stopping_since is not None else 0.0
     grace = max(MINIMUM_GRACE, int(grace_seconds(pod, memory) - spent))
-    return tuple(StopContainer(c.id, c.name, grace, f"Stopping container {c.name}") for c in stage)
+    first = [c for c in running if c.name not in order]
+    last = sorted((c for c in running if c.name in order), key=lambda c: order.index(c.name), reverse=True)
+    stops: list[StopContainer] = []
+    for container in first + last:
+        after = tuple(stop.id for stop in stops) if container.name in order else ()
+        stops.append(StopContainer(container.id, container.name, grace, f"Stopping container {container.name}", after))
+    return tuple(stops)
 
 
 def _plan_life(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> Plan:

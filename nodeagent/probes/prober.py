@@ -1,8 +1,10 @@
 """Runs the probes of all containers that run here, and tells their pods when a result changes.
 
 A probe is a timer and, while it runs, a task; thousands cost next to nothing, and a slow one delays no other. Results count
-by thresholds: so many in a row. While a startup probe has not succeeded the other two do not run. What a result means is
-for the plan to decide.
+by thresholds: so many in a row. While a startup probe has not succeeded the other two do not run. A liveness probe that has failed for good
+is held until there is a new container, and once a pod is deleted only readiness is asked for. Containers that ran before
+the agent did begin with what was last told of them, each after a random part of its period. What a result means is for
+the plan to decide.
 """
 
 import asyncio
@@ -16,8 +18,10 @@ from kit.clock import Clock, Timer
 from nodeagent.cri.port import Runtime
 from nodeagent.model.memory import Health
 from nodeagent.model.seen import SeenContainer, SeenPod
-from nodeagent.model.spec import AnyContainer, container_named, is_sidecar
-from nodeagent.probes.checks import Outcome, Target, check_exec, check_http, check_tcp
+from nodeagent.model.spec import AnyContainer, container_named, is_sidecar, long_name, status_named
+from nodeagent.probes.checks import check_exec, check_grpc, check_http, check_tcp
+from nodeagent.probes.outcome import Outcome, Target
+from nodeagent.render.environment import expand
 from nodeagent.sync.doors import WARNING, PodEvents
 
 STARTUP, READINESS, LIVENESS = "Startup", "Readiness", "Liveness"
@@ -35,6 +39,7 @@ class _Running:
     task: asyncio.Task[None] | None = None
     last: bool | None = None
     row: int = 0
+    held: bool = False  # it has said all it can say of this container
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +64,7 @@ class Prober:
         self._tell = tell
         self._pods: dict[str, dict[str, _Watched]] = {}
         self._random = random.Random()
+        self._began = clock.now()
 
     def follow(self, pod: Pod, seen: SeenPod) -> None:
         """Probe what runs now, and no longer what does not."""
@@ -90,7 +96,9 @@ class Prober:
     def _begin(self, pod: Pod, container: AnyContainer, found: SeenContainer, seen: SeenPod) -> _Watched:
         sandbox = seen.sandbox
         ip = pod.status.pod_ip or (sandbox.ips[0] if sandbox is not None and sandbox.ips else "")
-        health = Health(started=None if container.startup_probe else True)
+        older = found.started_at < self._began
+        health = _known_health(pod, container, found) if older else Health()
+        health.started = health.started or (None if container.startup_probe else True)
         watched = _Watched(pod, Target(found.id, container, ip), health)
         named = (
             (STARTUP, container.startup_probe),
@@ -101,14 +109,16 @@ class Prober:
         age = max(0.0, self._clock.now() - found.started_at)
         for running in watched.probes:
             delay = max(0.0, (running.probe.initial_delay_seconds or 0) - age)
-            self._schedule(watched, running, delay + self._random.random() * 0.01)
+            spread = float(running.probe.period_seconds or 10) if older else 0.01
+            self._schedule(watched, running, delay + self._random.random() * spread)
         return watched
 
     def _schedule(self, watched: _Watched, running: _Running, delay: float) -> None:
         running.timer = self._clock.call_later(delay, lambda: self._fire(watched, running))
 
     def _fire(self, watched: _Watched, running: _Running) -> None:
-        if running.kind == STARTUP and watched.health.started:
+        over = watched.pod.metadata.deletion_timestamp is not None and running.kind != READINESS
+        if running.held or over or (running.kind == STARTUP and watched.health.started):
             return  # it has done its work
         self._schedule(watched, running, float(running.probe.period_seconds or 10))
         waits = running.kind != STARTUP and not watched.health.started
@@ -127,7 +137,7 @@ class Prober:
         outcome = Outcome(None)
         try:
             for _ in range(ATTEMPTS):
-                outcome = await self._run(watched.target, running.probe)
+                outcome = await self._run(watched, running.probe)
                 if outcome.ok is not None:
                     break
         except Exception as error:  # the edge of one probe
@@ -135,15 +145,18 @@ class Prober:
             return
         self._judge(watched, running, outcome)
 
-    async def _run(self, target: Target, probe: Probe) -> Outcome:
-        timeout = float(probe.timeout_seconds or 1)
+    async def _run(self, watched: _Watched, probe: Probe) -> Outcome:
+        timeout, target = float(probe.timeout_seconds or 1), watched.target
         if probe.exec is not None:
-            return await check_exec(self._runtime, target, probe.exec.command, timeout)
+            known = {v.name: v.value or "" for v in target.container.env if v.value_from is None}
+            return await check_exec(self._runtime, target, [expand(w, known) for w in probe.exec.command], timeout)
         if probe.http_get is not None:
             return await check_http(self._clock, target, probe.http_get, timeout)
         if probe.tcp_socket is not None:
             return await check_tcp(self._clock, target, probe.tcp_socket, timeout)
-        return Outcome(False, "this kind of probe is not supported by this node agent (grpc)")
+        if probe.grpc is not None:
+            return await check_grpc(self._clock, target, probe.grpc, timeout)
+        return Outcome(None, f"missing probe handler for {long_name(watched.pod)}:{target.container.name}")
 
     def _judge(self, watched: _Watched, running: _Running, outcome: Outcome) -> None:
         """Count the result; act on it when its row is long enough."""
@@ -154,11 +167,15 @@ class Prober:
         if not outcome.ok:
             message = f"{running.kind} probe failed: {outcome.output}"
             self._events.tell(watched.pod, WARNING, "Unhealthy", message, watched.target.container.name)
+        elif outcome.warning:
+            message = f"{running.kind} probe warning: {outcome.output}"
+            self._events.tell(watched.pod, WARNING, "ProbeWarning", message, watched.target.container.name)
         running.row = running.row + 1 if outcome.ok == running.last else 1
         running.last = outcome.ok
         enough = (running.probe.success_threshold or 1) if outcome.ok else (running.probe.failure_threshold or 3)
         if running.row < enough:
             return
+        running.held = running.kind == STARTUP or (running.kind == LIVENESS and not outcome.ok)
         before = (watched.health.started, watched.health.ready, watched.health.alive)
         self._note(watched, running.kind, outcome.ok)
         if (watched.health.started, watched.health.ready, watched.health.alive) != before:
@@ -180,6 +197,14 @@ class Prober:
                     self._schedule(watched, other, 0.0)
         else:
             health.started, health.alive = False, False
+
+
+def _known_health(pod: Pod, container: AnyContainer, found: SeenContainer) -> Health:
+    """What was last told of a container, by an agent before this one."""
+    old = status_named(pod, container.name)
+    if old is None or not (old.container_id or "").endswith(f"//{found.id}"):
+        return Health()
+    return Health(started=old.started or None, ready=old.ready or None)
 
 
 def _probed(pod: Pod, seen: SeenPod) -> dict[str, tuple[AnyContainer, SeenContainer]]:

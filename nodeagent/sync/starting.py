@@ -12,8 +12,8 @@ from nodeagent.images.puller import ImageProblem, Pulled, Wish
 from nodeagent.model.memory import Waiting, next_hold
 from nodeagent.model.seen import SeenContainer
 from nodeagent.model.spec import AnyContainer, container_named
-from nodeagent.plan.actions import CreateSandbox, StartContainer
-from nodeagent.probes.checks import Target
+from nodeagent.plan.actions import CreateSandbox, StartContainer, StopContainer
+from nodeagent.probes.outcome import Target
 from nodeagent.render.container import ContainerInputs, build_container, pod_directory, termination_file
 from nodeagent.render.environment import build_environment
 from nodeagent.render.network import hosts_file
@@ -24,6 +24,7 @@ from nodeagent.sync.doors import NORMAL, WARNING, Doors
 from nodeagent.sync.hooks import run_hook
 from nodeagent.sync.observer import make_termination_file
 from nodeagent.sync.state import PodState
+from nodeagent.sync.stopping import stop_container
 from nodeagent.volumes.pod import VolumeProblem
 from proto import cri_v1_pb2 as pb
 
@@ -206,11 +207,12 @@ async def _post_start(doors: Doors, state: PodState, container: AnyContainer, fo
         return
     state.leave_slot()
     ips = _ips(doors, state)
-    outcome = await run_hook(doors, hook, Target(found.id, container, ips[0] if ips else ""))
-    if outcome.ok:
+    outcome = await run_hook(doors, state.pod, hook, Target(found.id, container, ips[0] if ips else ""))
+    if outcome is None or outcome.ok:
         return
     doors.events.tell(state.pod, WARNING, "FailedPostStartHook", "PostStartHook failed", container.name)
-    await doors.runtime.stop_container(found.id, max(2, state.pod.spec.termination_grace_period_seconds or 2))
+    grace = max(2, state.pod.spec.termination_grace_period_seconds or 2)
+    await stop_container(doors, state, StopContainer(found.id, found.name, grace, "FailedPostStartHook"))
     state.dirty = True
     raise StartProblem("PostStartHookError", outcome.output, 0.0)
 

@@ -1,5 +1,6 @@
 """One pod as its worker holds it: wanted, seen, remembered."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,7 @@ class PodState:
     exits: dict[str, Exit] = field(default_factory=dict)
     killed: set[str] = field(default_factory=set)  # containers of which the kernel killed something for memory
     words: dict[str, str] = field(default_factory=dict)  # termination messages of containers that ended
+    stopped: dict[str, asyncio.Event] = field(default_factory=dict)  # set when the runtime has been asked to stop it
     slot: Slot | None = None
     dirty: bool = True
 

@@ -1,15 +1,17 @@
 """Acting: containers and sandboxes end, and what they leave is removed."""
 
+import asyncio
 import glob
 import os
 import shutil
 from dataclasses import replace
 
+from kit.clock import deadline
 from nodeagent.cri.errors import NotFound
 from nodeagent.model.seen import PodRef, SeenContainer
-from nodeagent.model.spec import container_named
+from nodeagent.model.spec import AnyContainer, container_named
 from nodeagent.plan.actions import RemoveContainer, RemoveSandbox, StopContainer, StopSandbox
-from nodeagent.probes.checks import Target
+from nodeagent.probes.outcome import Target
 from nodeagent.render.sandbox import log_directory
 from nodeagent.sync.doors import NORMAL, WARNING, Doors
 from nodeagent.sync.hooks import run_hook
@@ -19,21 +21,21 @@ MINIMUM_GRACE = 2
 
 
 async def stop_container(doors: Doors, state: PodState, action: StopContainer) -> None:
-    """The preStop hook, then the runtime's own way of stopping, within the grace period."""
+    """The preStop hook, its turn among the others, then the runtime's own way of stopping, within the grace period."""
     container = container_named(state.pod, action.name)
     if container is not None:
         doors.events.tell(state.pod, NORMAL, "Killing", action.message, action.name)
-    grace = action.grace
-    hook = container.lifecycle.pre_stop if container is not None and container.lifecycle is not None else None
-    if container is not None and hook is not None:
-        began = doors.clock.monotonic()
-        sandbox = state.seen.sandbox
-        ip = sandbox.ips[0] if sandbox is not None and sandbox.ips else ""
-        outcome = await run_hook(doors, hook, Target(action.id, container, ip), float(grace))
-        if not outcome.ok:
-            doors.events.tell(state.pod, WARNING, "FailedPreStopHook", "PreStopHook failed", action.name)
-        grace = max(MINIMUM_GRACE, grace - int(doors.clock.monotonic() - began))
-    await doors.runtime.stop_container(action.id, grace)
+    stopped = state.stopped.setdefault(action.id, asyncio.Event())
+    stopped.clear()
+    began = doors.clock.monotonic()
+    try:
+        if container is not None:
+            await _pre_stop(doors, state, container, action)
+        await _turn(doors, state, action, began)
+        grace = max(MINIMUM_GRACE, action.grace - int(doors.clock.monotonic() - began))
+        await doors.runtime.stop_container(action.id, grace)
+    finally:
+        stopped.set()
     try:
         found = await doors.runtime.container(action.id)
     except NotFound:
@@ -41,6 +43,28 @@ async def stop_container(doors: Doors, state: PodState, action: StopContainer) -
         return
     before = _known(state, action.id)
     state.seen = state.seen.with_container(replace(found, sandbox_id=before.sandbox_id if before else ""))
+
+
+async def _pre_stop(doors: Doors, state: PodState, container: AnyContainer, action: StopContainer) -> None:
+    hook = container.lifecycle.pre_stop if container.lifecycle is not None else None
+    if hook is None:
+        return
+    sandbox = state.seen.sandbox
+    ip = sandbox.ips[0] if sandbox is not None and sandbox.ips else ""
+    outcome = await run_hook(doors, state.pod, hook, Target(action.id, container, ip), float(action.grace))
+    if outcome is not None and not outcome.ok:
+        doors.events.tell(state.pod, WARNING, "FailedPreStopHook", "PreStopHook failed", action.name)
+
+
+async def _turn(doors: Doors, state: PodState, action: StopContainer, began: float) -> None:
+    """Wait for those that are to end before it, while there is time."""
+    left = action.grace - (doors.clock.monotonic() - began)
+    try:
+        async with deadline(doors.clock, max(0.0, left)):
+            for ident in action.after:
+                await state.stopped.setdefault(ident, asyncio.Event()).wait()
+    except TimeoutError:
+        pass
 
 
 async def stop_sandbox(doors: Doors, state: PodState, action: StopSandbox) -> None:
@@ -64,6 +88,7 @@ async def remove_container(doors: Doors, state: PodState, action: RemoveContaine
     state.seen = state.seen.without(action.id)
     state.exits.pop(action.id, None)
     state.words.pop(action.id, None)
+    state.stopped.pop(action.id, None)
     state.memory.health.pop(action.id, None)
     if found is not None:
         base = f"{log_directory(state.pod, doors.settings)}/{found.name}/{found.attempt}.log"

@@ -19,7 +19,7 @@ from linux.mounts import MountError
 from nodeagent.cri.errors import RuntimeAway, RuntimeFault
 from nodeagent.model.memory import Health, PodMemory, Waiting
 from nodeagent.model.seen import Exit, SeenPod
-from nodeagent.model.spec import ref_of
+from nodeagent.model.spec import long_name, ref_of
 from nodeagent.plan.actions import (
     Action,
     CleanUp,
@@ -64,6 +64,7 @@ class PodWorker:
         self._failures = 0
         self._repeats = 0
         self._closing = False
+        self._acting = False
         self._ended: dict[str, asyncio.Event] = {}
         self._log = _log.bind(pod=str(ref_of(pod)))
 
@@ -98,6 +99,8 @@ class PodWorker:
         """What probes found of a container."""
         self.state.memory.health[ident] = health
         self.wake()
+        if self._acting:
+            self._publish()  # what we do may take long, as a hook before the end does
 
     def note_dirty(self) -> None:
         """The runtime shows something else than we think: look."""
@@ -158,7 +161,12 @@ class PodWorker:
         self._remember(plan)
         self._publish()
         if plan.actions:
-            await self._act(plan.actions)
+            doors.probing.follow(state.pod, self.seen())  # it stops to probe what is being stopped
+            self._acting = True
+            try:
+                await self._act(plan.actions)
+            finally:
+                self._acting = False
             self._publish()
         seen = self.seen()
         doors.probing.follow(state.pod, seen)
@@ -213,7 +221,7 @@ class PodWorker:
         memory.ended = memory.ended or plan.ended
         for name, waiting in plan.waiting.items():
             if memory.waiting.get(name) != waiting:
-                message = f"Back-off restarting failed container {name} in pod {_long_name(self.state.pod)}"
+                message = f"Back-off restarting failed container {name} in pod {long_name(self.state.pod)}"
                 self._doors.events.tell(self.state.pod, WARNING, "BackOff", message, name)
             memory.waiting[name] = waiting
         if plan.verdict is not None:
@@ -349,11 +357,6 @@ class PodWorker:
         if urgency[0] and (not self._patience[0] or urgency > self._patience):
             self._hurry.set()
         self._patience = urgency
-
-
-def _long_name(pod: Pod) -> str:
-    ref = ref_of(pod)
-    return f"{ref.name}_{ref.namespace}({ref.uid})"
 
 
 def _waiting_for(error: BaseException) -> Waiting:

@@ -14,7 +14,8 @@ from nodeagent.cri.port import ExecResult, SeenImage
 from nodeagent.images.names import BadName, registry_of, with_default_tag
 from nodeagent.images.puller import ImageProblem, Puller, Wish, credentials
 from nodeagent.model.memory import Health
-from nodeagent.probes.checks import Target, check_http, check_tcp
+from nodeagent.probes.checks import check_http, check_tcp
+from nodeagent.probes.outcome import Target
 from nodeagent.probes.prober import Prober
 from nodeagent.sync.slots import Slots
 from tests.unit.nodeagent.pods import NOW, container, pod, probe, sandbox, seen
@@ -215,10 +216,10 @@ async def serve(answer: bytes) -> tuple[asyncio.Server, int]:
     ("answer", "ok", "output"),
     [
         (b"HTTP/1.1 200 OK\r\n\r\nfine", True, "fine"),
-        (b"HTTP/1.0 302 Found\r\n\r\n", True, ""),
+        (b"HTTP/1.0 302 Found\r\n\r\n", True, "Probe terminated redirects, Response body: "),
         (b"HTTP/1.1 500 No\r\n\r\nbad", False, "HTTP probe failed with statuscode: 500"),
         (b"junk\r\n", False, "malformed HTTP response"),
-        (b"", False, "malformed HTTP response"),
+        (b"", False, "EOF"),
     ],
 )
 async def test_http_checks(answer: bytes, ok: bool, output: str) -> None:

@@ -34,7 +34,7 @@ def words(plan: Any) -> list[str]:
         StopSandbox: lambda a: f"stop {a.id}",
         RemoveSandbox: lambda a: f"remove {a.id}",
         StartContainer: lambda a: f"start {a.name} {a.attempt}",
-        StopContainer: lambda a: f"kill {a.id}",
+        StopContainer: lambda a: " after ".join([f"kill {a.id}", *([",".join(a.after)] if a.after else [])]),
         RemoveContainer: lambda a: f"remove {a.id}",
         CleanUp: lambda a: "clean up",
         DeleteObject: lambda a: "delete",
@@ -231,8 +231,12 @@ def deleted(wanted: Any, grace: int = 30) -> Any:
 
 
 END: list[tuple[str, tuple[Any, ...], dict[str, Any], list[str]]] = [
-    ("apps first", (sandbox(), container("a"), container("s"), container("t")), {}, ["kill a0"]),
-    ("then sidecars from the last", (sandbox(), container("s"), container("t")), {}, ["kill t0"]),
+    (
+        "apps first, sidecars from the last",
+        (sandbox(), container("a"), container("s"), container("t")),
+        {},
+        ["kill a0", "kill t0 after a0", "kill s0 after a0,t0"],
+    ),
     ("one by one", (sandbox(), container("s"), container("t", "exited")), {}, ["kill s0"]),
     ("then the network", (sandbox(), container("a", "exited")), {}, ["stop s0"]),
     ("then what it had", (sandbox(0, False),), {}, ["clean up"]),
