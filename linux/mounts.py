@@ -8,11 +8,15 @@ import ctypes
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from linux import process
+
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
-MS_REMOUNT, MS_BIND, MS_REC = 32, 4096, 16384
+MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 32, 4096, 16384, 1 << 19
+MOUNT_PATIENCE = 120.0  # seconds for a server to answer
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -26,6 +30,12 @@ class Mounts(Protocol):
     def tmpfs(self, target: str, size: int = 0, mode: int = 0o755) -> None: ...
 
     def bind(self, source: str, target: str, readonly: bool = False) -> None: ...
+
+    def bind_alone(self, source: str, target: str) -> None:
+        """Show `source` at `target` without what is mounted in it. What is unmounted there stays mounted at the source."""
+
+    def filesystem(self, kind: str, source: str, target: str, options: Sequence[str] = ()) -> None:
+        """Mount a file system of any kind, with the helper that it may have (mount.nfs, ...)."""
 
     def unmount(self, target: str) -> None: ...
 
@@ -65,6 +75,23 @@ class KernelMounts:
         if readonly:
             self._mount("none", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY, "")
 
+    def bind_alone(self, source: str, target: str) -> None:
+        """Show `source` at `target` without what is mounted in it; unmounting there is not passed on to the source."""
+        self._mount(source, target, "", MS_BIND, "")
+        try:
+            self._mount("none", target, "", MS_SLAVE, "")
+        except MountError:
+            self.unmount(target)
+            raise
+
+    def filesystem(self, kind: str, source: str, target: str, options: Sequence[str] = ()) -> None:
+        """Mount a file system of any kind. The program finds the helper of the kind, and waits for servers no longer than we let it."""
+        chosen = ["-o", ",".join(options)] if options else []
+        try:
+            process.run(["mount", "-t", kind, *chosen, source, target], timeout=MOUNT_PATIENCE)
+        except process.ProcessError as error:
+            raise MountError(f"cannot mount {source} on {target}: {error}") from error
+
     def unmount(self, target: str) -> None:
         """Undo the latest mount there; fine if there is none."""
         if self._libc.umount2(os.fsencode(target), 0):
@@ -95,6 +122,7 @@ class FakeMounts:
     def __init__(self) -> None:
         self.points: list[str] = []
         self.stuck: set[str] = set()
+        self.made: dict[str, tuple[str, str, tuple[str, ...]]] = {}  # file systems: kind, source, options
 
     def tmpfs(self, target: str, size: int = 0, mode: int = 0o755) -> None:
         self._mount("tmpfs", target)
@@ -102,6 +130,13 @@ class FakeMounts:
     def bind(self, source: str, target: str, readonly: bool = False) -> None:
         if not os.path.exists(source):
             raise MountError(f"cannot mount {source} on {target}: No such file or directory")
+        self._mount(source, target)
+
+    def bind_alone(self, source: str, target: str) -> None:
+        self.bind(source, target)
+
+    def filesystem(self, kind: str, source: str, target: str, options: Sequence[str] = ()) -> None:
+        self.made[target] = (kind, source, tuple(options))
         self._mount(source, target)
 
     def unmount(self, target: str) -> None:

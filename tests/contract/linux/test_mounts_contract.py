@@ -1,6 +1,7 @@
 """Mounts: the kernel's, in a mount namespace of our own, and the fake, by one suite."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +60,38 @@ def show_the_same_in_two_places(mounts: Mounts, home: Path) -> None:
     mounts.unmount(str(home / "to"))
 
 
+def show_one_directory_alone(mounts: Mounts, home: Path) -> None:
+    """Without what is mounted in it; what is unmounted there later stays at the source."""
+    subprocess.run(["mount", "--make-rshared", "/"], check=True)
+    (home / "from/inner").mkdir(parents=True)
+    (home / "to").mkdir()
+    mounts.tmpfs(str(home / "from"))
+    (home / "from/inner").mkdir()
+    mounts.tmpfs(str(home / "from/inner"))
+    mounts.bind_alone(str(home / "from"), str(home / "to"))
+    assert mounts.below(str(home / "to")) == [str(home / "to")]
+    (home / "from/late").mkdir()
+    mounts.tmpfs(str(home / "from/late"))
+    remove_tree(mounts, home / "to")
+    assert mounts.below(str(home)) == [str(home / f"from{name}") for name in ("/late", "/inner", "")]
+
+
+def mount_any_kind(mounts: Mounts, home: Path) -> None:
+    (home / "disk").mkdir()
+    mounts.filesystem("tmpfs", "scratch", str(home / "disk"), ["size=64k", "ro"])
+    assert mounts.below(str(home)) == [str(home / "disk")]
+    assert os.statvfs(home / "disk").f_flag & os.ST_RDONLY
+    (home / "none").mkdir()
+    try:
+        mounts.filesystem("nosuchfs", "x", str(home / "none"))
+    except MountError as error:
+        assert "nosuchfs" in str(error)
+    else:
+        raise AssertionError("it was mounted")
+
+
 BOTH = [come_and_go, refuse_what_cannot_be, remove_trees_but_not_what_is_mounted_in_them]
+KERNEL = [show_the_same_in_two_places, show_one_directory_alone, mount_any_kind]
 
 
 @pytest.mark.parametrize("check", BOTH)
@@ -68,11 +100,9 @@ def test_the_fake(check: Callable[[Mounts, Path], None], tmp_path: Path) -> None
 
 
 @pytest.mark.root
-@pytest.mark.parametrize("check", [*BOTH, show_the_same_in_two_places])
+@pytest.mark.parametrize("check", [*BOTH, *KERNEL])
 def test_the_kernel(check: Callable[[Mounts, Path], None], tmp_path: Path) -> None:
     """In a process with a mount namespace of its own, so that nothing of it is seen outside."""
-    import subprocess
-
     code = (
         "import sys; from pathlib import Path; from tests.contract.linux import test_mounts_contract as t;"
         f" from linux.mounts import KernelMounts; t.{check.__name__}(KernelMounts(), Path({str(tmp_path)!r}))"
