@@ -48,6 +48,7 @@ async def run(config: Config, supervisor: Supervisor) -> None:
             token_file=config.token_auth_file,
         ),
         in_flight=(config.max_requests_inflight, config.max_mutating_requests_inflight),
+        accounts=True,
     )
     server = ApiServer(store, settings, clock)
     await server.begin(supervisor)

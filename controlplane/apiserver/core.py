@@ -55,3 +55,4 @@ class Core:
     tokens: Tokens = field(default_factory=NoTokens)
     policies: Policies = field(default_factory=lambda: Policies(GIVEN))
     issuer: Issuer | None = None
+    accounts: bool = False  # a controller makes them, so pods must have one

@@ -6,6 +6,7 @@ unless the client said which revision it replaces: then that is a conflict, whic
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from api import codec, times
 from api.validation import Cause
 from controlplane.apiserver import deletion, status
+from controlplane.apiserver.admission import accounts
 from controlplane.apiserver.call import Answer, Call, Found, Result
 from controlplane.apiserver.steps import admit, decode, default, manage, mutate, store, validate, warn
 from controlplane.apiserver.steps.encode import representation
@@ -64,11 +66,19 @@ async def create(call: Call, core: Core) -> Result:
     """POST of a new object, or of a binding."""
     if call.target.subresource:
         return await _bind(call, core)
-    for _ in range(NAME_TRIES):
+    names, waits = NAME_TRIES, accounts.TRIES
+    while names:
         write = _begin(call, core)
         try:
             await _attempt(write, core)
+        except accounts.AccountMissing:
+            waits -= 1
+            if not waits:
+                raise
+            await core.clock.sleep(random.uniform(*accounts.PAUSE))
+            continue
         except store.Raced:
+            names -= 1
             if write.generated and not write.dry_run:
                 continue
             raise status.already_exists(write.subject) from None

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from controlplane.apiserver.admission import (
+    accounts,
     certificates,
     classes,
     creation,
+    devices,
     namespaces,
     nodes,
     pods,
@@ -30,7 +32,8 @@ Plugin = Callable[[Write, "Core"], None]
 MUTATING: tuple[Plugin, ...] = (
     creation.require_create,
     namespaces.require_namespace,
-    pods.set_service_account,
+    accounts.act_as,
+    accounts.limit_ephemeral,
     nodes.taint_new_node,
     priorities.set_priority,
     pods.add_tolerations,
@@ -39,6 +42,7 @@ MUTATING: tuple[Plugin, ...] = (
     classes.default_ingress_class,
     certificates.set_requester,
     roles.restrict_roles,
+    devices.date_taints,
     services.complete,
     services.reserve,
 )
@@ -47,6 +51,7 @@ VALIDATING: tuple[Plugin, ...] = (
     nodes.restrict_nodes,
     priorities.one_default,
     classes.limit_growth,
+    devices.restrict_admin_access,
     certificates.restrict_subject,
     certificates.restrict_signers,
 )

@@ -1,4 +1,4 @@
-"""What a new pod gets that its author need not know: an account, patience with failing nodes."""
+"""What a new pod gets that its author need not know: patience with failing nodes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from api import kinds
 from api.core_v1 import Toleration
-from controlplane.apiserver.admission.nodes import MIRROR
 from controlplane.apiserver.write import CREATE, Write
 
 if TYPE_CHECKING:
@@ -14,15 +13,6 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 300
 _FAILING = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-
-
-def set_service_account(write: Write, core: Core) -> None:
-    """The namespace's default account; mirror pods have none."""
-    if not _is_new_pod(write) or MIRROR in write.new.metadata.annotations:
-        return
-    spec = write.new.spec
-    spec.service_account_name = spec.service_account_name or "default"
-    spec.service_account = spec.service_account_name
 
 
 def add_tolerations(write: Write, core: Core) -> None:
