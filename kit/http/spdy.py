@@ -5,6 +5,9 @@ the protocol's dictionary, one context for each direction and connection, so fra
 Window updates are read and ignored and none are sent: the library at the other end of these connections keeps no windows, and data beyond
 a window would only be held up. What slows a sender down is the connection itself. Pings are answered.
 
+What the other side can make us keep is bounded: it may have `MOST_STREAMS` open (towards a client none, nobody needs that here), and who
+has `MOST_ANSWERS` to pings and refused streams waiting, because he asks and does not read, breaks the protocol.
+
 `Session` serves both sides: `outgoing()` hands over what is to be sent, `receive` takes what has come and gives events. Data comes piece by
 piece as it arrives, not frame by frame.
 """
@@ -21,6 +24,8 @@ VERSION = 3
 _FIN = 0x01
 _LARGEST_CONTROL = 64 * 1024  # bytes of a control frame, and of its headers unpacked
 PIECE = 64 * 1024  # bytes of a data frame that we send
+MOST_STREAMS = 1000  # that a client may have open
+MOST_ANSWERS = 1000
 _MASK = 0x7FFFFFFF
 
 Headers = tuple[tuple[str, str], ...]
@@ -143,14 +148,21 @@ class Session:
         self._buffer = bytearray()
         self._data: tuple[int, bool, int] | None = None  # stream, fin and bytes left of the data frame being read
         self._outgoing: list[bytes] = []
+        self._answers = 0  # among these, that nobody but the other side has asked for
         self._open: set[int] = set()  # streams on which we may still send
+        self._most = 0 if client else MOST_STREAMS
 
     # sending
 
     def outgoing(self) -> bytes:
         """What is to be sent now."""
-        data, self._outgoing = b"".join(self._outgoing), []
+        data, self._outgoing, self._answers = b"".join(self._outgoing), [], 0
         return data
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is to be sent."""
+        return bool(self._outgoing)
 
     def open(self, headers: Iterable[tuple[str, str]], *, fin: bool = False) -> int:
         """Open a stream; its number."""
@@ -255,6 +267,7 @@ class Session:
                 (number,) = struct.unpack_from(">I", body)
                 if number % 2 == self._client:
                     return Ponged(number)
+                self._answer()
                 self.ping(number)
             case Kind.GOAWAY:
                 last, status = struct.unpack_from(">II", body)
@@ -268,14 +281,24 @@ class Session:
                 pass  # settings, window updates, and what nobody knows
         return None
 
-    def _opened(self, body: bytes, fin: bool) -> Opened:
+    def _answer(self) -> None:
+        self._answers += 1
+        if self._answers > MOST_ANSWERS:
+            raise Broken(f"more than {MOST_ANSWERS} answers wait to be read")
+
+    def _opened(self, body: bytes, fin: bool) -> Opened | None:
         stream, _, _, _ = struct.unpack_from(">IIBB", body)
         stream &= _MASK
         if stream % 2 == self._client or stream <= self._last_opened:
             raise Broken(f"stream {stream} may not be opened")
         self._last_opened = stream
+        headers = self._unpacked(body[10:])
+        if len(self._open) >= self._most:
+            self._answer()
+            self.reset(stream, Reset.REFUSED_STREAM)
+            return None
         self._open.add(stream)
-        return Opened(stream, self._unpacked(body[10:]), fin)
+        return Opened(stream, headers, fin)
 
     # header blocks
 

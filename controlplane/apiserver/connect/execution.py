@@ -112,6 +112,7 @@ class Execution:
         self._unanswered = set(self._channels)
         self._running = {channel for channel in (STDOUT, STDERR, ERROR) if channel in self._streams}
         self._ready = asyncio.Event()
+        self._asked = asyncio.Event()  # there is something to send that came of reading
         self._error = b""
         self._flush()
 
@@ -143,6 +144,23 @@ class Execution:
 
     async def from_node(self) -> None:
         """Pass on output until all of it and the command's end are there."""
+        answering = asyncio.ensure_future(self._answer())
+        try:
+            await self._read()
+        finally:
+            answering.cancel()
+
+    async def _answer(self) -> None:
+        """Send what the node has asked for, no faster than it takes it; what it says is read meanwhile."""
+        try:
+            while await self._asked.wait():
+                self._asked.clear()
+                await self._raw.drain()
+                self._flush()
+        except RawClosed:
+            return  # its last words may still be there to read
+
+    async def _read(self) -> None:
         async for data in self._raw:
             try:
                 for event in self._session.receive(data):
@@ -150,8 +168,10 @@ class Execution:
             except spdy.Broken as error:
                 self.outcome = status.internal_error(f"cannot understand the node: {error}").body()
                 return
-            self._flush()
+            if self._session.waiting:
+                self._asked.set()
             if not self._running:
+                self._flush()
                 self.outcome = outcome_of(self._error)
                 return
         lost = status.internal_error("the connection to the node broke before the command ended").body()

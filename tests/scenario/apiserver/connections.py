@@ -14,7 +14,7 @@ from kit.http import websocket
 from kit.http.client import HttpClient
 from kit.http.model import Request, Response
 from kit.http.raw import RawStream
-from kit.http.spdy import Data, Opened, Replied, Session
+from kit.http.spdy import Data, Opened, Ponged, Replied, Session
 from kit.http.websocket import Message, Op, Reader, frame
 
 ADDRESS = "192.0.2.77"
@@ -39,7 +39,10 @@ def node(port: int, *features: str) -> Node:
 
 
 class Agent:
-    """A node's agent. Commands: `cat` gives its input back, `exit N` ends with N, `flood` writes for ever, `die` breaks the connection."""
+    """A node's agent. Commands: `cat` gives its input back, `exit N` ends with N, `flood` writes for ever, `die` breaks the connection.
+
+    `pings` and `streams` ask for ever, and read no answer; `ping N` asks so many times and ends well when it has all answers.
+    """
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
@@ -103,6 +106,7 @@ class Command:
         self._agent, self._raw, self._words = agent, raw, words
         self._session = Session(client=False)
         self._streams: dict[str, int] = {}
+        self._pongs = 0
 
     async def run(self) -> None:
         async for data in self._raw:
@@ -112,6 +116,10 @@ class Command:
                     self._session.reply(event.stream)
                 elif isinstance(event, Data):
                     self._take(event)
+                elif isinstance(event, Ponged):
+                    self._pongs += 1
+            if self._words[:1] == ["pong"] and self._pongs == int(self._words[1]):
+                self._end(b'{"metadata":{},"status":"Success"}')
             if "error" in self._streams and await self._started():
                 return
             self._raw.write(self._session.outgoing())
@@ -146,6 +154,18 @@ class Command:
                     self._raw.write(self._session.outgoing())
                     await self._raw.drain()
                     self._agent.written += 65536
+            case ["pings" | "streams" as what] if "stdout" in self._streams:
+                self._raw.transport.pause_reading()
+                while not self._raw.closed:
+                    for _ in range(100):
+                        self._session.ping(2) if what == "pings" else self._session.open([("a", "b")])
+                    self._raw.write(self._session.outgoing())
+                    self._agent.written += 100
+                    await asyncio.sleep(0)
+            case ["ping", count] if "stdout" in self._streams:
+                for _ in range(int(count)):
+                    self._session.ping(2)
+                self._words = ["pong", count]
         return False
 
     def _end(self, status: bytes) -> None:

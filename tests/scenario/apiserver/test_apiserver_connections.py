@@ -217,6 +217,37 @@ async def test_a_reader_that_sleeps_stops_the_writer(scene, protocol):
     await scene.quiet()
 
 
+@pytest.mark.parametrize("what", ["pings", "streams"])
+async def test_a_node_that_asks_without_end_is_left(scene, what):
+    socket = await connect(scene.user(), path("exec", command=what, stdout=1), V5)
+    found = await socket.channels()
+    message = json.loads(found[3])["message"]
+    assert "cannot understand the node: more than 1000 answers wait to be read" in message
+    await scene.quiet()
+
+
+async def test_a_node_may_ask_often(scene):
+    socket = await connect(scene.user(), path("exec", command=["ping", "900"], stdout=1), V5)
+    assert json.loads((await socket.channels())[3])["status"] == "Success"
+    await scene.quiet()
+
+
+async def test_a_client_that_pings_and_does_not_read_is_not_read_either(scene):
+    socket = await connect(scene.user(), path("exec", command="cat", stdin=1, stdout=1), V5)
+    await socket.next()
+    socket.raw.transport.pause_reading()
+    sent = 0
+    transport = socket.raw.transport
+    while transport.get_write_buffer_size() < 1 << 20:
+        for _ in range(1000):
+            socket.send(b"x" * 125, Op.PING)
+        sent += 1
+        await asyncio.sleep(0)
+        assert sent < 10_000, "the server takes in whatever comes"
+    socket.raw.abort()
+    await scene.quiet()
+
+
 async def spdy(scene: Scene, where: str, protocol: str = V4):
     """A SPDY connection through the API server."""
     headers = [("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"), ("X-Stream-Protocol-Version", protocol)]

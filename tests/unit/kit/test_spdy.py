@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from kit.http.spdy import (
     DICTIONARY,
+    MOST_ANSWERS,
+    MOST_STREAMS,
     Broken,
     Data,
     GoneAway,
@@ -87,6 +89,52 @@ def test_pings_are_answered():
     session = Session(client=True)
     assert list(session.receive(control(6, struct.pack(">I", 2)))) == []
     assert session.outgoing() == control(6, struct.pack(">I", 2))
+
+
+PING = control(6, struct.pack(">I", 2))
+
+
+def test_who_pings_and_does_not_read_the_answers_breaks_the_protocol():
+    session = Session(client=True)
+    for _ in range(10):  # as long as they are taken away, it goes on
+        assert list(session.receive(PING * MOST_ANSWERS)) == [] and session.waiting
+        assert session.outgoing() == PING * MOST_ANSWERS and not session.waiting
+    list(session.receive(PING * MOST_ANSWERS))
+    with pytest.raises(Broken, match="answers wait"):
+        list(session.receive(PING))
+
+
+def test_our_own_frames_are_no_answers():
+    session = Session(client=True)
+    for number in range(MOST_ANSWERS + 1):
+        session.ping(2 * number + 1)
+        session.open([])
+    list(session.receive(PING))
+
+
+def test_streams_have_a_limit():
+    client, server = Session(client=True), Session(client=False)
+    streams = [client.open([("a", str(number))]) for number in range(MOST_STREAMS + 5)]
+    opened = [event.stream for event in server.receive(client.outgoing()) if isinstance(event, Opened)]
+    assert opened == streams[:MOST_STREAMS]
+    refused = [event for event in client.receive(server.outgoing()) if isinstance(event, WasReset)]
+    assert refused == [WasReset(stream, Reset.REFUSED_STREAM) for stream in streams[MOST_STREAMS:]]
+    server.reset(streams[0])
+    again = client.open([("b", "c")])
+    assert list(server.receive(client.outgoing())) == [Opened(again, (("b", "c"),))], "and the headers are in step"
+
+
+def test_nobody_opens_streams_towards_a_client():
+    client, server = Session(client=True), Session(client=False)
+    for _ in range(3):
+        stream = server.open([("a", "b")])
+        assert list(client.receive(server.outgoing())) == []
+        assert list(server.receive(client.outgoing())) == [WasReset(stream, Reset.REFUSED_STREAM)]
+    with pytest.raises(Broken, match="answers wait"):
+        for _ in range(MOST_ANSWERS + 1):
+            server.open([])
+        list(client.receive(server.outgoing()))
+    assert len(client._open) == 0
 
 
 @pytest.mark.parametrize(
