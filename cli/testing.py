@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from cli.steps.packages import REQUIREMENTS
 from kit.clock import SystemClock
 from linux import packages
 from linux.packages import Requirement
-from linux.process import start
+from linux.process import Child, start
 
 # What tests need beyond what a node needs. Peers of the benchmarks are not among them.
 FOR_TESTS = (
@@ -49,6 +49,11 @@ CHECKS = (
 )
 
 
+# The whole suite runs in two lanes side by side: what changes kernels and runs clusters mostly waits, the rest computes.
+KERNEL = "root or containerd or cluster"
+LANES = (KERNEL, f"not ({KERNEL})")
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How one check ended."""
@@ -71,14 +76,8 @@ def run(options: argparse.Namespace) -> int:
     checks = () if options.paths else CHECKS
     outcomes = [run_check(check) for check in checks]
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report.xml")
-        selection = ["-m", "not slow"] if options.quick else []
-        argv = ("pytest", f"--junitxml={report}", "-o", "junit_family=xunit2", *selection, *options.paths)
-        tests = run_check(Check("pytest", argv))
-        skips = list(read_skips(report)) if report.exists() else []
-        outcomes.append(
-            Outcome(tests.name, tests.ok, tests.seconds, counts(report) if report.exists() else "no report")
-        )
+        tests, skips = run_tests(Path(folder), options.paths, "not slow" if options.quick else "")
+    outcomes.append(tests)
     print("\n".join(summary(outcomes, skips)))
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 
@@ -101,11 +100,49 @@ def install() -> None:
 def run_check(check: Check) -> Outcome:
     """One check, its output straight to ours."""
     print(f"== {check.name}", flush=True)
-    program = str(Path(sys.executable).parent / check.argv[0])
     clock = SystemClock()
     began = clock.monotonic()
+    code = _end(_begin(check.argv))
+    return Outcome(check.name, code == 0, clock.monotonic() - began, "" if code == 0 else f"exit status {code}")
+
+
+def run_tests(folder: Path, paths: Sequence[str], only: str) -> tuple[Outcome, list[tuple[str, str]]]:
+    """pytest on some paths, or on everything in lanes; the first shows its progress, the others speak when they are done."""
+    print("== pytest", flush=True)
+    clock = SystemClock()
+    began = clock.monotonic()
+    reports, children = [], []
+    for number, lane in enumerate(("",) if paths else LANES):
+        report, output = folder / f"{number}.xml", folder / f"{number}.txt"
+        marked = " and ".join(f"({expression})" for expression in (lane, only) if expression)
+        selection = ["-m", marked] if marked else []
+        argv = ("pytest", f"--junitxml={report}", "-o", "junit_family=xunit2", *selection, *paths)
+        reports.append(report)
+        children.append((_begin(argv, output if number else None), output))
+    codes = []
+    try:
+        for child, output in children:
+            codes.append(_end(child))
+            if output.exists():
+                print(output.read_text(errors="replace"), flush=True)
+    finally:
+        for child, _ in children:
+            child.stop()
+    made = [report for report in reports if report.exists()]
+    skips = [skip for report in made for skip in read_skips(report)]
+    ok, seconds = not any(codes), clock.monotonic() - began
+    return Outcome("pytest", ok, seconds, counts(made) if len(made) == len(reports) else "no report"), skips
+
+
+def _begin(argv: Sequence[str], log: Path | None = None) -> Child:
+    program = str(Path(sys.executable).parent / argv[0])
     path = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    child = start((program, *check.argv[1:]), log=sys.stdout.fileno(), cwd=CHECKOUT, env={**os.environ, "PATH": path})
+    environment = {**os.environ, "PATH": path}
+    return start((program, *argv[1:]), log=log or sys.stdout.fileno(), cwd=CHECKOUT, env=environment)
+
+
+def _end(child: Child) -> int | None:
+    """The exit status; None, and the child is stopped, if it takes too long."""
     try:
         code = child.wait(SECONDS)
     except BaseException:
@@ -113,7 +150,7 @@ def run_check(check: Check) -> Outcome:
         raise
     if code is None:
         child.stop()
-    return Outcome(check.name, code == 0, clock.monotonic() - began, "" if code == 0 else f"exit status {code}")
+    return code
 
 
 def read_skips(report: Path) -> Iterator[tuple[str, str]]:
@@ -124,11 +161,14 @@ def read_skips(report: Path) -> Iterator[tuple[str, str]]:
             yield f"{case.get('classname')}.{case.get('name')}", skipped.get("message") or "no reason given"
 
 
-def counts(report: Path) -> str:
+def counts(reports: Iterable[Path]) -> str:
     """How many of what."""
-    suite = next(ET.parse(report).iter("testsuite"))
-    total, bad = int(suite.get("tests", 0)), int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-    skipped = int(suite.get("skipped", 0))
+    total = bad = skipped = 0
+    for report in reports:
+        suite = next(ET.parse(report).iter("testsuite"))
+        total += int(suite.get("tests", 0))
+        bad += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped += int(suite.get("skipped", 0))
     return f"{total - bad - skipped} passed, {bad} failed, {skipped} skipped"
 
 

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from cli import testing
 from cli.main import COMMANDS, PACKAGES, main
@@ -53,3 +55,19 @@ def test_the_summary_names_skips_and_failures() -> None:
     assert lines[1].startswith("ok      ruff check")
     assert lines[2].startswith("FAILED  pytest")
     assert lines[3] == "skipped tests.a.test_b: needs root"
+
+
+def test_the_reports_of_all_lanes_are_counted_together(tmp_path: Path) -> None:
+    numbers = ((7, 1, 1, 2), (5, 0, 0, 0))
+    reports = []
+    for lane, (tests, failures, errors, skipped) in enumerate(numbers):
+        reports.append(tmp_path / f"{lane}.xml")
+        suite = f'<testsuite tests="{tests}" failures="{failures}" errors="{errors}" skipped="{skipped}"/>'
+        reports[-1].write_text(f"<testsuites>{suite}</testsuites>")
+    assert testing.counts(reports) == "8 passed, 2 failed, 2 skipped"
+
+
+def test_every_test_runs_in_one_lane() -> None:
+    expressions = [Expression.compile(lane) for lane in testing.LANES]
+    for markers in ({"root"}, {"containerd", "slow"}, {"cluster", "root"}, {"slow"}, {"etcd"}, set()):
+        assert sum(expression.evaluate(lambda name, has=markers, **_: name in has) for expression in expressions) == 1
