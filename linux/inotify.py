@@ -6,6 +6,7 @@ import os
 from types import TracebackType
 
 MODIFY, MOVED_FROM, MOVED_TO, CREATE, DELETE, CLOSE_WRITE = 0x2, 0x40, 0x80, 0x100, 0x200, 0x8
+DELETE_SELF, MOVE_SELF = 0x400, 0x800  # of the watched directory itself
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

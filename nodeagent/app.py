@@ -5,13 +5,14 @@ the runtime holds is looked at, and only then are pods followed, so that every w
 containers. What the runtime holds beyond the pods of a complete list is nobody's and goes.
 """
 
+import asyncio
 import gc
 import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from api import codec, kinds
+from api import codec, kinds, quantity
 from api.core_v1 import Node, Pod
 from client import kubeconfig
 from client.client import Client
@@ -36,6 +37,8 @@ from nodeagent.cri.errors import RuntimeFault, Unsupported
 from nodeagent.cri.port import Runtime
 from nodeagent.images.puller import Puller
 from nodeagent.model.memory import BackoffPolicy
+from nodeagent.model.origin import is_mirror
+from nodeagent.plan.rotation import RotationPolicy
 from nodeagent.plan.status import NodeFacts
 from nodeagent.probes.prober import Prober
 from nodeagent.render.network import parse_resolv_conf
@@ -46,11 +49,16 @@ from nodeagent.report.lease import keep_alive
 from nodeagent.report.node import NodeIdentity, NodeReporter
 from nodeagent.report.pods import PodReporter
 from nodeagent.server.app import AgentApi
+from nodeagent.sources.alone import LoggedEvents, NoObjects, NoReporter
+from nodeagent.sources.mirrors import Mirrors
 from nodeagent.sources.objects import Objects
+from nodeagent.sources.static import StaticPods
+from nodeagent.sources.tokens import NoTokens, Tokens
 from nodeagent.sync.cgroups import PodCgroups
 from nodeagent.sync.doors import Doors
 from nodeagent.sync.pods import Pods
 from nodeagent.sync.slots import Slots
+from nodeagent.upkeep.logs import LogRotation
 from nodeagent.volumes.pod import PodVolumes
 
 _log = log.get("agent")
@@ -62,8 +70,10 @@ async def run(config: Config, supervisor: Supervisor) -> None:
     os.makedirs(config.root_dir, mode=0o750, exist_ok=True)
     os.makedirs(config.pod_logs, mode=0o755, exist_ok=True)
     machine = read_machine(config.root_dir)
-    client = Client(HttpTransport(kubeconfig.load(config.kubeconfig)))
-    supervisor.defer("client", client.close)
+    client = None
+    if config.kubeconfig:
+        client = Client(HttpTransport(kubeconfig.load(config.kubeconfig), agent="kubelet"))
+        supervisor.defer("client", client.close)
     runtime = GrpcRuntime(config.runtime_endpoint)
     supervisor.defer("runtime", runtime.close)
     agent = Agent(config, clock, client, runtime, machine)
@@ -88,7 +98,7 @@ class Agent:
         self,
         config: Config,
         clock: Clock,
-        client: Client,
+        client: Client | None,
         runtime: Runtime,
         machine: MachineFacts,
         kernel: Kernel | None = None,
@@ -100,9 +110,10 @@ class Agent:
         self.runtime = runtime
         self.settings = _settings(config, machine)
         self.pods = Pods(runtime, clock)
-        self.recorder = EventRecorder(client, "kubelet", config.node_name, clock=clock)
-        self.reporter = PodReporter(client, clock)
-        self.objects = Objects(client, clock, self.pods.objects_changed)
+        self.link = ServerLink(client, config.node_name, clock, self.pods) if client is not None else None
+        self.recorder = self.link.recorder if self.link is not None else LoggedEvents()
+        self.static = StaticPods(self.pods, clock, self.link.mirrors.show if self.link is not None else _nobody)
+        self.pods.forgotten = self.static.forgotten
         slots = Slots(clock, config.parallel_starts or max(4, 2 * machine.cpus))
         events = PodEventRecorder(self.recorder, clock, slots.busy)
         self.prober = Prober(runtime, clock, events, self.pods.tell_health)
@@ -113,9 +124,10 @@ class Agent:
             puller=Puller(runtime, clock, parallel=config.parallel_pulls),
             volumes=PodVolumes(kernel.mounts, self.settings),
             cgroups=PodCgroups(kernel.cgroups, config.cgroup_root, slices, systemd.stop if slices else None),
-            objects=self.objects,
+            objects=self.link.objects if self.link is not None else NoObjects(),
+            tokens=self.link.tokens if self.link is not None else NoTokens(),
             events=events,
-            reporter=self.reporter,
+            reporter=self.link.mirrors if self.link is not None else NoReporter(),
             probing=self.prober,
             clock=clock,
             settings=self.settings,
@@ -139,7 +151,13 @@ class Agent:
 
     def begin(self, supervisor: Supervisor) -> None:
         """Start to work."""
-        supervisor.spawn("events", self.recorder.run, restart=True)
+        supervisor.spawn("node-status", self.node.run, restart=True)
+        if self.link is not None:
+            link = self.link
+            supervisor.spawn("events", link.recorder.run, restart=True)
+            supervisor.spawn("node", lambda: self._be_a_node(link, supervisor))
+        else:
+            self._write_network(self.config.own_pod_cidr)
         supervisor.spawn("agent", lambda: self._begin(supervisor))
 
     async def serve(self, supervisor: Supervisor) -> None:
@@ -166,13 +184,15 @@ class Agent:
         """Health of the agent itself; a runtime that is away is the node's problem, not ours."""
         return ""
 
-    async def _begin(self, supervisor: Supervisor) -> None:
+    async def _be_a_node(self, link: "ServerLink", supervisor: Supervisor) -> None:
+        """Register, tell the API server that we live, and listen to what it says of our node."""
+        client = link.client
         node = await self.node.register()
+        link.node_uid = node.metadata.uid or ""
         self._observed(node)
-        supervisor.spawn("node-status", self.node.run, restart=True)
-        supervisor.spawn("lease", lambda: keep_alive(self.client, node, self.clock), restart=True)
+        supervisor.spawn("lease", lambda: keep_alive(client, node, self.clock), restart=True)
         nodes = Informer(
-            self.client,
+            client,
             kinds.NODE,
             lambda data: codec.decode(Node, data),
             fields=f"metadata.name={self.config.node_name}",
@@ -180,28 +200,43 @@ class Agent:
         )
         nodes.subscribe(lambda _key, _old, shown: self._observed(shown))
         supervisor.spawn("node-watch", nodes.run, restart=True)
+        link.registered.set()
+
+    async def _begin(self, supervisor: Supervisor) -> None:
         await _until_it_answers(self.runtime, self.config.runtime_endpoint, self.clock)
         self.doors.cgroups.prepare()
         await self._look_first()
-        self.reporter.start(supervisor)
         supervisor.defer("pods", self.pods.close)
-        supervisor.defer("objects", self.objects.close)
         supervisor.defer("probes", self.prober.close)
-        informer = Informer(
-            self.client,
-            kinds.POD,
-            lambda data: codec.decode(Pod, data),
-            fields=f"spec.nodeName={self.config.node_name}",
-            clock=self.clock,
-        )
-        informer.subscribe(self.pods.apply)
-        supervisor.spawn("pods-watch", informer.run, restart=True)
+        if self.config.static_pod_path:
+            await self._read_manifests(supervisor)
         supervisor.spawn("runtime-watch", self.pods.run, restart=True)
-        await informer.synced.wait()
+        supervisor.spawn("log-rotation", self._rotation().run, restart=True)
+        if self.link is not None:
+            await self.link.start(supervisor)
         self.pods.sources_known()
         gc.collect()
         gc.freeze()  # what is loaded now stays; collections need not walk it
         _log.info("running", node=self.config.node_name, pods=len(self.pods.workers))
+
+    async def _read_manifests(self, supervisor: Supervisor) -> None:
+        """Static pods begin before anything is heard from the API server, which may be one of them."""
+        from nodeagent.sources.directory import ManifestDirectory  # with the rules for pods: only where manifests are
+
+        read = asyncio.Event()
+
+        def tell(pods: list[Pod]) -> None:
+            self.static.update(pods)
+            read.set()
+
+        manifests = ManifestDirectory(self.config.static_pod_path, self.config.node_name, self.clock, tell)
+        supervisor.spawn("manifests", manifests.run, restart=True)
+        await read.wait()
+
+    def _rotation(self) -> LogRotation:
+        config = self.config
+        policy = RotationPolicy(quantity.ceil(config.container_log_max_size), config.container_log_max_files)
+        return LogRotation(self.pods.workers, self.runtime, self.settings, self.clock, policy)
 
     async def _look_first(self) -> None:
         retries = Backoff(base=0.1, cap=2.0).retries()
@@ -225,6 +260,47 @@ class Agent:
             settings = self.config.cni
             cni.write_conflist(settings.conf_dir, pod_cidr, self.config.pod_cidr, settings.bridge, settings.mtu)
             self.node.look()
+
+
+class ServerLink:
+    """Everything that needs the API server: what is read from it and what it is told."""
+
+    def __init__(self, client: Client, node: str, clock: Clock, pods: Pods) -> None:
+        self.client = client
+        self.recorder = EventRecorder(client, "kubelet", node, clock=clock)
+        self.reporter = PodReporter(client, clock)
+        self.objects = Objects(client, clock, pods.objects_changed)
+        self.tokens = Tokens(client, clock, pods.objects_changed)
+        self.node_uid = ""
+        self.registered = asyncio.Event()
+        self.mirrors = Mirrors(client, clock, node, self.reporter, lambda: self.node_uid)
+        self._pods = pods
+        self._informer = Informer(
+            client, kinds.POD, lambda data: codec.decode(Pod, data), fields=f"spec.nodeName={node}", clock=clock
+        )
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Follow our pods; returns when all are known."""
+        self.reporter.start(supervisor)
+        supervisor.defer("objects", self.objects.close)
+        supervisor.defer("tokens", self.tokens.close)
+        self._informer.subscribe(self._told)
+        await self.registered.wait()
+        supervisor.spawn("pods-watch", self._informer.run, restart=True)
+        await self._informer.synced.wait()
+        self.mirrors.start(supervisor)
+
+    def _told(self, key: str, old: Pod | None, new: Pod | None) -> None:
+        """Mirrors are shown, not run."""
+        mirror, before = new is not None and is_mirror(new), old is not None and is_mirror(old)
+        if mirror or before:
+            self.mirrors.observed_mirror(key, new if mirror else None)
+        if not (mirror and before):
+            self._pods.apply(key, None if before else old, None if mirror else new)
+
+
+def _nobody(key: str, pod: Pod | None) -> None:
+    """There is no API server to show static pods."""
 
 
 async def _until_it_answers(runtime: Runtime, endpoint: str, clock: Clock) -> None:

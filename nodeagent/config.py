@@ -40,7 +40,7 @@ class Config(Section, frozen=True, kw_only=True):
 
     node_name: str
     node_address: str
-    kubeconfig: str
+    kubeconfig: str  # empty: there is no API server
     runtime_endpoint: str
     pki: Pki
     listen: str = "0.0.0.0:10250"
@@ -59,6 +59,10 @@ class Config(Section, frozen=True, kw_only=True):
     crash_loop: CrashLoop = msgspec.field(default_factory=CrashLoop)
     parallel_starts: int = 0  # 0: by the number of CPUs
     parallel_pulls: int = 3
+    static_pod_path: str = ""
+    own_pod_cidr: str = ""  # this node's pod addresses where nobody gives it any: without an API server
+    container_log_max_size: str = "10Mi"
+    container_log_max_files: int = 5
 
 
 def load(path: str | Path) -> Config:

@@ -5,20 +5,28 @@ once nothing starts any more, a few seconds later at the latest; bad news is rec
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from api import kinds
 from api.core_v1 import ObjectReference, Pod
-from client.events import NORMAL, EventRecorder, reference
+from client.events import NORMAL, reference
 from kit.clock import Clock
+from nodeagent.model.origin import is_static
 
 PAUSE = 0.25
 PATIENCE = 5.0
 
 
+class Recorder(Protocol):
+    """Who makes Events: the API server's recorder, or the log where there is no API server."""
+
+    def record(self, about: ObjectReference, type: str, reason: str, message: str) -> None: ...  # noqa: A002
+
+
 class PodEventRecorder:
     """Tells users what happened to a pod, or to one container of it. `busy` says whether pods are being started."""
 
-    def __init__(self, recorder: EventRecorder, clock: Clock, busy: Callable[[], bool]) -> None:
+    def __init__(self, recorder: Recorder, clock: Clock, busy: Callable[[], bool]) -> None:
         self._recorder = recorder
         self._clock = clock
         self._busy = busy
@@ -27,7 +35,7 @@ class PodEventRecorder:
 
     def tell(self, pod: Pod, kind: str, reason: str, message: str, container: str = "") -> None:
         """Record one Event; pods known only to the runtime get none."""
-        if not pod.metadata.resource_version:
+        if not pod.metadata.resource_version and not is_static(pod):
             return
         if not self._held:
             self._since = self._clock.monotonic()
@@ -52,7 +60,7 @@ class PodEventRecorder:
 class NodeEventRecorder:
     """Tells users what happened to the node."""
 
-    def __init__(self, recorder: EventRecorder, node: str) -> None:
+    def __init__(self, recorder: Recorder, node: str) -> None:
         self._recorder = recorder
         self._about = ObjectReference(kind="Node", api_version="v1", name=node, uid=node)
 

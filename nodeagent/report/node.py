@@ -127,11 +127,11 @@ def runtime_problem(status: RuntimeStatus) -> str:
 
 
 class NodeReporter:
-    """See the module. `on_network` hears whether pods can have a network, `on_range` the node's podCIDR."""
+    """See the module. `on_network` hears whether pods can have a network; without a client nobody else hears anything."""
 
     def __init__(
         self,
-        client: Client,
+        client: Client | None,
         runtime: Runtime,
         identity: NodeIdentity,
         clock: Clock,
@@ -162,6 +162,7 @@ class NodeReporter:
                 node = await self._register()
                 self._base = codec.to_dict(node.status)
                 self._conditions = node.status.conditions
+                self._look.set()
                 return node
             except ApiError as error:
                 wait = retries.next()
@@ -170,6 +171,7 @@ class NodeReporter:
                 await self._clock.sleep(wait)
 
     async def _register(self) -> Node:
+        assert self._client is not None
         wanted = initial_node(self._identity)
         try:
             return await self._client.create(kinds.NODE, wanted)
@@ -254,6 +256,8 @@ class NodeReporter:
             self._images_at = now
 
     async def _report(self, problem: str) -> None:
+        if self._client is None or not self._base:
+            return  # not registered
         now = self._clock.now()
         status = compute_node_status(self._identity, problem, self._version, self._images, self._conditions, now)
         wanted = codec.to_dict(status)

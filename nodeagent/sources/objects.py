@@ -14,6 +14,7 @@ from api.core_v1 import ConfigMap, Pod, Secret, Service
 from client.client import Client
 from client.informer import Informer
 from kit.clock import Clock, deadline
+from nodeagent.model.origin import is_static
 from nodeagent.render.references import CONFIG_MAP, Reference
 from nodeagent.render.settings import ConfigProblem, ServiceLink, Sources
 
@@ -77,7 +78,8 @@ class Objects:
         if self._services is None:
             self.hold(pod, ())
         assert self._services is not None
-        await self._known(self._services, "services")
+        if not is_static(pod):  # those start without an API server
+            await self._known(self._services, "services")
         return Sources(maps, secrets, tuple(link for link in self._services.store.values() if link is not None))
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ comes every second.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from api.core_v1 import Pod
 from api.meta_v1 import ObjectMeta
@@ -47,6 +47,7 @@ class Pods:
         self._network_ready = True
         self._sources_known = False
         self._look = asyncio.Event()
+        self.forgotten: Callable[[str], object] = lambda uid: None  # told when nothing of a pod is left
 
     def open(self, doors: Doors) -> None:
         """The doors are made after us, as they tell us who owns what."""
@@ -240,6 +241,8 @@ class Pods:
             self._tasks.pop(uid, None)
             if self.workers.get(uid) is worker:
                 del self.workers[uid]
+            if worker.forgotten:
+                self.forgotten(uid)
 
     def _weigh(self) -> None:
         assert self._doors is not None
