@@ -15,6 +15,7 @@ from api import times
 from api.fields import DURATION, MICRO_TIME, NOTHING, QUANTITY, TIME, Field, IntOrString, Json, Type, fields_of
 from api.protobuf import MAGIC
 
+WATCH_PREFIX = 4  # bytes that tell an event's length
 _NUMBER, _DOUBLE, _TEXT = 0, 1, 2
 _MASK = (1 << 64) - 1
 
@@ -38,7 +39,7 @@ def collection(meta: Type, items: Iterable[bytes]) -> bytes:
 def watch_frame(type_: str, obj: bytes) -> bytes:
     """An event of a watch: its length, its type, and the object in its envelope."""
     event = piece(1, type_.encode()) + piece(2, piece(1, obj))
-    return len(event).to_bytes(4, "big") + event
+    return len(event).to_bytes(WATCH_PREFIX, "big") + event
 
 
 def message(obj: Type) -> bytes:

@@ -120,7 +120,8 @@ def _written(document: bytes, media: str, call: Call) -> bytes:
         from controlplane.apiserver import forms  # only a few clients ask for it
 
         return forms.Protobuf().answer(document)
-    return msgspec.json.format(document, indent=2) if for_people(call) else document
+    pretty = for_people(call) or "pretty=1" in call.accept
+    return msgspec.json.format(document, indent=2) if pretty else document
 
 
 def _group(group: str, versions: list[str]) -> APIGroup:

@@ -13,6 +13,7 @@ from api.kinds import Kind
 from api.meta_v1 import ListMeta
 from controlplane.apiserver.call import Listed
 from controlplane.apiserver.representation import ROWS_PIECE, Poured, Representation, slices, to_yaml
+from kit.http.websocket import Op, frame
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _V1, _V1BETA1 = b'"apiVersion":"meta.k8s.io/v1"', b'"apiVersion":"meta.k8s.io/v1beta1"'
@@ -130,6 +131,10 @@ class Variant(Representation):
         """The line of a bookmark."""
         return self.form.bookmark(kind, data)
 
+    def error(self, status: bytes) -> bytes:
+        """The line that says why a watch ends."""
+        return self.form.error(status)
+
     def answer(self, data: bytes) -> bytes:
         """An answer that is no stored object."""
         return self.changed(self.form.answer(data))
@@ -137,6 +142,27 @@ class Variant(Representation):
     def changed(self, data: bytes) -> bytes:
         """The variant."""
         return data
+
+
+class Framed(Variant):
+    """The events of a watch as messages of a WebSocket: text, or binary if they are protobuf, whose lengths the frames tell."""
+
+    def event(self, type_: str, kind: Kind[Any], data: bytes) -> bytes:
+        """One message."""
+        return self._framed(self.form.event(type_, kind, data))
+
+    def bookmark(self, kind: Kind[Any], data: bytes) -> bytes:
+        """The message of a bookmark."""
+        return self._framed(self.form.bookmark(kind, data))
+
+    def error(self, status: bytes) -> bytes:
+        """The message that says why a watch ends."""
+        return self._framed(self.form.error(status))
+
+    def _framed(self, line: bytes) -> bytes:
+        if self.content_type == PROTOBUF:
+            return frame(Op.BINARY, line[protobuf_writing.WATCH_PREFIX :])
+        return frame(Op.TEXT, line)
 
 
 class Pretty(Variant):

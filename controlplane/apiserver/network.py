@@ -22,8 +22,11 @@ from controlplane.apiserver.steps.encode import encode, refuse, representation
 from controlplane.apiserver.steps.route import route
 from controlplane.apiserver.watching import StreamWatcher
 from kit import log
+from kit.http import websocket
 from kit.http.model import NoUpgrade, Request, Response, Stream, StreamClosed
 from kit.http.relay import wants_websocket
+from kit.http.server import Limits
+from kit.http.websocket_server import FrameStream
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -103,8 +106,7 @@ class NetworkDoor:
         except status.StatusError as error:
             answer = refuse(error, call, self._core)
         except NoUpgrade:
-            why = status.bad_request("Upgrade request required: it needs HTTP/1.1, and this is HTTP/2")
-            answer = refuse(why, call, self._core)
+            answer = refuse(_no_upgrade(), call, self._core)
         except Exception as error:  # the loop's edge
             answer = _fault(error, call, self._core)
         if len(answer.body) > compression.THRESHOLD and call.method == "GET":
@@ -158,7 +160,11 @@ class NetworkDoor:
         form = representation(call, core)
         if not form.lines:
             raise status.not_acceptable(STREAMED)
-        stream = request.start_stream(200, [("Content-Type", form.watch_type), *warning_headers.headers(call)])
+        stream: Stream
+        if wants_websocket(request):
+            stream, form = self._frames(request), core.representations.framed(form)
+        else:
+            stream = request.start_stream(200, [("Content-Type", form.watch_type), *warning_headers.headers(call)])
         watcher = StreamWatcher(watching, form, stream)
         try:
             rest = watcher.begin(core.cache.revision)
@@ -181,6 +187,18 @@ class NetworkDoor:
 
         stream.on_close(ended)
         return rest
+
+    def _frames(self, request: Request) -> Stream:
+        """A WebSocket to write to; whatever protocol the client offers first is what it gets. Raises StatusError."""
+        try:
+            offered = websocket.offered(request.header("sec-websocket-protocol"))
+            _, headers = websocket.answer(request.headers, offered or ("",))
+            raw = request.hijack(101, headers)
+        except websocket.NoHandshake as error:
+            raise status.bad_request(str(error)) from None
+        except NoUpgrade:
+            raise _no_upgrade() from None
+        return FrameStream(raw, self._core.clock, Limits().stream_backlog)
 
     async def _relay(self, request: Request, relayed: Relayed) -> Response | None:
         if wants_websocket(request):
@@ -223,6 +241,10 @@ async def _pump(stream: Stream, relayed: Relayed) -> None:
     finally:
         await relayed.chunks.aclose()
     stream.close()
+
+
+def _no_upgrade() -> status.StatusError:
+    return status.bad_request("Upgrade request required: it needs HTTP/1.1, and this is HTTP/2")
 
 
 def _call(request: Request) -> Call:

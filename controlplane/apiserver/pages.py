@@ -61,14 +61,15 @@ class Pages:
         self._openapi = openapi
         self._swagger = swagger
         self._metrics = metrics
-        self._live = dict(live)
-        self._ready = {**live, **ready}
+        live = {"ping": _well, **live}
+        self._checks = {"healthz": live, "livez": live, "readyz": {**live, **ready}}
         self._version = _indented(about())
         self._added: dict[str, Answer] = {}
 
     def check(self, name: str, check: Check) -> None:
         """One more check of health and readiness."""
-        self._live[name] = self._ready[name] = check
+        for checks in self._checks.values():
+            checks[name] = check
 
     def add(self, path: str, page: Answer) -> None:
         """Serve one more."""
@@ -90,18 +91,18 @@ class Pages:
             return self._exposition()
         if path == "/":
             return Answer(_indented({"paths": self._paths()}))
-        root, _, name = path[1:].partition("/")
-        if root in ("healthz", "livez"):
-            return _report(root, self._live, name, call)
-        if root == "readyz":
-            return _report(root, self._ready, name, call)
+        root, slash, name = path[1:].partition("/")
+        if (checks := self._checks.get(root)) is not None:
+            return _single(checks.get(name)) if slash else _report(root, checks, call)
         if path.startswith("/api/"):
             raise status.no_such_path()
         return _plain(_NO_PAGE, 404)
 
     def _paths(self) -> list[str]:
-        fixed = ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
-        return sorted([*self._discovery.paths, *self._added, *fixed])
+        fixed = ["/metrics", "/openapi/v2", "/openapi/v3", "/version"]
+        checks = [f"/{root}/{name}" for root, checks in self._checks.items() for name in checks]
+        roots = [f"/{root}" for root in self._checks]
+        return sorted([*self._discovery.paths, *self._added, *fixed, *roots, *checks])
 
     async def _exposition(self) -> Result:
         return Answer(await self._metrics.exposition(), 200, CONTENT_TYPE)
@@ -111,13 +112,16 @@ def _indented(document: Any) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2)
 
 
-def _report(root: str, checks: Mapping[str, Check], name: str, call: Call) -> Answer:
+def _single(check: Check | None) -> Answer:
+    """One check by its name."""
+    if check is None:
+        return _plain(_NO_PAGE, 404)
+    why = check()
+    return _plain(f"internal server error: {why}\n".encode(), 500) if why else _plain(b"ok")
+
+
+def _report(root: str, checks: Mapping[str, Check], call: Call) -> Answer:
     """ "ok", or one line for each check if one fails or the client wants to see them."""
-    checks = {"ping": _well, **checks}
-    if name:
-        if name not in checks:
-            return _plain(_NO_PAGE, 404)
-        checks = {name: checks[name]}
     excluded = call.values("exclude")
     found = {title: check() if title not in excluded else _EXCLUDED for title, check in checks.items()}
     failed = any(why not in ("", _EXCLUDED) for why in found.values())

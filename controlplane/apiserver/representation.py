@@ -256,6 +256,12 @@ class Representations:
             )
         return known
 
+    def framed(self, form: Representation) -> Representation:
+        """The form, as messages of a WebSocket."""
+        from controlplane.apiserver import forms
+
+        return self._variants.setdefault((form, "frames"), forms.Framed(form))
+
     def _choose(self, accept: str, include: str, tables: bool) -> Representation:
         if not accept:
             return self.json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from api import codec, kinds
@@ -206,9 +206,10 @@ class Socket:
         return found
 
 
-async def connect(client: HttpClient, path: str, *protocols: str) -> Socket:
+async def connect(client: HttpClient, path: str, *protocols: str, headers: Sequence[tuple[str, str]] = ()) -> Socket:
     """Open a WebSocket, or fail with the answer."""
     headers = [
+        *headers,
         ("Connection", "Upgrade"),
         ("Upgrade", "websocket"),
         ("Sec-WebSocket-Key", KEY),

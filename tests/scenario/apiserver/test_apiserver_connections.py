@@ -477,3 +477,50 @@ def sockets() -> int:
         except OSError:
             continue
     return found
+
+
+def measured(scene: Scene, name: str, resource: str = "pods") -> dict[str, float]:
+    """The values of a metric for a resource, by labels without those that are always alike."""
+    found = {}
+    for line in scene.cluster.server._metrics.render().decode().splitlines():
+        if line.startswith(f"{name}{{") and f'resource="{resource}"' in line and 'verb="CONNECT"' in line:
+            labels = dict(part.split("=") for part in line[line.index("{") + 1 : line.index("}")].split(","))
+            shown = [labels[label].strip('"') for label in ("subresource", "scope", "code") if label in labels]
+            found[" ".join(shown)] = float(line.rpartition(" ")[2])
+    return found
+
+
+async def test_what_lasts_is_measured_while_it_does(scene):
+    lasting, total = "apiserver_longrunning_requests", "apiserver_request_total"
+    socket = await connect(scene.user(), path("exec", command="cat", stdin=1, stdout=1), V5)
+    await socket.next()
+    follower = scene.user()
+    async with follower.stream("GET", path("log", follow="true")) as incoming:
+        assert await anext(aiter(incoming)) == b"first line\n"
+        assert measured(scene, lasting) == {"exec resource": 1.0, "log resource": 1.0}
+        assert measured(scene, total) == {}
+    socket.send(b"\xff\0")
+    await socket.channels()
+    await follower.close()
+    await until(lambda: len(measured(scene, total)) == 2, "both are counted")
+    assert measured(scene, total) == {"exec resource 0": 1.0, "log resource 200": 1.0}  # 0: it was HTTP no longer
+    assert measured(scene, "apiserver_request_duration_seconds_count") == {"exec resource": 1.0, "log resource": 1.0}
+    assert set(measured(scene, lasting).values()) == {0.0}
+    await scene.quiet()
+
+
+async def test_refused_connections_are_measured(scene):
+    user = scene.user()
+    for asked in (
+        kinds.POD.path("default", "nope", "log"),
+        path("attach"),  # no upgrade
+        kinds.POD.path("default", "nope", "portforward"),
+        kinds.SERVICE.path("default", "nope", "proxy"),
+    ):
+        await user.request("GET", asked)
+    with pytest.raises(Refused):
+        await connect(scene.user(), path("exec", command="refused", stdout=1), V4)
+    found = {"log resource 404": 1.0, "attach resource 400": 1.0, "portforward resource 404": 1.0}
+    assert measured(scene, "apiserver_request_total") == {**found, "exec resource 400": 1.0}
+    assert measured(scene, "apiserver_request_total", "services") == {"proxy resource 404": 1.0}
+    assert set(measured(scene, "apiserver_longrunning_requests").values()) == {0.0}

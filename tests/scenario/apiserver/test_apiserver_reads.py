@@ -5,8 +5,9 @@ import json
 
 import msgspec
 import pytest
+import yaml
 
-from api import codec, kinds
+from api import apidiscovery_v2, codec, kinds, meta_v1, protobuf
 from api.core_v1 import ConfigMap
 from api.meta_v1 import ObjectMeta
 from client.client import Client
@@ -350,3 +351,97 @@ async def test_a_large_list_comes_in_pieces_and_whole(client: Client):
     watched = client.watch(kinds.CONFIG_MAP, NS)
     assert [len((await anext(watched)).object.data["x"]) for _ in sizes] == sizes
     await watched.aclose()
+
+
+async def test_discovery_in_protobuf_and_yaml(ask):
+    media = "application/vnd.kubernetes.protobuf"
+    for path, type_ in (
+        ("/api", meta_v1.APIVersions),
+        ("/apis", meta_v1.APIGroupList),
+        ("/apis/apps", meta_v1.APIGroup),
+        ("/apis/apps/v1", meta_v1.APIResourceList),
+    ):
+        reply = await ask(path, f"{media},application/json;q=0.9")
+        assert reply.headers["content-type"] == media
+        told = codec.decode(type_, (await ask(path)).body)
+        assert codec.encode(protobuf.decode(type_, reply.body)) == codec.encode(told)
+        document = yaml.safe_load((await ask(path, "application/yaml")).body)
+        assert document == json.loads(codec.encode(told))
+        assert (await ask(path, "text/html")).status == 406
+    how = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    reply = await ask("/apis", media + how)
+    assert reply.headers["content-type"] == media + how
+    type_ = apidiscovery_v2.APIGroupDiscoveryList
+    told = codec.decode(type_, (await ask("/apis", f"application/json{how}")).body)
+    assert codec.encode(protobuf.decode(type_, reply.body)) == codec.encode(told)
+    assert (await ask("/apis/apps/v1", f"application/json{how}")).status == 406  # there is no such part of it
+
+
+async def test_several_checks_are_left_out(ask):
+    text = (await ask("/readyz?verbose&exclude=ping&exclude=etcd&exclude=z&exclude=b")).body.decode()
+    lines = text.splitlines()
+    assert lines[0] == "[+]ping excluded: ok"
+    assert "[+]etcd excluded: ok" in lines
+    assert lines[-2] == 'warn: some health checks cannot be excluded: no matches for "b","z"'
+    assert (await ask("/healthz?exclude=ping&exclude=etcd")).body == b"ok"
+
+
+async def test_a_check_by_its_name_says_what_is_wrong(ask, secure):
+    assert (await ask("/livez/log?verbose")).body == b"ok"
+    assert (await ask("/livez/")).status == 404
+    secure.server.pages.check("fuse", lambda: "it is blown")
+    reply = await ask("/readyz/fuse")
+    assert (reply.status, reply.body) == (500, b"internal server error: it is blown\n")
+    assert (await ask("/readyz?exclude=fuse")).status == 200
+    assert "[-]fuse failed: it is blown" in (await ask("/readyz")).body.decode().splitlines()
+
+
+async def test_pages_for_people(ask):
+    version = (await ask("/version")).body
+    assert version.startswith(b'{\n  "major": "1",\n  "minor": "36",\n')
+    assert b'\n    "/readyz/etcd",\n' in (await ask("/")).body
+    assert (await ask("/api/v2")).headers["content-type"] == "application/json"
+    assert (await ask("/nope")).body == b"404 page not found\n"
+
+
+async def test_what_is_no_resource_is_hardly_measured(ask):
+    for path in ("/livez", "/version", "/nope", "/api/v1", "/api/v1/nope", "/openapi/v3"):
+        await ask(path)
+    lines = [line for line in (await ask("/metrics")).body.decode().splitlines() if 'resource=""' in line]
+    found = sorted(line for line in lines if line.startswith("apiserver_request_total"))
+    labels = 'code="200",component="",dry_run="",group="",resource="",scope="",subresource="{}",verb="GET",version=""'
+    assert found == [f"apiserver_request_total{{{labels.format(name)}}} 1.0" for name in ("/livez", "openapi/v3")]
+
+
+async def test_requests_are_labelled_as_upstream_does(secure):
+    client = secure.http_client()
+    http, made = client.transport._http, b'{"metadata":{"name":"m"}}'
+    apply = b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m"}}'
+    for method, path, body, media in (
+        ("POST", PATH, made, "application/json"),
+        ("POST", f"{PATH}?dryRun=All", b'{"metadata":{"name":"n"}}', "application/json"),
+        ("POST", f"{PATH}?dryRun=x", made, "application/json"),
+        ("PATCH", f"{PATH}/m?fieldManager=me", apply, "application/apply-patch+yaml"),
+        ("DELETE", PATH, b"", "application/json"),
+        ("PATCH", PATH, b"{}", "application/merge-patch+json"),
+        ("GET", f"{PATH}?watch=1&timeoutSeconds=1", b"", "application/json"),
+    ):
+        await http.request(method, path, body=body, headers=[("Content-Type", media)])
+    await http.request("GET", "/apis/events.k8s.io/v1/events")
+    text = secure.server._metrics.render().decode()
+    found = set()
+    for line in text.splitlines():
+        if line.startswith("apiserver_request_total") and ('"configmaps"' in line or '"events"' in line):
+            labels = dict(part.split("=") for part in line[line.index("{") + 1 : line.index("}")].split(","))
+            found.add(" ".join(labels[name].strip('"') for name in ("verb", "group", "scope", "dry_run", "code")))
+    assert found == {
+        "POST  resource  201",
+        "POST  resource All 201",
+        "POST  resource invalid 422",
+        "APPLY  resource  200",
+        "DELETE  namespace  200",
+        "WATCH  namespace  200",
+        "LIST events.k8s.io cluster  200",
+    }
+    assert "_created" not in text
+    await client.close()
