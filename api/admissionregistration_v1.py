@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.fields import F, Int32, Int64, Type, constant, required
 from api.meta_v1 import Condition, LabelSelector, ObjectMeta
 
@@ -20,11 +21,11 @@ class WebhookClientConfig(Type):
 
 
 class RuleWithOperations(Type):
-    operations: Annotated[list[str], F(1, atomic=True)] = []
+    operations: Annotated[list[str], F(1, atomic=True, among=choices.OPERATIONS)] = []
     api_groups: Annotated[list[str], F(2, 1, atomic=True)] = []
     api_versions: Annotated[list[str], F(2, 2, atomic=True)] = []
     resources: Annotated[list[str], F(2, 3, atomic=True)] = []
-    scope: Annotated[str | None, F(2, 4, explicit=True)] = None
+    scope: Annotated[str | None, F(2, 4, explicit=True, among=choices.SCOPES)] = None
 
 
 class MatchCondition(Type):
@@ -36,11 +37,11 @@ class ValidatingWebhook(Type):
     name: Annotated[str, F(1)] = required(str)
     client_config: Annotated[WebhookClientConfig, F(2)] = required(WebhookClientConfig)
     rules: Annotated[list[RuleWithOperations], F(3, atomic=True)] = []
-    failure_policy: Annotated[str | None, F(4, explicit=True)] = None
-    match_policy: Annotated[str | None, F(9, explicit=True)] = None
+    failure_policy: Annotated[str | None, F(4, explicit=True, among=choices.FAILURE_POLICIES)] = None
+    match_policy: Annotated[str | None, F(9, explicit=True, among=choices.MATCH_POLICIES)] = None
     namespace_selector: Annotated[LabelSelector | None, F(5)] = None
     object_selector: Annotated[LabelSelector | None, F(10)] = None
-    side_effects: Annotated[str | None, F(6, explicit=True)] = None
+    side_effects: Annotated[str | None, F(6, explicit=True, among=choices.SIDE_EFFECTS)] = None
     timeout_seconds: Annotated[Int32 | None, F(7, explicit=True)] = None
     admission_review_versions: Annotated[list[str], F(8, atomic=True)] = required(list)
     match_conditions: Annotated[list[MatchCondition], F(11, merge="name")] = []
@@ -57,14 +58,14 @@ class MutatingWebhook(Type):
     name: Annotated[str, F(1)] = required(str)
     client_config: Annotated[WebhookClientConfig, F(2)] = required(WebhookClientConfig)
     rules: Annotated[list[RuleWithOperations], F(3, atomic=True)] = []
-    failure_policy: Annotated[str | None, F(4, explicit=True)] = None
-    match_policy: Annotated[str | None, F(9, explicit=True)] = None
+    failure_policy: Annotated[str | None, F(4, explicit=True, among=choices.FAILURE_POLICIES)] = None
+    match_policy: Annotated[str | None, F(9, explicit=True, among=choices.MATCH_POLICIES)] = None
     namespace_selector: Annotated[LabelSelector | None, F(5)] = None
     object_selector: Annotated[LabelSelector | None, F(11)] = None
-    side_effects: Annotated[str | None, F(6, explicit=True)] = None
+    side_effects: Annotated[str | None, F(6, explicit=True, among=choices.SIDE_EFFECTS)] = None
     timeout_seconds: Annotated[Int32 | None, F(7, explicit=True)] = None
     admission_review_versions: Annotated[list[str], F(8, atomic=True)] = required(list)
-    reinvocation_policy: Annotated[str | None, F(10, explicit=True)] = None
+    reinvocation_policy: Annotated[str | None, F(10, explicit=True, among=choices.REINVOCATIONS)] = None
     match_conditions: Annotated[list[MatchCondition], F(12, merge="name")] = []
 
 
@@ -82,11 +83,11 @@ class ParamKind(Type):
 
 class NamedRuleWithOperations(Type):
     resource_names: Annotated[list[str], F(1, atomic=True)] = []
-    operations: Annotated[list[str], F(2, 1, atomic=True)] = []
+    operations: Annotated[list[str], F(2, 1, atomic=True, among=choices.OPERATIONS)] = []
     api_groups: Annotated[list[str], F(2, 2, 1, atomic=True)] = []
     api_versions: Annotated[list[str], F(2, 2, 2, atomic=True)] = []
     resources: Annotated[list[str], F(2, 2, 3, atomic=True)] = []
-    scope: Annotated[str | None, F(2, 2, 4, explicit=True)] = None
+    scope: Annotated[str | None, F(2, 2, 4, explicit=True, among=choices.SCOPES)] = None
 
 
 class MatchResources(Type):
@@ -94,7 +95,7 @@ class MatchResources(Type):
     object_selector: Annotated[LabelSelector | None, F(2)] = None
     resource_rules: Annotated[list[NamedRuleWithOperations], F(3, atomic=True)] = []
     exclude_resource_rules: Annotated[list[NamedRuleWithOperations], F(4, atomic=True)] = []
-    match_policy: Annotated[str | None, F(7, explicit=True)] = None
+    match_policy: Annotated[str | None, F(7, explicit=True, among=choices.MATCH_POLICIES)] = None
 
 
 class Validation(Type):
@@ -118,7 +119,7 @@ class ValidatingAdmissionPolicySpec(Type):
     param_kind: Annotated[ParamKind | None, F(1)] = None
     match_constraints: Annotated[MatchResources | None, F(2)] = None
     validations: Annotated[list[Validation], F(3, atomic=True)] = []
-    failure_policy: Annotated[str | None, F(4, explicit=True)] = None
+    failure_policy: Annotated[str | None, F(4, explicit=True, among=choices.FAILURE_POLICIES)] = None
     audit_annotations: Annotated[list[AuditAnnotation], F(5, atomic=True)] = []
     match_conditions: Annotated[list[MatchCondition], F(6, merge="name")] = []
     variables: Annotated[list[Variable], F(7, merge="name")] = []
@@ -158,7 +159,7 @@ class ValidatingAdmissionPolicyBindingSpec(Type):
     policy_name: Annotated[str | None, F(1)] = None
     param_ref: Annotated[ParamRef | None, F(2)] = None
     match_resources: Annotated[MatchResources | None, F(3)] = None
-    validation_actions: Annotated[list[str], F(4, unique=True)] = []
+    validation_actions: Annotated[list[str], F(4, unique=True, among=choices.VALIDATION_ACTIONS)] = []
 
 
 class ValidatingAdmissionPolicyBinding(Type):
@@ -177,7 +178,7 @@ class JSONPatch(Type):
 
 
 class Mutation(Type):
-    patch_type: Annotated[str, F(2)] = required(str)
+    patch_type: Annotated[str, F(2, among=choices.PATCH_TYPES)] = required(str)
     apply_configuration: Annotated[ApplyConfiguration | None, F(3)] = None
     json_patch: Annotated[JSONPatch | None, F(4)] = None
 
@@ -187,9 +188,9 @@ class MutatingAdmissionPolicySpec(Type):
     match_constraints: Annotated[MatchResources | None, F(2)] = None
     variables: Annotated[list[Variable], F(3, atomic=True)] = []
     mutations: Annotated[list[Mutation], F(4, atomic=True)] = []
-    failure_policy: Annotated[str | None, F(5, explicit=True)] = None
+    failure_policy: Annotated[str | None, F(5, explicit=True, among=choices.FAILURE_POLICIES)] = None
     match_conditions: Annotated[list[MatchCondition], F(6, merge="name")] = []
-    reinvocation_policy: Annotated[str | None, F(7)] = None
+    reinvocation_policy: Annotated[str | None, F(7, among=choices.REINVOCATIONS)] = None
 
 
 class MutatingAdmissionPolicy(Type):

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from api import choices
 from api.fields import NOTHING, F, Int32, Int64, Json, Nothing, Time, Type, constant, required
 from api.meta_v1 import ObjectMeta
 
@@ -26,7 +27,7 @@ class ValidationRule(Type):
     rule: Annotated[str, F(1)] = required(str)
     message: Annotated[str | None, F(2)] = None
     message_expression: Annotated[str | None, F(3)] = None
-    reason: Annotated[str | None, F(4, explicit=True)] = None
+    reason: Annotated[str | None, F(4, explicit=True, among=choices.FAILURE_REASONS)] = None
     field_path: Annotated[str | None, F(5)] = None
     optional_old_self: Annotated[bool | None, F(6, explicit=True)] = None
 

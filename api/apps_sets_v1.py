@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.core_v1 import PodTemplateSpec
 from api.core_volumes_v1 import PersistentVolumeClaim
 from api.fields import NOTHING, F, Int32, Int64, IntOrString, Json, Nothing, Time, Type, constant, required
@@ -14,7 +15,7 @@ class RollingUpdateDaemonSet(Type):
 
 
 class DaemonSetUpdateStrategy(Type):
-    type: Annotated[str | None, F(1)] = None
+    type: Annotated[str | None, F(1, among=choices.SET_UPDATES)] = None
     rolling_update: Annotated[RollingUpdateDaemonSet | None, F(2)] = None
 
 
@@ -61,7 +62,7 @@ class RollingUpdateStatefulSetStrategy(Type):
 
 
 class StatefulSetUpdateStrategy(Type):
-    type: Annotated[str | None, F(1)] = None
+    type: Annotated[str | None, F(1, among=choices.SET_UPDATES)] = None
     rolling_update: Annotated[RollingUpdateStatefulSetStrategy | None, F(2)] = None
 
 
@@ -80,7 +81,7 @@ class StatefulSetSpec(Type):
     template: Annotated[PodTemplateSpec, F(3)] = required(PodTemplateSpec)
     volume_claim_templates: Annotated[list[PersistentVolumeClaim], F(4, atomic=True)] = []
     service_name: Annotated[str, F(5)] = required(str)
-    pod_management_policy: Annotated[str | None, F(6)] = None
+    pod_management_policy: Annotated[str | None, F(6, among=choices.POD_MANAGEMENT)] = None
     update_strategy: Annotated[StatefulSetUpdateStrategy | None, F(7)] = None
     revision_history_limit: Annotated[Int32 | None, F(8, explicit=True)] = None
     min_ready_seconds: Annotated[Int32 | None, F(9)] = None

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.core_v1 import PodTemplateSpec
 from api.fields import F, Int32, Int64, IntOrString, Time, Type, constant, required
 from api.meta_v1 import LabelSelector, ObjectMeta
@@ -13,7 +14,7 @@ class RollingUpdateDeployment(Type):
 
 
 class DeploymentStrategy(Type):
-    type: Annotated[str | None, F(1)] = None
+    type: Annotated[str | None, F(1, among=choices.DEPLOYMENT_STRATEGIES)] = None
     rolling_update: Annotated[RollingUpdateDeployment | None, F(2)] = None
 
 

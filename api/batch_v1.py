@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.core_v1 import ObjectReference, PodTemplateSpec
 from api.fields import F, Int32, Int64, Time, Type, constant, required
 from api.meta_v1 import LabelSelector, ObjectMeta
@@ -9,7 +10,7 @@ from api.meta_v1 import LabelSelector, ObjectMeta
 
 class PodFailurePolicyOnExitCodesRequirement(Type):
     container_name: Annotated[str | None, F(1, explicit=True)] = None
-    operator: Annotated[str, F(2)] = required(str)
+    operator: Annotated[str, F(2, among=choices.EXIT_CODE_OPERATORS)] = required(str)
     values: Annotated[list[Int32], F(3, unique=True)] = required(list)
 
 
@@ -19,7 +20,7 @@ class PodFailurePolicyOnPodConditionsPattern(Type):
 
 
 class PodFailurePolicyRule(Type):
-    action: Annotated[str, F(1)] = required(str)
+    action: Annotated[str, F(1, among=choices.FAILURE_ACTIONS)] = required(str)
     on_exit_codes: Annotated[PodFailurePolicyOnExitCodesRequirement | None, F(2)] = None
     on_pod_conditions: Annotated[list[PodFailurePolicyOnPodConditionsPattern], F(3, atomic=True)] = []
 
@@ -50,9 +51,9 @@ class JobSpec(Type):
     manual_selector: Annotated[bool | None, F(5, explicit=True)] = None
     template: Annotated[PodTemplateSpec, F(6)] = required(PodTemplateSpec)
     ttl_seconds_after_finished: Annotated[Int32 | None, F(8, explicit=True)] = None
-    completion_mode: Annotated[str | None, F(9, explicit=True)] = None
+    completion_mode: Annotated[str | None, F(9, explicit=True, among=choices.COMPLETION_MODES)] = None
     suspend: Annotated[bool | None, F(10, explicit=True)] = None
-    pod_replacement_policy: Annotated[str | None, F(14, explicit=True)] = None
+    pod_replacement_policy: Annotated[str | None, F(14, explicit=True, among=choices.POD_REPLACEMENT)] = None
     managed_by: Annotated[str | None, F(15, explicit=True)] = None
 
 
@@ -101,7 +102,7 @@ class CronJobSpec(Type):
     schedule: Annotated[str, F(1)] = required(str)
     time_zone: Annotated[str | None, F(8, explicit=True)] = None
     starting_deadline_seconds: Annotated[Int64 | None, F(2, explicit=True)] = None
-    concurrency_policy: Annotated[str | None, F(3)] = None
+    concurrency_policy: Annotated[str | None, F(3, among=choices.CONCURRENCY)] = None
     suspend: Annotated[bool | None, F(4, explicit=True)] = None
     job_template: Annotated[JobTemplateSpec, F(5)] = required(JobTemplateSpec)
     successful_jobs_history_limit: Annotated[Int32 | None, F(6, explicit=True)] = None

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.fields import F, Int32, Time, Type, constant, required
 from api.meta_v1 import ObjectMeta
 
@@ -10,7 +11,7 @@ class CertificateSigningRequestSpec(Type):
     request: Annotated[bytes, F(1)] = required(bytes)
     signer_name: Annotated[str, F(7)] = required(str)
     expiration_seconds: Annotated[Int32 | None, F(8, explicit=True)] = None
-    usages: Annotated[list[str], F(5, atomic=True)] = []
+    usages: Annotated[list[str], F(5, atomic=True, among=choices.KEY_USAGES)] = []
     username: Annotated[str | None, F(2)] = None
     uid: Annotated[str | None, F(3)] = None
     groups: Annotated[list[str], F(4, atomic=True)] = []

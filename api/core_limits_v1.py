@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
+from api import choices
 from api.fields import F, Quantity, Type, constant, required
 from api.meta_v1 import ObjectMeta
 
 
 class ScopedResourceSelectorRequirement(Type):
-    scope_name: Annotated[str, F(1)] = required(str)
-    operator: Annotated[str, F(2)] = required(str)
+    scope_name: Annotated[str, F(1, among=choices.QUOTA_SCOPES)] = required(str)
+    operator: Annotated[str, F(2, among=choices.SCOPE_OPERATORS)] = required(str)
     values: Annotated[list[str], F(3, atomic=True)] = []
 
 
@@ -18,7 +19,7 @@ class ScopeSelector(Type):
 
 class ResourceQuotaSpec(Type):
     hard: Annotated[dict[str, Quantity], F(1)] = {}
-    scopes: Annotated[list[str], F(2, atomic=True)] = []
+    scopes: Annotated[list[str], F(2, atomic=True, among=choices.QUOTA_SCOPES)] = []
     scope_selector: Annotated[ScopeSelector | None, F(3)] = None
 
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.fields import F, Int32, Int64, IntOrString, MicroTime, Quantity, Time, Type, constant, required
 from api.meta_v1 import Condition, LabelSelector, ObjectMeta
 
@@ -19,7 +20,7 @@ class NamespaceCondition(Type):
 
 
 class NamespaceStatus(Type):
-    phase: Annotated[str | None, F(1)] = None
+    phase: Annotated[str | None, F(1, among=choices.NAMESPACE_PHASES)] = None
     conditions: Annotated[list[NamespaceCondition], F(2, merge="type")] = []
 
 
@@ -34,7 +35,7 @@ class Namespace(Type):
 class Taint(Type):
     key: Annotated[str, F(1)] = required(str)
     value: Annotated[str | None, F(2)] = None
-    effect: Annotated[str, F(3)] = required(str)
+    effect: Annotated[str, F(3, among=choices.TAINT_EFFECTS)] = required(str)
     time_added: Annotated[Time | None, F(4)] = None
 
 
@@ -134,7 +135,7 @@ class NodeFeatures(Type):
 class NodeStatus(Type):
     capacity: Annotated[dict[str, Quantity], F(1)] = {}
     allocatable: Annotated[dict[str, Quantity], F(2)] = {}
-    phase: Annotated[str | None, F(3)] = None
+    phase: Annotated[str | None, F(3, among=choices.NODE_PHASES)] = None
     conditions: Annotated[list[NodeCondition], F(4, merge="type")] = []
     addresses: Annotated[list[NodeAddress], F(5, merge="type")] = []
     daemon_endpoints: Annotated[NodeDaemonEndpoints, F(6)] = required(NodeDaemonEndpoints)
@@ -158,7 +159,7 @@ class Node(Type):
 
 class HostPathVolumeSource(Type):
     path: Annotated[str, F(1)] = required(str)
-    type: Annotated[str | None, F(2, explicit=True)] = None
+    type: Annotated[str | None, F(2, explicit=True, among=choices.HOST_PATH_TYPES)] = None
 
 
 class EmptyDirVolumeSource(Type):
@@ -337,10 +338,10 @@ class QuobyteVolumeSource(Type):
 class AzureDiskVolumeSource(Type):
     disk_name: Annotated[str, F(1)] = required(str)
     disk_uri: Annotated[str, F(2)] = required(str)
-    caching_mode: Annotated[str | None, F(3, explicit=True)] = None
+    caching_mode: Annotated[str | None, F(3, explicit=True, among=choices.DISK_CACHING)] = None
     fs_type: Annotated[str | None, F(4, explicit=True)] = None
     read_only: Annotated[bool | None, F(5, explicit=True)] = None
-    kind: Annotated[str | None, F(6, explicit=True)] = None
+    kind: Annotated[str | None, F(6, explicit=True, among=choices.DISK_KINDS)] = None
 
 
 class PhotonPersistentDiskVolumeSource(Type):
@@ -456,12 +457,12 @@ class TypedObjectReference(Type):
 
 
 class PersistentVolumeClaimSpec(Type):
-    access_modes: Annotated[list[str], F(1, atomic=True)] = []
+    access_modes: Annotated[list[str], F(1, atomic=True, among=choices.ACCESS_MODES)] = []
     selector: Annotated[LabelSelector | None, F(4)] = None
     resources: Annotated[VolumeResourceRequirements, F(2)] = required(VolumeResourceRequirements)
     volume_name: Annotated[str | None, F(3)] = None
     storage_class_name: Annotated[str | None, F(5, explicit=True)] = None
-    volume_mode: Annotated[str | None, F(6, explicit=True)] = None
+    volume_mode: Annotated[str | None, F(6, explicit=True, among=choices.VOLUME_MODES)] = None
     data_source: Annotated[TypedLocalObjectReference | None, F(7)] = None
     data_source_ref: Annotated[TypedObjectReference | None, F(8)] = None
     volume_attributes_class_name: Annotated[str | None, F(9, explicit=True)] = None
@@ -478,7 +479,7 @@ class EphemeralVolumeSource(Type):
 
 class ImageVolumeSource(Type):
     reference: Annotated[str | None, F(1)] = None
-    pull_policy: Annotated[str | None, F(2)] = None
+    pull_policy: Annotated[str | None, F(2, among=choices.PULL_POLICIES)] = None
 
 
 class Volume(Type):
@@ -519,7 +520,7 @@ class ContainerPort(Type):
     name: Annotated[str | None, F(1)] = None
     host_port: Annotated[Int32 | None, F(2)] = None
     container_port: Annotated[Int32, F(3)] = required(int)
-    protocol: Annotated[str | None, F(4)] = None
+    protocol: Annotated[str | None, F(4, among=choices.PROTOCOLS)] = None
     host_ip: Annotated[str | None, F(5)] = None
 
 
@@ -604,7 +605,7 @@ class VolumeMount(Type):
     recursive_read_only: Annotated[str | None, F(7, explicit=True)] = None
     mount_path: Annotated[str, F(3)] = required(str)
     sub_path: Annotated[str | None, F(4)] = None
-    mount_propagation: Annotated[str | None, F(5, explicit=True)] = None
+    mount_propagation: Annotated[str | None, F(5, explicit=True, among=choices.MOUNT_PROPAGATION)] = None
     sub_path_expr: Annotated[str | None, F(6)] = None
 
 
@@ -626,7 +627,7 @@ class HTTPGetAction(Type):
     path: Annotated[str | None, F(1)] = None
     port: Annotated[IntOrString, F(2)] = required(int)
     host: Annotated[str | None, F(3)] = None
-    scheme: Annotated[str | None, F(4)] = None
+    scheme: Annotated[str | None, F(4, among=choices.SCHEMES)] = None
     http_headers: Annotated[list[HTTPHeader], F(5, atomic=True)] = []
 
 
@@ -667,7 +668,7 @@ class LifecycleHandler(Type):
 class Lifecycle(Type):
     post_start: Annotated[LifecycleHandler | None, F(1)] = None
     pre_stop: Annotated[LifecycleHandler | None, F(2)] = None
-    stop_signal: Annotated[str | None, F(3, explicit=True)] = None
+    stop_signal: Annotated[str | None, F(3, explicit=True, among=choices.SIGNALS)] = None
 
 
 class Capabilities(Type):
@@ -690,12 +691,12 @@ class WindowsSecurityContextOptions(Type):
 
 
 class SeccompProfile(Type):
-    type: Annotated[str, F(1)] = required(str)
+    type: Annotated[str, F(1, among=choices.PROFILES)] = required(str)
     localhost_profile: Annotated[str | None, F(2, explicit=True)] = None
 
 
 class AppArmorProfile(Type):
-    type: Annotated[str, F(1)] = required(str)
+    type: Annotated[str, F(1, among=choices.PROFILES)] = required(str)
     localhost_profile: Annotated[str | None, F(2, explicit=True)] = None
 
 
@@ -709,7 +710,7 @@ class SecurityContext(Type):
     run_as_non_root: Annotated[bool | None, F(5, explicit=True)] = None
     read_only_root_filesystem: Annotated[bool | None, F(6, explicit=True)] = None
     allow_privilege_escalation: Annotated[bool | None, F(7, explicit=True)] = None
-    proc_mount: Annotated[str | None, F(9, explicit=True)] = None
+    proc_mount: Annotated[str | None, F(9, explicit=True, among=choices.PROC_MOUNTS)] = None
     seccomp_profile: Annotated[SeccompProfile | None, F(11)] = None
     app_armor_profile: Annotated[AppArmorProfile | None, F(12)] = None
 
@@ -734,8 +735,8 @@ class Container(Type):
     startup_probe: Annotated[Probe | None, F(22)] = None
     lifecycle: Annotated[Lifecycle | None, F(12)] = None
     termination_message_path: Annotated[str | None, F(13)] = None
-    termination_message_policy: Annotated[str | None, F(20)] = None
-    image_pull_policy: Annotated[str | None, F(14)] = None
+    termination_message_policy: Annotated[str | None, F(20, among=choices.TERMINATION_MESSAGES)] = None
+    image_pull_policy: Annotated[str | None, F(14, among=choices.PULL_POLICIES)] = None
     security_context: Annotated[SecurityContext | None, F(15)] = None
     stdin: Annotated[bool | None, F(16)] = None
     stdin_once: Annotated[bool | None, F(17)] = None
@@ -762,8 +763,8 @@ class EphemeralContainer(Type):
     startup_probe: Annotated[Probe | None, F(1, 22)] = None
     lifecycle: Annotated[Lifecycle | None, F(1, 12)] = None
     termination_message_path: Annotated[str | None, F(1, 13)] = None
-    termination_message_policy: Annotated[str | None, F(1, 20)] = None
-    image_pull_policy: Annotated[str | None, F(1, 14)] = None
+    termination_message_policy: Annotated[str | None, F(1, 20, among=choices.TERMINATION_MESSAGES)] = None
+    image_pull_policy: Annotated[str | None, F(1, 14, among=choices.PULL_POLICIES)] = None
     security_context: Annotated[SecurityContext | None, F(1, 15)] = None
     stdin: Annotated[bool | None, F(1, 16)] = None
     stdin_once: Annotated[bool | None, F(1, 17)] = None
@@ -783,10 +784,10 @@ class PodSecurityContext(Type):
     run_as_group: Annotated[Int64 | None, F(6, explicit=True)] = None
     run_as_non_root: Annotated[bool | None, F(3, explicit=True)] = None
     supplemental_groups: Annotated[list[Int64], F(4, atomic=True)] = []
-    supplemental_groups_policy: Annotated[str | None, F(12, explicit=True)] = None
+    supplemental_groups_policy: Annotated[str | None, F(12, explicit=True, among=choices.GROUP_POLICIES)] = None
     fs_group: Annotated[Int64 | None, F(5, explicit=True)] = None
     sysctls: Annotated[list[Sysctl], F(7, atomic=True)] = []
-    fs_group_change_policy: Annotated[str | None, F(9, explicit=True)] = None
+    fs_group_change_policy: Annotated[str | None, F(9, explicit=True, among=choices.FS_GROUP_CHANGES)] = None
     seccomp_profile: Annotated[SeccompProfile | None, F(10)] = None
     app_armor_profile: Annotated[AppArmorProfile | None, F(11)] = None
     se_linux_change_policy: Annotated[str | None, F(13, explicit=True)] = None
@@ -794,7 +795,7 @@ class PodSecurityContext(Type):
 
 class NodeSelectorRequirement(Type):
     key: Annotated[str, F(1)] = required(str)
-    operator: Annotated[str, F(2)] = required(str)
+    operator: Annotated[str, F(2, among=choices.NODE_OPERATORS)] = required(str)
     values: Annotated[list[str], F(3, atomic=True)] = []
 
 
@@ -855,9 +856,9 @@ class Affinity(Type):
 
 class Toleration(Type):
     key: Annotated[str | None, F(1)] = None
-    operator: Annotated[str | None, F(2)] = None
+    operator: Annotated[str | None, F(2, among=choices.TOLERATION_OPERATORS)] = None
     value: Annotated[str | None, F(3)] = None
-    effect: Annotated[str | None, F(4)] = None
+    effect: Annotated[str | None, F(4, among=choices.TAINT_EFFECTS)] = None
     toleration_seconds: Annotated[Int64 | None, F(5, explicit=True)] = None
 
 
@@ -884,11 +885,11 @@ class PodReadinessGate(Type):
 class TopologySpreadConstraint(Type):
     max_skew: Annotated[Int32, F(1)] = required(int)
     topology_key: Annotated[str, F(2)] = required(str)
-    when_unsatisfiable: Annotated[str, F(3)] = required(str)
+    when_unsatisfiable: Annotated[str, F(3, among=choices.UNSATISFIABLE)] = required(str)
     label_selector: Annotated[LabelSelector | None, F(4)] = None
     min_domains: Annotated[Int32 | None, F(5, explicit=True)] = None
-    node_affinity_policy: Annotated[str | None, F(6, explicit=True)] = None
-    node_taints_policy: Annotated[str | None, F(7, explicit=True)] = None
+    node_affinity_policy: Annotated[str | None, F(6, explicit=True, among=choices.SPREAD_INCLUSION)] = None
+    node_taints_policy: Annotated[str | None, F(7, explicit=True, among=choices.SPREAD_INCLUSION)] = None
     match_label_keys: Annotated[list[str], F(8, atomic=True)] = []
 
 
@@ -915,10 +916,10 @@ class PodSpec(Type):
     init_containers: Annotated[list[Container], F(20, merge="name")] = []
     containers: Annotated[list[Container], F(2, merge="name")] = required(list)
     ephemeral_containers: Annotated[list[EphemeralContainer], F(34, merge="name")] = []
-    restart_policy: Annotated[str | None, F(3)] = None
+    restart_policy: Annotated[str | None, F(3, among=choices.RESTART_POLICIES)] = None
     termination_grace_period_seconds: Annotated[Int64 | None, F(4, explicit=True)] = None
     active_deadline_seconds: Annotated[Int64 | None, F(5, explicit=True)] = None
-    dns_policy: Annotated[str | None, F(6)] = None
+    dns_policy: Annotated[str | None, F(6, among=choices.DNS_POLICIES)] = None
     node_selector: Annotated[dict[str, str], F(7, atomic=True)] = {}
     service_account_name: Annotated[str | None, F(8)] = None
     service_account: Annotated[str | None, F(9)] = None
@@ -942,7 +943,7 @@ class PodSpec(Type):
     readiness_gates: Annotated[list[PodReadinessGate], F(28, atomic=True)] = []
     runtime_class_name: Annotated[str | None, F(29, explicit=True)] = None
     enable_service_links: Annotated[bool | None, F(30, explicit=True)] = None
-    preemption_policy: Annotated[str | None, F(31, explicit=True)] = None
+    preemption_policy: Annotated[str | None, F(31, explicit=True, among=choices.PREEMPTION)] = None
     overhead: Annotated[dict[str, Quantity], F(32)] = {}
     topology_spread_constraints: Annotated[
         list[TopologySpreadConstraint], F(33, merge="topologyKey", keys=("topologyKey", "whenUnsatisfiable"))
@@ -1052,7 +1053,7 @@ class ContainerStatus(Type):
     volume_mounts: Annotated[list[VolumeMountStatus], F(12, merge="mountPath")] = []
     user: Annotated[ContainerUser | None, F(13)] = None
     allocated_resources_status: Annotated[list[ResourceStatus], F(14, merge="name")] = []
-    stop_signal: Annotated[str | None, F(15, explicit=True)] = None
+    stop_signal: Annotated[str | None, F(15, explicit=True, among=choices.SIGNALS)] = None
 
 
 class PodResourceClaimStatus(Type):
@@ -1079,7 +1080,7 @@ class NodeAllocatableResourceClaimStatus(Type):
 
 class PodStatus(Type):
     observed_generation: Annotated[Int64 | None, F(17)] = None
-    phase: Annotated[str | None, F(1)] = None
+    phase: Annotated[str | None, F(1, among=choices.POD_PHASES)] = None
     conditions: Annotated[list[PodCondition], F(2, merge="type")] = []
     message: Annotated[str | None, F(3)] = None
     reason: Annotated[str | None, F(4)] = None
@@ -1091,7 +1092,7 @@ class PodStatus(Type):
     start_time: Annotated[Time | None, F(7)] = None
     init_container_statuses: Annotated[list[ContainerStatus], F(10, atomic=True)] = []
     container_statuses: Annotated[list[ContainerStatus], F(8, atomic=True)] = []
-    qos_class: Annotated[str | None, F(9)] = None
+    qos_class: Annotated[str | None, F(9, among=choices.QOS_CLASSES)] = None
     ephemeral_container_statuses: Annotated[list[ContainerStatus], F(13, atomic=True)] = []
     resize: Annotated[str | None, F(14)] = None
     resource_claim_statuses: Annotated[list[PodResourceClaimStatus], F(15, merge="name", retain_keys=True)] = []
@@ -1118,7 +1119,7 @@ class PodTemplateSpec(Type):
 
 class ServicePort(Type):
     name: Annotated[str | None, F(1)] = None
-    protocol: Annotated[str | None, F(2)] = None
+    protocol: Annotated[str | None, F(2, among=choices.PROTOCOLS)] = None
     app_protocol: Annotated[str | None, F(6, explicit=True)] = None
     port: Annotated[Int32, F(3)] = required(int)
     target_port: Annotated[IntOrString | None, F(4)] = None
@@ -1138,27 +1139,27 @@ class ServiceSpec(Type):
     selector: Annotated[dict[str, str], F(2, atomic=True)] = {}
     cluster_ip: Annotated[str | None, F(3)] = None
     cluster_ips: Annotated[list[str], F(18, atomic=True)] = []
-    type: Annotated[str | None, F(4)] = None
+    type: Annotated[str | None, F(4, among=choices.SERVICE_TYPES)] = None
     external_ips: Annotated[list[str], F(5, atomic=True)] = []
-    session_affinity: Annotated[str | None, F(7)] = None
+    session_affinity: Annotated[str | None, F(7, among=choices.AFFINITIES)] = None
     load_balancer_ip: Annotated[str | None, F(8)] = None
     load_balancer_source_ranges: Annotated[list[str], F(9, atomic=True)] = []
     external_name: Annotated[str | None, F(10)] = None
-    external_traffic_policy: Annotated[str | None, F(11)] = None
+    external_traffic_policy: Annotated[str | None, F(11, among=choices.TRAFFIC_POLICIES)] = None
     health_check_node_port: Annotated[Int32 | None, F(12)] = None
     publish_not_ready_addresses: Annotated[bool | None, F(13)] = None
     session_affinity_config: Annotated[SessionAffinityConfig | None, F(14)] = None
-    ip_families: Annotated[list[str], F(19, atomic=True)] = []
-    ip_family_policy: Annotated[str | None, F(17, explicit=True)] = None
+    ip_families: Annotated[list[str], F(19, atomic=True, among=choices.IP_FAMILIES)] = []
+    ip_family_policy: Annotated[str | None, F(17, explicit=True, among=choices.IP_FAMILY_POLICIES)] = None
     allocate_load_balancer_node_ports: Annotated[bool | None, F(20, explicit=True)] = None
     load_balancer_class: Annotated[str | None, F(21, explicit=True)] = None
-    internal_traffic_policy: Annotated[str | None, F(22, explicit=True)] = None
+    internal_traffic_policy: Annotated[str | None, F(22, explicit=True, among=choices.TRAFFIC_POLICIES)] = None
     traffic_distribution: Annotated[str | None, F(23, explicit=True)] = None
 
 
 class PortStatus(Type):
     port: Annotated[Int32, F(1)] = required(int)
-    protocol: Annotated[str, F(2)] = required(str)
+    protocol: Annotated[str, F(2, among=choices.PROTOCOLS)] = required(str)
     error: Annotated[str | None, F(3, explicit=True)] = None
 
 
@@ -1206,7 +1207,7 @@ class EndpointAddress(Type):
 class EndpointPort(Type):
     name: Annotated[str | None, F(1)] = None
     port: Annotated[Int32, F(2)] = required(int)
-    protocol: Annotated[str | None, F(3)] = None
+    protocol: Annotated[str | None, F(3, among=choices.PROTOCOLS)] = None
     app_protocol: Annotated[str | None, F(4, explicit=True)] = None
 
 

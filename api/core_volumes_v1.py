@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.core_v1 import (
     AWSElasticBlockStoreVolumeSource,
     AzureDiskVolumeSource,
@@ -157,18 +158,18 @@ class PersistentVolumeSpec(Type):
     local: Annotated[LocalVolumeSource | None, F(2, 20)] = None
     storageos: Annotated[StorageOSPersistentVolumeSource | None, F(2, 21)] = None
     csi: Annotated[CSIPersistentVolumeSource | None, F(2, 22)] = None
-    access_modes: Annotated[list[str], F(3, atomic=True)] = []
+    access_modes: Annotated[list[str], F(3, atomic=True, among=choices.ACCESS_MODES)] = []
     claim_ref: Annotated[ObjectReference | None, F(4)] = None
-    persistent_volume_reclaim_policy: Annotated[str | None, F(5)] = None
+    persistent_volume_reclaim_policy: Annotated[str | None, F(5, among=choices.RECLAIM_POLICIES)] = None
     storage_class_name: Annotated[str | None, F(6)] = None
     mount_options: Annotated[list[str], F(7, atomic=True)] = []
-    volume_mode: Annotated[str | None, F(8, explicit=True)] = None
+    volume_mode: Annotated[str | None, F(8, explicit=True, among=choices.VOLUME_MODES)] = None
     node_affinity: Annotated[VolumeNodeAffinity | None, F(9)] = None
     volume_attributes_class_name: Annotated[str | None, F(10, explicit=True)] = None
 
 
 class PersistentVolumeStatus(Type):
-    phase: Annotated[str | None, F(1)] = None
+    phase: Annotated[str | None, F(1, among=choices.VOLUME_PHASES)] = None
     message: Annotated[str | None, F(2)] = None
     reason: Annotated[str | None, F(3)] = None
     last_phase_transition_time: Annotated[Time | None, F(4)] = None
@@ -193,16 +194,16 @@ class PersistentVolumeClaimCondition(Type):
 
 class ModifyVolumeStatus(Type):
     target_volume_attributes_class_name: Annotated[str | None, F(1)] = None
-    status: Annotated[str, F(2)] = required(str)
+    status: Annotated[str, F(2, among=choices.MODIFY_STATES)] = required(str)
 
 
 class PersistentVolumeClaimStatus(Type):
-    phase: Annotated[str | None, F(1)] = None
-    access_modes: Annotated[list[str], F(2, atomic=True)] = []
+    phase: Annotated[str | None, F(1, among=choices.CLAIM_PHASES)] = None
+    access_modes: Annotated[list[str], F(2, atomic=True, among=choices.ACCESS_MODES)] = []
     capacity: Annotated[dict[str, Quantity], F(3)] = {}
     conditions: Annotated[list[PersistentVolumeClaimCondition], F(4, merge="type")] = []
     allocated_resources: Annotated[dict[str, Quantity], F(5)] = {}
-    allocated_resource_statuses: Annotated[dict[str, str], F(7)] = {}
+    allocated_resource_statuses: Annotated[dict[str, str], F(7, among=choices.RESIZE_STATES)] = {}
     current_volume_attributes_class_name: Annotated[str | None, F(8, explicit=True)] = None
     modify_volume_status: Annotated[ModifyVolumeStatus | None, F(9)] = None
 

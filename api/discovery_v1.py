@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.core_v1 import ObjectReference
 from api.fields import F, Int32, Type, constant, required
 from api.meta_v1 import ObjectMeta
@@ -39,7 +40,7 @@ class Endpoint(Type):
 
 class EndpointPort(Type):
     name: Annotated[str | None, F(1, explicit=True)] = None
-    protocol: Annotated[str | None, F(2, explicit=True)] = None
+    protocol: Annotated[str | None, F(2, explicit=True, among=choices.PROTOCOLS)] = None
     port: Annotated[Int32 | None, F(3, explicit=True)] = None
     app_protocol: Annotated[str | None, F(4, explicit=True)] = None
 
@@ -48,6 +49,6 @@ class EndpointSlice(Type):
     kind: str = constant("EndpointSlice")
     api_version: str = constant("discovery.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
-    address_type: Annotated[str, F(4)] = required(str)
+    address_type: Annotated[str, F(4, among=choices.ADDRESS_TYPES)] = required(str)
     endpoints: Annotated[list[Endpoint], F(2, atomic=True)] = required(list)
     ports: Annotated[list[EndpointPort], F(3, atomic=True)] = required(list)

@@ -29,9 +29,10 @@ class F:
     `keys` are the keys of the list in server-side apply where they are not just `merge`; `atomic` means replaced as a
     whole; `unique` a set of scalars. `explicit` fields tell a zero from absence; protobuf sends zeros of all others.
     `either` fields hold a struct or something else in its place: a "bool", an "array" of structs or of "strings", or any "JSON".
+    `among` is all the text that the value, or each element, can be (`api.choices`).
     """
 
-    __slots__ = ("atomic", "either", "explicit", "keys", "merge", "path", "retain_keys", "unique")
+    __slots__ = ("among", "atomic", "either", "explicit", "keys", "merge", "path", "retain_keys", "unique")
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class F:
         unique: bool = False,
         explicit: bool = False,
         either: str = "",
+        among: tuple[str, ...] = (),
     ) -> None:
         self.path = path
         self.merge = merge
@@ -52,6 +54,7 @@ class F:
         self.unique = unique
         self.explicit = explicit
         self.either = either
+        self.among = among
 
 
 class Special:

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.core_v1 import TypedLocalObjectReference
 from api.fields import F, Int32, IntOrString, Type, constant, required
 from api.meta_v1 import Condition, LabelSelector, ObjectMeta
@@ -29,7 +30,7 @@ class IngressTLS(Type):
 
 class HTTPIngressPath(Type):
     path: Annotated[str | None, F(1)] = None
-    path_type: Annotated[str | None, F(3, explicit=True)] = None
+    path_type: Annotated[str | None, F(3, explicit=True, among=choices.PATH_TYPES)] = None
     backend: Annotated[IngressBackend, F(2)] = required(IngressBackend)
 
 
@@ -51,7 +52,7 @@ class IngressSpec(Type):
 
 class IngressPortStatus(Type):
     port: Annotated[Int32, F(1)] = required(int)
-    protocol: Annotated[str, F(2)] = required(str)
+    protocol: Annotated[str, F(2, among=choices.PROTOCOLS)] = required(str)
     error: Annotated[str | None, F(3, explicit=True)] = None
 
 
@@ -98,7 +99,7 @@ class IngressClass(Type):
 
 
 class NetworkPolicyPort(Type):
-    protocol: Annotated[str | None, F(1, explicit=True)] = None
+    protocol: Annotated[str | None, F(1, explicit=True, among=choices.PROTOCOLS)] = None
     port: Annotated[IntOrString | None, F(2, explicit=True)] = None
     end_port: Annotated[Int32 | None, F(3, explicit=True)] = None
 
@@ -128,7 +129,7 @@ class NetworkPolicySpec(Type):
     pod_selector: Annotated[LabelSelector, F(1)] = required(LabelSelector)
     ingress: Annotated[list[NetworkPolicyIngressRule], F(2, atomic=True)] = []
     egress: Annotated[list[NetworkPolicyEgressRule], F(3, atomic=True)] = []
-    policy_types: Annotated[list[str], F(4, atomic=True)] = []
+    policy_types: Annotated[list[str], F(4, atomic=True, among=choices.POLICY_TYPES)] = []
 
 
 class NetworkPolicy(Type):

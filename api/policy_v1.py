@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.fields import F, Int32, Int64, IntOrString, Time, Type, constant, required
 from api.meta_v1 import Condition, DeleteOptions, LabelSelector, ObjectMeta
 
@@ -10,7 +11,7 @@ class PodDisruptionBudgetSpec(Type):
     min_available: Annotated[IntOrString | None, F(1, explicit=True)] = None
     selector: Annotated[LabelSelector | None, F(2)] = None
     max_unavailable: Annotated[IntOrString | None, F(3, explicit=True)] = None
-    unhealthy_pod_eviction_policy: Annotated[str | None, F(4, explicit=True)] = None
+    unhealthy_pod_eviction_policy: Annotated[str | None, F(4, explicit=True, among=choices.UNHEALTHY_EVICTION)] = None
 
 
 class PodDisruptionBudgetStatus(Type):

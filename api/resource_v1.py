@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.core_v1 import NodeSelector
 from api.fields import NOTHING, F, Int64, Json, Nothing, Quantity, Time, Type, constant, required
 from api.meta_v1 import Condition, ObjectMeta
@@ -39,9 +40,9 @@ class DeviceClass(Type):
 
 class DeviceToleration(Type):
     key: Annotated[str | None, F(1)] = None
-    operator: Annotated[str | None, F(2)] = None
+    operator: Annotated[str | None, F(2, among=choices.DEVICE_OPERATORS)] = None
     value: Annotated[str | None, F(3)] = None
-    effect: Annotated[str | None, F(4)] = None
+    effect: Annotated[str | None, F(4, among=choices.DEVICE_EFFECTS)] = None
     toleration_seconds: Annotated[Int64 | None, F(5, explicit=True)] = None
 
 
@@ -52,7 +53,7 @@ class CapacityRequirements(Type):
 class ExactDeviceRequest(Type):
     device_class_name: Annotated[str, F(1)] = required(str)
     selectors: Annotated[list[DeviceSelector], F(2, atomic=True)] = []
-    allocation_mode: Annotated[str | None, F(3)] = None
+    allocation_mode: Annotated[str | None, F(3, among=choices.ALLOCATION_MODES)] = None
     count: Annotated[Int64 | None, F(4)] = None
     admin_access: Annotated[bool | None, F(5, explicit=True)] = None
     tolerations: Annotated[list[DeviceToleration], F(6, atomic=True)] = []
@@ -63,7 +64,7 @@ class DeviceSubRequest(Type):
     name: Annotated[str, F(1)] = required(str)
     device_class_name: Annotated[str, F(2)] = required(str)
     selectors: Annotated[list[DeviceSelector], F(3, atomic=True)] = []
-    allocation_mode: Annotated[str | None, F(4)] = None
+    allocation_mode: Annotated[str | None, F(4, among=choices.ALLOCATION_MODES)] = None
     count: Annotated[Int64 | None, F(5)] = None
     tolerations: Annotated[list[DeviceToleration], F(6, atomic=True)] = []
     capacity: Annotated[CapacityRequirements | None, F(7)] = None
@@ -110,7 +111,7 @@ class DeviceRequestAllocationResult(Type):
 
 
 class DeviceAllocationConfiguration(Type):
-    source: Annotated[str, F(1)] = required(str)
+    source: Annotated[str, F(1, among=choices.CONFIGURATION_SOURCES)] = required(str)
     requests: Annotated[list[str], F(2, atomic=True)] = []
     opaque: Annotated[OpaqueDeviceConfiguration | None, F(3, 1)] = None
 
@@ -221,7 +222,7 @@ class DeviceCounterConsumption(Type):
 class DeviceTaint(Type):
     key: Annotated[str, F(1)] = required(str)
     value: Annotated[str | None, F(2)] = None
-    effect: Annotated[str, F(3)] = required(str)
+    effect: Annotated[str, F(3, among=choices.DEVICE_EFFECTS)] = required(str)
     time_added: Annotated[Time | None, F(4)] = None
 
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.fields import F, Int32, Type, constant, required
 from api.meta_v1 import ObjectMeta
 
@@ -13,4 +14,4 @@ class PriorityClass(Type):
     value: Annotated[Int32, F(2)] = required(int)
     global_default: Annotated[bool | None, F(3)] = None
     description: Annotated[str | None, F(4)] = None
-    preemption_policy: Annotated[str | None, F(5, explicit=True)] = None
+    preemption_policy: Annotated[str | None, F(5, explicit=True, among=choices.PREEMPTION)] = None

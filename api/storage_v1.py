@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from api import choices
 from api.core_volumes_v1 import PersistentVolumeSpec, TopologySelectorTerm
 from api.fields import F, Int32, Int64, Quantity, Time, Type, constant, required
 from api.meta_v1 import LabelSelector, ObjectMeta
@@ -13,10 +14,10 @@ class StorageClass(Type):
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
     provisioner: Annotated[str, F(2)] = required(str)
     parameters: Annotated[dict[str, str], F(3)] = {}
-    reclaim_policy: Annotated[str | None, F(4, explicit=True)] = None
+    reclaim_policy: Annotated[str | None, F(4, explicit=True, among=choices.RECLAIM_POLICIES)] = None
     mount_options: Annotated[list[str], F(5, atomic=True)] = []
     allow_volume_expansion: Annotated[bool | None, F(6, explicit=True)] = None
-    volume_binding_mode: Annotated[str | None, F(7, explicit=True)] = None
+    volume_binding_mode: Annotated[str | None, F(7, explicit=True, among=choices.BINDING_MODES)] = None
     allowed_topologies: Annotated[list[TopologySelectorTerm], F(8, atomic=True)] = []
 
 
