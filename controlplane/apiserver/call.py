@@ -78,6 +78,7 @@ class Call:
     told: bool = False  # somebody reads warnings
     warnings: list[str] = field(default_factory=list)
     repeated: Mapping[str, Sequence[str]] | None = None  # all values of each query parameter
+    doubtful: bool = False  # refused once, and looked at again when the cache is fresh
     problem: StatusError | None = None  # why the path leads nowhere; told to those who might do what they seem to want
 
     def values(self, name: str) -> Sequence[str]:

@@ -55,4 +55,5 @@ class Core:
     tokens: Tokens = field(default_factory=NoTokens)
     policies: Policies = field(default_factory=lambda: Policies(GIVEN))
     issuer: Issuer | None = None
+    doubtful: int = 0  # calls that were refused and wait to be looked at again
     accounts: bool = False  # a controller makes them, so pods must have one

@@ -58,6 +58,7 @@ class Load:
     def __init__(self, reads: int, writes: int, metrics: Metrics) -> None:
         """Limits of 0 are none."""
         self._reads, self._writes = Lane(self, reads), Lane(self, writes)
+        self._doubtful = Lane(self, 0)  # whoever was refused takes nobody's place; the pipeline bounds how many wait
         self.full = False  # whether any lane is
         gauge = metrics.gauge("apiserver_current_inflight_requests", _IN_FLIGHT, ("request_kind",))
         gauge.labels("readOnly").set_function(self._reads.most)
@@ -65,6 +66,8 @@ class Load:
 
     def lane(self, call: Call) -> Lane | None:
         """Where a routed call counts; None for one that is meant to last."""
+        if call.doubtful:
+            return self._doubtful
         if lasts(call):
             return None
         return self._reads if call.verb in _READS else self._writes

@@ -38,6 +38,7 @@ def _understand(call: Call, core: Core) -> None:
 FIRST: tuple[Callable[[Call, Core], None], ...] = (authenticate, _understand, impersonate, authorize)
 
 _REFUSALS = (401, 403)
+MOST_DOUBTFUL = 100  # that wait at a time
 
 VERBS: dict[str, Action] = {
     "get": reads.get,
@@ -58,8 +59,8 @@ def handle(call: Call, core: Core) -> Result | Awaitable[Result] | None:
         _begin(call, core)
     except status.StatusError as error:
         if error.code in _REFUSALS and core.store.shared and of_path(call).resource:
-            call.user, call.problem = user, None
-            return _when_fresh(call, core, again=True)
+            call.user, call.problem, call.doubtful = user, None, True
+            return _again(call, core, error)
         raise
     if call.target.kind is None:
         return None
@@ -81,10 +82,21 @@ def _begin(call: Call, core: Core) -> None:
         raise call.problem
 
 
-async def _when_fresh(call: Call, core: Core, *, again: bool = False) -> Result:
-    """Go on; or, after a refusal, begin again: another server may just have written the account or the role."""
+async def _when_fresh(call: Call, core: Core) -> Result:
     await freshness.fresh(core)
-    if again:
-        _begin(call, core)
+    result = _handler(call)(call, core)
+    return await result if isinstance(result, Awaitable) else result
+
+
+async def _again(call: Call, core: Core, refusal: status.StatusError) -> Result:
+    """After a refusal, begin again: another server may just have written the account or the role. Not too many may wait for that."""
+    if core.doubtful >= MOST_DOUBTFUL:
+        raise refusal
+    core.doubtful += 1
+    try:
+        await freshness.fresh(core)
+    finally:
+        core.doubtful -= 1
+    _begin(call, core)
     result = _handler(call)(call, core)
     return await result if isinstance(result, Awaitable) else result

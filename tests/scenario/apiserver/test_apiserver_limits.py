@@ -1,5 +1,6 @@
 """What clients may not do to the server, to each other, or by way of a node: each was possible once."""
 
+import asyncio
 import json
 from collections.abc import Awaitable
 from typing import Any
@@ -12,6 +13,9 @@ from api.core_v1 import ConfigMap, Node, Pod
 from api.meta_v1 import ObjectMeta
 from client.client import Client
 from client.errors import Forbidden
+from controlplane.apiserver.cache import Cache
+from controlplane.apiserver.pipeline import MOST_DOUBTFUL
+from controlplane.store.sqlite import SqliteStore
 from kit.http.heads import header_lines
 from kit.http.model import Peer, Request
 from tests.scenario.apiserver.apiserver_requests import Sent
@@ -358,6 +362,36 @@ async def test_long_lists_take_no_longer_than_their_length(cluster: Cluster):
     order = [f"example.com/{n}" for n in range(40_000)]
     change = {"metadata": {"finalizers": order, "$setElementOrder/finalizers": order}}
     assert (await sent(cluster, "PATCH", f"{MAPS}/a", json.dumps(change).encode(), STRATEGIC))[0] == 200
+
+
+@pytest.mark.parametrize("token", ["", "Bearer abcdef.0123456789abcdef"])
+async def test_strangers_do_not_take_the_places_of_others(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, token: str
+):
+    """Where the store is shared, a refusal is looked at again when the cache is fresh, which takes a while."""
+    gate = asyncio.Event()
+
+    async def not_yet(cache: Cache) -> None:
+        await gate.wait()
+
+    monkeypatch.setattr(SqliteStore, "shared", True)
+    monkeypatch.setattr(Cache, "fresh", not_yet)
+    door = cluster.server.handler
+    headers = [("authorization", token)] if token else []
+    asking = [
+        asyncio.ensure_future(ask(door, Sent(method, MAPS, headers, b"{}"), None))
+        for method in ("GET", "POST")
+        for _ in range(500)
+    ]
+    await asyncio.wait(asking, timeout=0.1)
+    waiting = [one for one in asking if not one.done()]
+    assert len(waiting) == MOST_DOUBTFUL and not door._load.full
+    reader = Peer("system:kube-controller-manager")  # no master, who always gets an answer
+    assert (await ask(door, Sent("GET", f"{MAPS}?resourceVersion=0", [], b""), reader))[0] == 200
+    gate.set()
+    await asyncio.wait(asking)
+    assert {one.result()[0] for one in asking} == {401 if token else 403}
+    assert cluster.server.core.doubtful == 0 and door._load._doubtful.now == 0
 
 
 async def test_a_projection_without_a_path(cluster: Cluster):
