@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from api import kinds, names
+from api import choices, kinds, names
 from api.admissionregistration_v1 import (
     MatchCondition,
     MatchResources,
@@ -26,11 +26,11 @@ from api.validation import metadata
 from api.validation.problems import Problems
 from api.validation.rules import Rules
 
-_FAILURE = ("Fail", "Ignore")
-_MATCH = ("Equivalent", "Exact")
-_SCOPES = ("*", "Cluster", "Namespaced")
-_OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
-_REINVOKE = ("IfNeeded", "Never")
+_FAILURE = choices.FAILURE_POLICIES
+_MATCH = choices.MATCH_POLICIES
+_SCOPES = choices.SCOPES
+_OPERATIONS = choices.OPERATIONS
+_REINVOKE = choices.REINVOCATIONS
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
 _FORM = "; desired format: https://host[/path]"
 _BOTH = (
@@ -189,7 +189,7 @@ def mutating_policy(found: Problems, obj: MutatingAdmissionPolicy) -> None:
         found.required("spec.mutations", "mutations must contain at least one item")
     for index, mutation in enumerate(spec.mutations):
         path = f"spec.mutations[{index}]"
-        found.one_of(f"{path}.patchType", mutation.patch_type, ("ApplyConfiguration", "JSONPatch"))
+        found.one_of(f"{path}.patchType", mutation.patch_type, choices.PATCH_TYPES)
         parts = {"ApplyConfiguration": mutation.apply_configuration, "JSONPatch": mutation.json_patch}
         for type_, part in parts.items():
             field = "jsonPatch" if type_ == "JSONPatch" else "applyConfiguration"
@@ -262,7 +262,7 @@ def validating_binding(found: Problems, obj: ValidatingAdmissionPolicyBinding) -
     _binding(found, obj)
     actions, path = obj.spec.validation_actions, "spec.validationActions"
     for index, action in enumerate(actions):
-        found.optional_one_of(f"{path}[{index}]", action, ("Audit", "Deny", "Warn"))
+        found.optional_one_of(f"{path}[{index}]", action, choices.VALIDATION_ACTIONS)
         if action in actions[:index]:
             found.duplicate(f"{path}[{index}]", action)
     if {"Deny", "Warn"} <= set(actions):

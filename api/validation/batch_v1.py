@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from api import kinds, names, schedules, selectors
+from api import choices, kinds, names, schedules, selectors
 from api.batch_v1 import (
     CronJob,
     Job,
@@ -27,7 +27,7 @@ OLD_CONTROLLER_UID, OLD_JOB_NAME = "controller-uid", "job-name"
 
 _MANY = 100_000
 _LONGEST_CRON_NAME = 52
-_ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
+_ACTIONS = choices.FAILURE_ACTIONS
 _FREE_IN_SUSPENSION = ("affinity", "node_selector", "tolerations", "scheduling_gates")
 _COUNTS = (
     "parallelism",
@@ -112,7 +112,7 @@ def job_spec(found: Problems, path: str, spec: JobSpec) -> None:
         _failure_policy(found, f"{path}.podFailurePolicy", spec, spec.pod_failure_policy)
     if spec.success_policy is not None:
         _success_policy(found, f"{path}.successPolicy", spec)
-    replaced = ("Failed",) if spec.pod_failure_policy is not None else ("Failed", "TerminatingOrFailed")
+    replaced = ("Failed",) if spec.pod_failure_policy is not None else choices.POD_REPLACEMENT
     found.optional_one_of(f"{path}.podReplacementPolicy", spec.pod_replacement_policy, replaced)
     pods.template(found, f"{path}.template", spec.template)
     _restart_policy(found, f"{path}.template.spec.restartPolicy", spec)
@@ -192,9 +192,9 @@ def _valid(values: tuple[str, ...]) -> str:
 
 def _exit_codes(found: Problems, path: str, codes: PodFailurePolicyOnExitCodesRequirement, known: set[str]) -> None:
     if not codes.operator:
-        found.required(f"{path}.operator", _valid(("In", "NotIn")))
+        found.required(f"{path}.operator", _valid(choices.EXIT_CODE_OPERATORS))
     else:
-        found.optional_one_of(f"{path}.operator", codes.operator, ("In", "NotIn"))
+        found.optional_one_of(f"{path}.operator", codes.operator, choices.EXIT_CODE_OPERATORS)
     if codes.container_name is not None and codes.container_name not in known:
         detail = "must be one of the container or initContainer names in the pod template"
         found.invalid(f"{path}.containerName", codes.container_name, detail)
@@ -319,7 +319,7 @@ def cron_job(found: Problems, obj: CronJob) -> None:
     found.not_negative("spec.startingDeadlineSeconds", spec.starting_deadline_seconds)
     if spec.time_zone is not None:
         _time_zone(found, "spec.timeZone", spec.time_zone)
-    found.one_of("spec.concurrencyPolicy", spec.concurrency_policy, ("Allow", "Forbid", "Replace"))
+    found.one_of("spec.concurrencyPolicy", spec.concurrency_policy, choices.CONCURRENCY)
     inner = spec.job_template.spec
     job_spec(found, "spec.jobTemplate.spec", inner)
     if inner.selector is not None:

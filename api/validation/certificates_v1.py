@@ -2,38 +2,14 @@
 
 from typing import Any
 
-from api import kinds, names
+from api import choices, kinds, names
 from api.certificates_v1 import CertificateSigningRequest, CertificateSigningRequestCondition
 from api.kinds import Kind
 from api.validation.problems import Problems
 from api.validation.rules import Rules
 from api.validation.signers import signer_name
 
-_USAGES = (
-    "any",
-    "cert sign",
-    "client auth",
-    "code signing",
-    "content commitment",
-    "crl sign",
-    "data encipherment",
-    "decipher only",
-    "digital signature",
-    "email protection",
-    "encipher only",
-    "ipsec end system",
-    "ipsec tunnel",
-    "ipsec user",
-    "key agreement",
-    "key encipherment",
-    "microsoft sgc",
-    "netscape sgc",
-    "ocsp signing",
-    "s/mime",
-    "server auth",
-    "signing",
-    "timestamping",
-)
+_USAGES = choices.KEY_USAGES
 _DECISIONS = ("Approved", "Denied")
 _BEGIN, _END = b"-----BEGIN CERTIFICATE REQUEST-----", b"-----END CERTIFICATE REQUEST-----"
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from api import names
+from api import choices, names
 from api.core_v1 import (
     Container,
     ContainerPort,
@@ -24,10 +24,10 @@ from api.validation.problems import Problems
 from api.validation.profiles import app_armor, seccomp
 from api.validation.windows import windows_options
 
-PROTOCOLS = ("SCTP", "TCP", "UDP")
+PROTOCOLS = choices.PROTOCOLS
 _RESIZABLE = ("cpu", "memory")
 _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
-_RESTART_POLICIES = ("Always", "Never", "OnFailure")
+_RESTART_POLICIES = choices.RESTART_POLICIES
 _NOT_EPHEMERAL = (
     ("ports", "ports"),
     ("resources", "resources"),
@@ -139,7 +139,7 @@ def _container(found: Problems, path: str, container: Container | EphemeralConta
     environment_from(found, f"{path}.envFrom", container.env_from)
     _mounts(found, path, container, pod.volumes)
     _devices(found, path, container, pod.volumes)
-    found.one_of(f"{path}.imagePullPolicy", container.image_pull_policy, ("Always", "IfNotPresent", "Never"))
+    found.one_of(f"{path}.imagePullPolicy", container.image_pull_policy, choices.PULL_POLICIES)
     if container.resources is not None:
         resources.requirements(found, f"{path}.resources", container.resources, pod.claims)
     _resize_policy(found, f"{path}.resizePolicy", container, pod.restart_policy)
@@ -227,7 +227,7 @@ def _mount_options(
             detail = "subPathExpr and subPath are mutually exclusive"
             found.invalid(f"{where}.subPathExpr", mount.sub_path_expr, detail)
         descending_path(found, f"{path}.subPathExpr", mount.sub_path_expr)
-    propagation = ("Bidirectional", "HostToContainer", "None")
+    propagation = choices.MOUNT_PROPAGATION
     found.optional_one_of(f"{path}.mountPropagation", mount.mount_propagation, propagation)
     privileged = container.security_context is not None and container.security_context.privileged
     if mount.mount_propagation == "Bidirectional" and not privileged:
@@ -345,7 +345,7 @@ def _http_get(found: Problems, path: str, action: HTTPGetAction) -> None:
     if not action.path:
         found.required(f"{path}.path")
     found.port(f"{path}.port", action.port)
-    found.optional_one_of(f"{path}.scheme", action.scheme or "", ("HTTP", "HTTPS"))
+    found.optional_one_of(f"{path}.scheme", action.scheme or "", choices.SCHEMES)
     for header in action.http_headers:
         found.invalid_all(f"{path}.httpHeaders", header.name, names.header_name(header.name))
 
@@ -364,7 +364,7 @@ def _restart_policy(found: Problems, path: str, container: Container) -> None:
         if rule.exit_codes is None:
             found.required(f"{where}.exitCodes", "must be specified")
             continue
-        found.optional_one_of(f"{where}.exitCodes.operator", rule.exit_codes.operator, ("In", "NotIn"))
+        found.optional_one_of(f"{where}.exitCodes.operator", rule.exit_codes.operator, choices.EXIT_CODE_OPERATORS)
         if len(rule.exit_codes.values) > 255:
             found.too_many(f"{where}.exitCodes.values", len(rule.exit_codes.values), 255)
 
@@ -373,7 +373,7 @@ def _security_context(found: Problems, path: str, context: SecurityContext, host
     for name, value in (("runAsUser", context.run_as_user), ("runAsGroup", context.run_as_group)):
         if value is not None:
             found.invalid_all(f"{path}.{name}", value, names.user_id(value))
-    found.optional_one_of(f"{path}.procMount", context.proc_mount, ("Default", "Unmasked"))
+    found.optional_one_of(f"{path}.procMount", context.proc_mount, choices.PROC_MOUNTS)
     if context.proc_mount == "Unmasked" and host_users:
         found.invalid(f"{path}.procMount", context.proc_mount, "`hostUsers` must be false to use `Unmasked`")
     seccomp(found, f"{path}.seccompProfile", context.seccomp_profile)

@@ -2,6 +2,7 @@
 
 import ipaddress
 
+from api import choices
 from api.resource_v1 import (
     AllocatedDeviceStatus,
     AllocationResult,
@@ -19,7 +20,7 @@ from api.validation.problems import Problems
 
 _MOST_CONSUMERS, _MOST_CONDITIONS, _MOST_ADDRESSES = 256, 8, 16
 _LONGEST_INTERFACE, _LONGEST_HARDWARE = 256, 128
-_SOURCES = ("FromClaim", "FromClass")
+_SOURCES = choices.CONFIGURATION_SOURCES
 _ADDRESS = "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)"
 _LEAVING = "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from api import names
+from api import choices, names
 from api.resource_v1 import (
     DeviceClaim,
     DeviceConstraint,
@@ -21,8 +21,8 @@ from api.validation.problems import Problems
 MOST_REQUESTS, MOST_SETTINGS = 32, 32
 _MOST_CONSTRAINTS, _MOST_SELECTORS, _MOST_ALTERNATIVES = 32, 32, 8
 _LONGEST_EXPRESSION = 10 * 1024
-_MODES = ("All", "ExactCount")
-_OPERATORS = ("Equal", "Exists")
+_MODES = choices.ALLOCATION_MODES
+_OPERATORS = choices.DEVICE_OPERATORS
 _ONE = "exactly one of `exactly` or `firstAvailable` is required"
 _NO_REQUEST = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
 _NO_ATTRIBUTE = 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'

@@ -1,10 +1,10 @@
 """Rules for the taints of devices, and for conditions that must hold before pods use them."""
 
-from api import names
+from api import choices, names
 from api.resource_v1 import DeviceTaint
 from api.validation.problems import Problems
 
-EFFECTS = ("NoExecute", "NoSchedule", "None")
+EFFECTS = choices.DEVICE_EFFECTS
 _MOST_TAINTS, _MOST_CONDITIONS = 16, 4
 
 

@@ -1,13 +1,13 @@
 """Rules for Endpoints and EndpointSlices."""
 
-from api import core_v1, discovery_v1, names
+from api import choices, core_v1, discovery_v1, names
 from api.core_v1 import EndpointAddress, Endpoints
 from api.discovery_v1 import Endpoint, EndpointHints, EndpointSlice
 from api.validation import addresses, metadata
 from api.validation.containers import PROTOCOLS
 from api.validation.problems import Problems
 
-_ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
+_ADDRESS_TYPES = choices.ADDRESS_TYPES
 _MOST_ADDRESSES = 100
 _MOST_PORTS = 20_000
 _MOST_ENDPOINTS = 1000

@@ -3,7 +3,7 @@
 import ipaddress
 from typing import Any
 
-from api import kinds, names
+from api import choices, kinds, names
 from api.kinds import Kind
 from api.networking_v1 import (
     HTTPIngressPath,
@@ -24,7 +24,7 @@ from api.validation import addresses, metadata, references
 from api.validation.problems import Problems
 from api.validation.rules import Rules
 
-_PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
+_PATH_TYPES = choices.PATH_TYPES
 _NOT_IN_PATHS = ("//", "/./", "/../", "%2f", "%2F")
 _NOT_AT_THE_END = ("/..", "/.")
 _OLD_CLASS = "kubernetes.io/ingress.class"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api import kinds, names
+from api import choices, kinds, names
 from api.kinds import Kind
 from api.policy_v1 import PodDisruptionBudget
 from api.validation import metadata
@@ -23,7 +23,7 @@ def budget(found: Problems, obj: PodDisruptionBudget) -> None:
     if spec.selector is not None:
         metadata.label_selector(found, "spec.selector", spec.selector)
     policy = spec.unhealthy_pod_eviction_policy
-    found.optional_one_of("spec.unhealthyPodEvictionPolicy", policy, ("AlwaysAllow", "IfHealthyBudget"))
+    found.optional_one_of("spec.unhealthyPodEvictionPolicy", policy, choices.UNHEALTHY_EVICTION)
 
 
 def _status(found: Problems, new: PodDisruptionBudget, old: PodDisruptionBudget) -> None:

@@ -1,10 +1,11 @@
 """Rules for the seccomp and AppArmor profiles of pods and containers."""
 
+from api import choices
 from api.core_v1 import AppArmorProfile, SeccompProfile
 from api.validation.paths import descending_path
 from api.validation.problems import Problems
 
-_PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
+_PROFILES = choices.PROFILES
 _LONGEST_PATH = 4095
 
 

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+from api import choices
 from api.apiextensions_v1 import JSONSchemaProps, ValidationRule
 from api.fields import NOTHING
 from api.validation.problems import Problems
 
 TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _METADATA = frozenset(("metadata", "kind", "apiVersion"))
-_REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
+_REASONS = choices.FAILURE_REASONS
 _LIST_TYPES, _MAP_TYPES = ("atomic", "set", "map"), ("atomic", "granular")
 # What a schema may say at its root when the status has a path of its own; by their names in Go.
 _AT_ROOT = (

@@ -1,16 +1,16 @@
 """Rules for Services."""
 
-from api import names
+from api import choices, names
 from api.core_v1 import LoadBalancerStatus, Service, ServicePort, ServiceSpec
 from api.validation import addresses, metadata
 from api.validation.containers import PROTOCOLS
 from api.validation.problems import Problems
 
-_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_TYPES = choices.SERVICE_TYPES
 _FAMILIES = ("IPv4", "IPv6")
-_FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
+_FAMILY_POLICIES = choices.IP_FAMILY_POLICIES
 _LONGEST_AFFINITY = 86_400
-_TRAFFIC_POLICIES = ("Cluster", "Local")
+_TRAFFIC_POLICIES = choices.TRAFFIC_POLICIES
 _DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 _ONLY_LOAD_BALANCER = "may only be used when `type` is 'LoadBalancer'"
 
@@ -113,7 +113,7 @@ def _port(found: Problems, path: str, port: ServicePort, *, named: bool) -> None
 
 
 def _affinity(found: Problems, spec: ServiceSpec) -> None:
-    found.one_of("spec.sessionAffinity", spec.session_affinity, ("ClientIP", "None"))
+    found.one_of("spec.sessionAffinity", spec.session_affinity, choices.AFFINITIES)
     path, config = "spec.sessionAffinityConfig", spec.session_affinity_config
     if spec.session_affinity == "None" and config is not None:
         found.forbidden(path, "must not be set when session affinity is None")
