@@ -12,7 +12,6 @@ from api import kinds
 from api.kinds import Kind
 from controlplane.apiserver.strategies.base import (
     Counted,
-    CountedLater,
     FirstGeneration,
     Strategy,
     WithStatus,
@@ -26,12 +25,14 @@ from controlplane.apiserver.strategies.cluster import (
     CertificateRequests,
     Definitions,
     EndpointSlices,
+    Leases,
     Namespaces,
     Nodes,
 )
+from controlplane.apiserver.strategies.devices import DeviceClaims, Slices
 from controlplane.apiserver.strategies.pods import Pods
-from controlplane.apiserver.strategies.volumes import Claims, PersistentVolumes
-from controlplane.apiserver.strategies.workloads import DaemonSets, Deployments, Jobs
+from controlplane.apiserver.strategies.volumes import Claims, Drivers, PersistentVolumes
+from controlplane.apiserver.strategies.workloads import DaemonSets, Deployments, Jobs, StatefulSets
 
 __all__ = ["SYSTEM_FINALIZER", "Strategy", "strategy"]
 
@@ -53,7 +54,7 @@ _TABLE: dict[Kind[Any], Strategy] = {
     kinds.DEPLOYMENT: Deployments(),
     kinds.REPLICA_SET: Workload(),
     kinds.DAEMON_SET: DaemonSets(),
-    kinds.STATEFUL_SET: Workload(),
+    kinds.STATEFUL_SET: StatefulSets(),
     kinds.JOB: Jobs(),
     kinds.CRON_JOB: Workload(),
     kinds.INGRESS: Workload(),
@@ -68,7 +69,7 @@ _TABLE: dict[Kind[Any], Strategy] = {
     kinds.STORAGE_CLASS: Strategy(returns_deleted=True),
     kinds.VOLUME_ATTACHMENT: WithStatusAlone(unconditional_update=False, returns_deleted=True),
     kinds.VOLUME_ATTRIBUTES_CLASS: Strategy(returns_deleted=True),
-    kinds.CSI_DRIVER: CountedLater(unconditional_update=False, returns_deleted=True),
+    kinds.CSI_DRIVER: Drivers(unconditional_update=False, returns_deleted=True),
     kinds.CSI_NODE: Strategy(unconditional_update=False, returns_deleted=True),
     kinds.CSI_STORAGE_CAPACITY: Strategy(unconditional_update=False),
     kinds.PRIORITY_CLASS: FirstGeneration(),
@@ -86,10 +87,10 @@ _TABLE: dict[Kind[Any], Strategy] = {
     kinds.FLOW_SCHEMA: WorkloadAlone(),
     kinds.PRIORITY_LEVEL_CONFIGURATION: WorkloadAlone(),
     kinds.DEVICE_CLASS: Counted(returns_deleted=True),
-    kinds.RESOURCE_CLAIM: WithStatusAlone(returns_deleted=True),
+    kinds.RESOURCE_CLAIM: DeviceClaims(returns_deleted=True),
     kinds.RESOURCE_CLAIM_TEMPLATE: Strategy(returns_deleted=True),
-    kinds.RESOURCE_SLICE: Counted(returns_deleted=True),
-    kinds.LEASE: Strategy(create_on_update=True, unconditional_update=False),
+    kinds.RESOURCE_SLICE: Slices(returns_deleted=True),
+    kinds.LEASE: Leases(create_on_update=True, unconditional_update=False),
     kinds.ENDPOINT_SLICE: EndpointSlices(),
 }
 

@@ -41,13 +41,35 @@ class Nodes(WithStatus):
     """Agents register nodes with their status."""
 
     def prepare_create(self, new: Any) -> None:
-        """The status that it came with."""
+        """The status that it came with; nothing of configurations that come by way of the API, which are gone."""
+        new.spec.config_source = new.status.config = None
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """The old status."""
+        super().prepare_update(new, old)
+        if old.spec.config_source is None:
+            new.spec.config_source = None
 
     def prepare_status(self, new: Any, old: Any, now: str) -> None:
         """The old spec; nothing of configurations that come by way of the API, which are gone."""
         super().prepare_status(new, old, now)
         if old.status.config is None:
             new.status.config = None
+
+
+class Leases(Strategy):
+    """Elections that the server coordinates are not there yet: what they are told by is left out."""
+
+    def prepare_create(self, new: Any) -> None:
+        """Without strategy and favourite."""
+        new.spec.strategy = new.spec.preferred_holder = None
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """The same, unless they are there."""
+        if old.spec.strategy is None:
+            new.spec.strategy = None
+        if old.spec.preferred_holder is None:
+            new.spec.preferred_holder = None
 
 
 class EndpointSlices(Counted):

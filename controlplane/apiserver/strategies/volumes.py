@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.core_v1 import TypedLocalObjectReference, TypedObjectReference
-from controlplane.apiserver.strategies.base import WithStatus
+from controlplane.apiserver.strategies.base import CountedLater, WithStatus
 
 # The sources of a claim that `dataSource` has always known; anything else is said in `dataSourceRef`.
 _OLD_SOURCES = (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
@@ -35,12 +35,18 @@ class Claims(Volumes):
 
 
 def _normalize(spec: Any, old: Any) -> None:
+    """Both fields as upstream has them with its usual switches: no source is in another namespace."""
+    known = old is not None and old.data_source_ref is not None
+    if not known and spec.data_source_ref is not None and spec.data_source_ref.namespace:
+        spec.data_source_ref = None
     used = old is not None and (old.data_source is not None or old.data_source_ref is not None)
-    source = spec.data_source
-    if source is not None and spec.data_source_ref is None and not used:
-        known = (source.api_group or "", source.kind) in _OLD_SOURCES
-        spec.data_source = source if known else None
+    if not used and spec.data_source_ref is None and not _is_old(spec.data_source):
+        spec.data_source = None
     _agree(spec)
+
+
+def _is_old(source: TypedLocalObjectReference | None) -> bool:
+    return source is not None and (source.api_group or "", source.kind) in _OLD_SOURCES
 
 
 def _agree(spec: Any) -> None:
@@ -67,3 +73,17 @@ class PersistentVolumes(Volumes):
             new.status.last_phase_transition_time = told or known
         elif told is None or told == known:
             new.status.last_phase_transition_time = now
+
+
+class Drivers(CountedLater):
+    """Pods are placed whether a node has their drivers or not: upstream has the switch for it turned off."""
+
+    def prepare_create(self, new: Any) -> None:
+        """The generation as it came."""
+        super().prepare_create(new)
+        new.spec.prevent_pod_scheduling_if_missing = None
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """A new generation if something changed."""
+        new.spec.prevent_pod_scheduling_if_missing = None
+        super().prepare_update(new, old)

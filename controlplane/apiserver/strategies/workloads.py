@@ -37,6 +37,35 @@ class DaemonSets(Workload):
         _count(new, _counted(old) + differ(new.spec.template, old.spec.template))
 
 
+    def prepare_status(self, new: Any, old: Any, now: str) -> None:
+        """The old spec; the count belongs to it."""
+        super().prepare_status(new, old, now)
+        _count(new, _counted(old))
+
+
+class StatefulSets(Workload):
+    """How many pods may be away during an update is not open yet: always one."""
+
+    def prepare_create(self, new: Any) -> None:
+        """Without that number."""
+        super().prepare_create(new)
+        _one_at_a_time(new, None)
+
+    def prepare_update(self, new: Any, old: Any) -> None:
+        """The same, unless it is there."""
+        _one_at_a_time(new, old)
+        super().prepare_update(new, old)
+
+
+def _one_at_a_time(new: Any, old: Any) -> None:
+    rolling, known = (
+        one.spec.update_strategy.rolling_update if one is not None and one.spec.update_strategy is not None else None
+        for one in (new, old)
+    )
+    if rolling is not None and (known is None or known.max_unavailable is None):
+        rolling.max_unavailable = None
+
+
 def _counted(obj: Any) -> int:
     text = obj.metadata.annotations.get(TEMPLATE_GENERATION, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
@@ -61,3 +90,4 @@ class Jobs(Workload):
         new.spec.template.metadata.labels = made | labels
         new.spec.selector = new.spec.selector or LabelSelector()
         new.spec.selector.match_labels = {_CONTROLLER_UID: uid} | new.spec.selector.match_labels
+        new.metadata.labels = new.metadata.labels or dict(new.spec.template.metadata.labels)
