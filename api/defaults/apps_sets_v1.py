@@ -28,8 +28,10 @@ def daemon_set(obj: DaemonSet) -> None:
         rolling = strategy.rolling_update = strategy.rolling_update or RollingUpdateDaemonSet()
         if rolling.max_unavailable is None:
             rolling.max_unavailable = 1
-        if rolling.max_surge is None:
-            rolling.max_surge = 0
+    given = strategy.rolling_update  # also of another type, where it says nothing
+    if given is not None:
+        given.max_unavailable = 0 if given.max_unavailable is None else given.max_unavailable
+        given.max_surge = 0 if given.max_surge is None else given.max_surge
     if spec.revision_history_limit is None:
         spec.revision_history_limit = 10
     pod_spec(spec.template.spec)
@@ -50,6 +52,8 @@ def stateful_set(obj: StatefulSet) -> None:
         spec.revision_history_limit = 10
     for template in spec.volume_claim_templates:
         claim(template)
+        template.kind = template.kind or "PersistentVolumeClaim"
+        template.api_version = template.api_version or "v1"
     pod_spec(spec.template.spec)
 
 

@@ -14,7 +14,11 @@ def namespace(obj: Namespace) -> None:
 
 
 def node(obj: Node) -> None:
-    """Defaults of a Node: all that it has can be allocated."""
+    """Defaults of a Node: all that it has can be allocated; the old form of its network is the first of the new."""
+    spec = obj.spec
+    if spec.pod_cidr and spec.pod_cidrs[:1] != [spec.pod_cidr]:
+        spec.pod_cidrs = [spec.pod_cidr]
+    spec.pod_cidr = spec.pod_cidrs[0] if spec.pod_cidrs and spec.pod_cidrs[0] else None
     if not obj.status.allocatable:
         obj.status.allocatable = dict(obj.status.capacity)
 

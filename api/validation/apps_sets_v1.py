@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from api import kinds, names
+from api import choices, kinds, names
 from api.apps_sets_v1 import (
     ControllerRevision,
     DaemonSet,
@@ -15,11 +15,12 @@ from api.apps_sets_v1 import (
     StatefulSetUpdateStrategy,
 )
 from api.core_v1 import PersistentVolumeClaimVolumeSource, Volume
+from api.core_volumes_v1 import PersistentVolumeClaim
 from api.fields import NOTHING, Json
 from api.kinds import Kind
 from api.validation import replicas
 from api.validation.core_claims import claim_spec
-from api.validation.portions import at_most_all, is_nothing, portion
+from api.validation.portions import at_most_all, given, is_nothing, portion
 from api.validation.problems import Problems
 from api.validation.rules import Rules
 
@@ -51,7 +52,7 @@ def _daemon_strategy(found: Problems, path: str, strategy: DaemonSetUpdateStrate
         found.not_supported(path, strategy, ("RollingUpdate", "OnDelete"))
         return
     rolling = strategy.rolling_update or RollingUpdateDaemonSet()
-    unavailable, surge = rolling.max_unavailable or 0, rolling.max_surge or 0
+    unavailable, surge = given(rolling.max_unavailable), given(rolling.max_surge)
     for field, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):
         portion(found, f"{path}.rollingUpdate.{field}", value)
         at_most_all(found, f"{path}.rollingUpdate.{field}", value)
@@ -74,7 +75,7 @@ def _counts(found: Problems, new: DaemonSet, old: DaemonSet) -> None:
 def stateful_set(found: Problems, obj: StatefulSet) -> None:
     """A StatefulSet."""
     spec = obj.spec
-    if spec.pod_management_policy not in ("OrderedReady", "Parallel"):
+    if spec.pod_management_policy not in choices.POD_MANAGEMENT:
         found.invalid("spec.podManagementPolicy", spec.pod_management_policy, "must be 'OrderedReady' or 'Parallel'")
     _stateful_strategy(found, "spec.updateStrategy", spec.update_strategy or StatefulSetUpdateStrategy())
     retention = spec.persistent_volume_claim_retention_policy
@@ -82,27 +83,31 @@ def stateful_set(found: Problems, obj: StatefulSet) -> None:
         for field, policy in (("whenDeleted", retention.when_deleted), ("whenScaled", retention.when_scaled)):
             path = f"spec.persistentVolumeClaimRetentionPolicy.{field}"
             found.optional_one_of(path, policy, ("Retain", "Delete"))
-    for index, template in enumerate(spec.volume_claim_templates):
-        claim_spec(found, f"spec.volumeClaimTemplates[{index}].spec", template.spec)
     found.not_negative("spec.replicas", spec.replicas)
     found.not_negative("spec.minReadySeconds", spec.min_ready_seconds)
     if spec.ordinals is not None:
         found.not_negative("spec.ordinals.start", spec.ordinals.start)
-    if spec.service_name:
-        found.invalid_all("spec.serviceName", spec.service_name, names.dns_label(spec.service_name))
     if replicas.selector(found, "spec", spec.selector, spec.template, "statefulset"):
         _stateful_template(found, spec)
     else:
         replicas.always(found, "spec.template.spec", spec.template.spec, "StatefulSet")
 
 
+def _new_stateful_set(found: Problems, obj: StatefulSet) -> None:
+    """What cannot be changed is judged when it is new."""
+    for index, template in enumerate(obj.spec.volume_claim_templates):
+        claim_spec(found, f"spec.volumeClaimTemplates[{index}].spec", template.spec)
+    if obj.spec.service_name:
+        found.invalid_all("spec.serviceName", obj.spec.service_name, names.dns_label(obj.spec.service_name))
+
+
 def _stateful_template(found: Problems, spec: StatefulSetSpec) -> None:
     """The template as its pods will be: with the volumes that the claims become."""
     template, pod = spec.template, spec.template.spec
-    claimed = {item.metadata.name or "" for item in spec.volume_claim_templates}
+    claimed = dict.fromkeys(item.metadata.name or "" for item in spec.volume_claim_templates)
     added = [
         Volume(name=name, persistent_volume_claim=PersistentVolumeClaimVolumeSource(claim_name=name))
-        for name in sorted(claimed)
+        for name in claimed
     ]
     own = [volume for volume in pod.volumes if volume.name not in claimed]
     seen = msgspec.structs.replace(pod, volumes=[*added, *own], subdomain=None, hostname=None)
@@ -128,12 +133,21 @@ def _stateful_strategy(found: Problems, path: str, strategy: StatefulSetUpdateSt
 
 def _stateful_set_changed(found: Problems, new: StatefulSet, old: StatefulSet) -> None:
     fixed = [name for name in new.spec.__struct_fields__ if name not in _FREE]
-    if any(getattr(new.spec, name) != getattr(old.spec, name) for name in fixed):
+    fresh, known = (
+        msgspec.structs.replace(spec, volume_claim_templates=[_plain(item) for item in spec.volume_claim_templates])
+        for spec in (new.spec, old.spec)
+    )
+    if any(getattr(fresh, name) != getattr(known, name) for name in fixed):
         detail = (
             "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
             "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
         )
         found.forbidden("spec", detail)
+
+
+def _plain(template: PersistentVolumeClaim) -> PersistentVolumeClaim:
+    """Without its kind, which says nothing."""
+    return msgspec.structs.replace(template, kind="", api_version="")
 
 
 def _stateful_set_status(found: Problems, new: StatefulSet, old: StatefulSet) -> None:
@@ -144,6 +158,9 @@ def _stateful_set_status(found: Problems, new: StatefulSet, old: StatefulSet) ->
 def revision(found: Problems, obj: ControllerRevision) -> None:
     """A ControllerRevision."""
     found.not_negative("revision", obj.revision)
+
+
+def _new_revision(found: Problems, obj: ControllerRevision) -> None:
     text = b"" if obj.data is NOTHING else bytes(obj.data).strip()
     if text in (b"", b"null"):
         found.required("data", "data is mandatory")
@@ -160,7 +177,11 @@ def _revision_changed(found: Problems, new: ControllerRevision, old: ControllerR
 RULES: dict[Kind[Any], Rules] = {
     kinds.DAEMON_SET: Rules(daemon_set, _daemon_set_changed, {"status": _counts}),
     kinds.STATEFUL_SET: Rules(
-        stateful_set, _stateful_set_changed, {"status": _stateful_set_status}, name=names.dns_label
+        stateful_set,
+        _stateful_set_changed,
+        {"status": _stateful_set_status},
+        name=names.dns_label,
+        fresh=_new_stateful_set,
     ),
-    kinds.CONTROLLER_REVISION: Rules(revision, _revision_changed),
+    kinds.CONTROLLER_REVISION: Rules(revision, _revision_changed, fresh=_new_revision),
 }

@@ -1,11 +1,19 @@
 """Rules for Namespaces, Nodes and Leases."""
 
+import re
+
 from api import names
 from api.coordination_v1 import Lease
 from api.core_v1 import Namespace, Node
 from api.validation import addresses, metadata, resources, scheduling
 from api.validation.problems import Problems
 
+_LONGEST_FEATURE = 253
+_FEATURE = (
+    "must start with an UpperCamelCase segment, with subsequent segments separated by '/' "
+    "(e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes"
+)
+_is_feature = re.compile(r"[A-Z][a-zA-Z0-9]*(/[a-zA-Z][a-zA-Z0-9]*)*").fullmatch
 _STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 
 
@@ -51,12 +59,6 @@ def create_node(found: Problems, obj: Node) -> None:
     """A new Node."""
     metadata.metadata(found, obj.metadata, False, names.dns_subdomain)
     _node(found, obj)
-    networks = obj.spec.pod_cidrs
-    before = len(found.causes)
-    for index, network in enumerate(networks):
-        addresses.cidr(found, f"spec.podCIDRs[{index}]", network)
-    if len(found.causes) == before and not addresses.one_of_each_family(networks):
-        found.invalid("spec.podCIDRs", networks, "may specify no more than one CIDR for each IP family")
 
 
 def update_node(found: Problems, new: Node, old: Node) -> None:
@@ -81,9 +83,32 @@ def update_node(found: Problems, new: Node, old: Node) -> None:
 def _node(found: Problems, obj: Node) -> None:
     # Upstream names taints as if they were in the metadata.
     scheduling.taints(found, "metadata.taints", obj.spec.taints)
+    _features(found, "status.declaredFeatures", obj.status.declared_features)
+    networks = obj.spec.pod_cidrs
+    before = len(found.causes)
+    for index, network in enumerate(networks):
+        addresses.cidr(found, f"spec.podCIDRs[{index}]", network)
+    good = len(found.causes) == before
+    if len(networks) > 1 and not (good and addresses.one_of_each_family(networks)):
+        found.invalid("spec.podCIDRs", networks, "may specify no more than one CIDR for each IP family")
     for field, amounts in (("capacity", obj.status.capacity), ("allocatable", obj.status.allocatable)):
         for name, text in amounts.items():
             resources.amount(found, f"status.{field}.{name}", name, text)
+
+
+def _features(found: Problems, path: str, features: list[str]) -> None:
+    """What an agent says it can do: a sorted list of names."""
+    for index, feature in enumerate(features):
+        where = f"{path}[{index}]"
+        if len(feature) > _LONGEST_FEATURE:
+            detail = f'invalid feature name "{feature}": must be no more than {_LONGEST_FEATURE} characters'
+            found.invalid(where, feature, detail)
+        elif not _is_feature(feature):
+            found.invalid(where, feature, f'invalid feature name "{feature}": {_FEATURE}')
+        if index and feature == features[index - 1]:
+            found.duplicate(where, feature)
+        elif index and feature < features[index - 1]:
+            found.invalid(where, feature, "list must be sorted alphabetically")
 
 
 def create_lease(found: Problems, obj: Lease) -> None:
@@ -103,6 +128,5 @@ def _lease(found: Problems, obj: Lease) -> None:
     if spec.lease_duration_seconds is not None and spec.lease_duration_seconds <= 0:
         found.invalid("spec.leaseDurationSeconds", spec.lease_duration_seconds, "must be greater than 0")
     found.not_negative("spec.leaseTransitions", spec.lease_transitions)
-    found.optional_one_of("spec.strategy", spec.strategy, ("OldestEmulationVersion",))
     if spec.preferred_holder and not spec.strategy:
         found.forbidden("spec.preferredHolder", "may only be specified if `strategy` is defined")

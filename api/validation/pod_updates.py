@@ -4,9 +4,8 @@ from typing import Any
 
 import msgspec
 
-from api import names
-from api.core_v1 import Container, ContainerStatus, Pod, PodSpec, Toleration
-from api.validation import addresses, metadata, pods, scheduling
+from api.core_v1 import Container, Pod, PodSpec, Toleration
+from api.validation import metadata, pod_statuses, pods, scheduling
 from api.validation.pod_resize import MIRROR
 from api.validation.problems import Problems
 from api.zeros import without_zeros
@@ -18,13 +17,14 @@ _OPEN_FIELDS = (
     "`spec.tolerations` (only additions to existing tolerations)",
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
 )
-_SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
+_APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
 
 
 def update(found: Problems, new: Pod, old: Pod) -> None:
     """A changed Pod."""
     metadata.metadata_update(found, new.metadata, old.metadata)
-    pods.pod_spec(found, "spec", new.spec, is_pod=True)
+    _annotations(found, new, old)
+    pods.pod_spec(found, "spec", new.spec, is_pod=True, name=new.metadata.name or "")
     for path, fresh, known in (
         ("spec.containers", new.spec.containers, old.spec.containers),
         ("spec.initContainers", new.spec.init_containers, old.spec.init_containers),
@@ -49,25 +49,9 @@ def update(found: Problems, new: Pod, old: Pod) -> None:
 def update_status(found: Problems, new: Pod, old: Pod) -> None:
     """A changed status of a Pod."""
     metadata.metadata_update(found, new.metadata, old.metadata)
-    status = new.status
-    for index, condition in enumerate(status.conditions):
-        if condition.type not in _SYSTEM_CONDITIONS:
-            where = f"status.conditions[{index}].Type"
-            found.invalid_all(where, condition.type, names.label_key(condition.type))
-    if new.spec.node_name != old.spec.node_name:
-        found.forbidden("status.nodeName", "may not be changed directly")
-    if status.nominated_node_name and status.nominated_node_name != old.status.nominated_node_name:
-        problems = names.dns_subdomain(status.nominated_node_name)
-        found.invalid_all("status.nominatedNodeName", status.nominated_node_name, problems)
-    if status.observed_generation is not None and status.observed_generation < 0:
-        found.invalid("status.observedGeneration", status.observed_generation, "must be a non-negative integer")
-    if old.status.qos_class:
-        found.immutable("status.qosClass", status.qos_class, old.status.qos_class)
-    _transitions(found, "status.containerStatuses", status.container_statuses, old.status.container_statuses, old.spec)
-    _addresses(found, "status.podIPs", [item.ip for item in status.pod_ips])
-    _addresses(found, "status.hostIPs", [item.ip for item in status.host_ips])
-    if status.host_ips and status.host_ip != status.host_ips[0].ip:
-        found.invalid("status.hostIPs[0].ip", status.host_ips[0].ip, "must be equal to `hostIP`")
+    _annotations(found, new, old)
+    pod_statuses.status(found, new, old)
+    found.immutable("status.qosClass", new.status.qos_class or "", old.status.qos_class or "")
 
 
 def update_ephemeral_containers(found: Problems, new: Pod, old: Pod) -> None:
@@ -76,7 +60,7 @@ def update_ephemeral_containers(found: Problems, new: Pod, old: Pod) -> None:
         found.forbidden("", "static pods do not support ephemeral containers")
         return
     metadata.metadata_update(found, new.metadata, old.metadata)
-    pods.pod_spec(found, "spec", new.spec, is_pod=True)
+    pods.pod_spec(found, "spec", new.spec, is_pod=True, name=new.metadata.name or "")
     known = {container.name: container for container in new.spec.ephemeral_containers}
     where = "spec.ephemeralContainers"
     for container in old.spec.ephemeral_containers:
@@ -84,6 +68,19 @@ def update_ephemeral_containers(found: Problems, new: Pod, old: Pod) -> None:
             found.forbidden(where, f'existing ephemeral containers "{container.name}" may not be removed\n')
         elif without_zeros(known[container.name]) != without_zeros(container):
             found.forbidden(where, f'existing ephemeral containers "{container.name}" may not be changed\n')
+
+
+def _annotations(found: Problems, new: Pod, old: Pod) -> None:
+    """Two sorts of annotations say what a pod is, so they stay as they are."""
+    fresh, known = new.metadata.annotations, old.metadata.annotations
+    for key in sorted(fresh.keys() | known.keys()):
+        where, added = f"metadata.annotations[{key}]", key not in known
+        if fresh.get(key) == known.get(key):
+            continue
+        if key.startswith(_APP_ARMOR):
+            found.forbidden(where, f"may not {'add' if added else 'remove or update'} AppArmor annotations")
+        elif key == MIRROR:
+            found.forbidden(where, f"may not {'add' if added else 'remove or update'} mirror pod annotation")
 
 
 def _deadline(found: Problems, new: int | None, old: int | None) -> bool:
@@ -137,28 +134,3 @@ def _closed_changes(new: PodSpec, old: PodSpec) -> list[str]:
 def _with_images(new: list[Container], old: list[Container]) -> list[Container]:
     pairs = zip(new, old, strict=True)
     return [msgspec.structs.replace(fresh, image=known.image) for fresh, known in pairs]
-
-
-def _transitions(
-    found: Problems, path: str, new: list[ContainerStatus], old: list[ContainerStatus], spec: PodSpec
-) -> None:
-    """A container that ended for good stays ended."""
-    policies = {item.name: item.restart_policy or spec.restart_policy for item in spec.containers}
-    rules = {item.name for item in spec.containers if item.restart_policy_rules}
-    fresh = {status.name: status for status in new}
-    for index, status in enumerate(old):
-        ended = status.state.terminated if status.state is not None else None
-        now = fresh.get(status.name)
-        if ended is None or now is None or status.name in rules:
-            continue
-        policy = policies.get(status.name)
-        if policy == "Always" or (policy == "OnFailure" and ended.exit_code != 0):
-            continue
-        if now.state is None or now.state.terminated is None:
-            found.forbidden(f"{path}[{index}].state", "may not be transitioned to non-terminated state")
-
-
-def _addresses(found: Problems, path: str, values: list[str]) -> None:
-    good = [addresses.ip(found, f"{path}[{index}]", value) for index, value in enumerate(values)]
-    if len(values) > 1 and all(good) and not addresses.one_of_each_family(values):
-        found.invalid(path, [{"ip": value} for value in values], "may specify no more than one IP for each IP family")

@@ -2,11 +2,12 @@
 
 import re
 
-from api import names
+from api import choices, names
 from api.core_v1 import Binding, Pod, PodDNSConfig, PodSecurityContext, PodSpec, PodTemplateSpec
 from api.validation import addresses, metadata, resources, scheduling
 from api.validation.containers import Surroundings, containers, ephemeral_containers, init_containers
 from api.validation.environment import file_key_volumes
+from api.validation.every_container import every_container
 from api.validation.pod_claims import pod_claims
 from api.validation.problems import Problems
 from api.validation.profiles import app_armor, seccomp
@@ -15,6 +16,10 @@ from api.validation.windows import host_process, of_system, windows_options
 
 _STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 _LONGEST_DEADLINE = 2**31 - 1
+_IPC_SYSCTLS = frozenset(
+    f"kernel.{name}"
+    for name in ("sem", "shm", "shmall", "shmmax", "shmmni", "shm_rmid_forced", "msg", "msgmax", "msgmnb", "msgmni")
+)
 _SYSCTL = "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
 
 
@@ -76,7 +81,7 @@ def pod_spec(found: Problems, path: str, spec: PodSpec, *, is_pod: bool, name: s
     _network(found, path, spec)
     _placement(found, path, spec)
     if spec.security_context is not None:
-        _security_context(found, f"{path}.securityContext", spec.security_context)
+        _security_context(found, f"{path}.securityContext", spec, spec.security_context)
     if spec.share_process_namespace and spec.host_pid:
         detail = "ShareProcessNamespace and HostPID cannot both be enabled"
         found.invalid(f"{path}.securityContext.shareProcessNamespace", True, detail)
@@ -102,6 +107,9 @@ def _host(found: Problems, path: str, spec: PodSpec, is_pod: bool) -> None:
         ):
             if shared:
                 found.forbidden(f"{path}.{name}", "when `hostUsers` is false")
+        for where, one in every_container(path, spec):
+            if one.volume_devices:
+                found.forbidden(f"{where}.volumeDevices", "when `hostUsers` is false")
 
 
 def _policies(found: Problems, path: str, spec: PodSpec) -> None:
@@ -208,7 +216,15 @@ def _placement(found: Problems, path: str, spec: PodSpec) -> None:
         seen.add(gate.name)
 
 
-def _security_context(found: Problems, path: str, context: PodSecurityContext) -> None:
+def _shared_with_host(sysctl: str, spec: PodSpec) -> str:
+    """The namespace of the host that the parameter would be set in."""
+    name = sysctl.replace("/", ".")
+    if spec.host_network and name.startswith("net."):
+        return "hostNetwork"
+    return "hostIPC" if spec.host_ipc and (name in _IPC_SYSCTLS or name.startswith("fs.mqueue.")) else ""
+
+
+def _security_context(found: Problems, path: str, spec: PodSpec, context: PodSecurityContext) -> None:
     for field, value in (
         ("fsGroup", context.fs_group),
         ("runAsUser", context.run_as_user),
@@ -227,10 +243,12 @@ def _security_context(found: Problems, path: str, context: PodSecurityContext) -
             found.invalid(where, sysctl.name, f"must have at most 253 characters and match regex {_SYSCTL}")
         elif sysctl.name in seen:
             found.duplicate(where, sysctl.name)
+        elif shared := _shared_with_host(sysctl.name, spec):
+            found.invalid(where, sysctl.name, f"may not be specified when '{shared}' is true")
         seen.add(sysctl.name)
-    change = ("Always", "OnRootMismatch")
+    change = choices.FS_GROUP_CHANGES
     found.optional_one_of(f"{path}.fsGroupChangePolicy", context.fs_group_change_policy, change)
-    groups = ("Merge", "Strict")
+    groups = choices.GROUP_POLICIES
     found.optional_one_of(f"{path}.supplementalGroupsPolicy", context.supplemental_groups_policy, groups)
     found.optional_one_of(f"{path}.seLinuxChangePolicy", context.se_linux_change_policy, ("Recursive",))
     seccomp(found, f"{path}.seccompProfile", context.seccomp_profile)

@@ -14,6 +14,11 @@ def portion(found: Problems, path: str, value: Portion) -> None:
         found.not_negative(path, value)
 
 
+def given(value: Portion | None) -> Portion:
+    """What stands there; an empty text is a bad portion, and not the same as none."""
+    return 0 if value is None else value
+
+
 def is_nothing(value: Portion) -> bool:
     """Whether it is none of the things."""
     return value == 0 or (isinstance(value, str) and not names.percent(value) and int(value[:-1]) == 0)

@@ -17,7 +17,8 @@ def selector(found: Problems, path: str, value: LabelSelector | None, template: 
     labels = template.metadata.labels
     mismatch = f"{path}.template.metadata.labels"
     if value is None:
-        found.required(f"{path}.selector")
+        if owner != "daemonset":
+            found.required(f"{path}.selector")
         found.invalid(mismatch, labels or None, "`selector` does not match template `labels`")
         return True
     before = len(found.causes)
@@ -57,8 +58,9 @@ def status(found: Problems, value: Type, ready: str = "readyReplicas") -> None:
     }
     for json, count in counts.items():
         found.not_negative(f"status.{json}", count)
+    declared = value.__struct_encode_fields__
     for json in _OF_ALL:
-        if "replicas" in counts and counts.get(json, 0) > counts["replicas"]:
+        if "replicas" in declared and json in declared and counts.get(json, 0) > counts.get("replicas", 0):
             found.invalid(f"status.{json}", counts.get(json, 0), "cannot be greater than status.replicas")
     if counts.get("availableReplicas", 0) > counts.get("readyReplicas", 0):
         found.invalid("status.availableReplicas", counts.get("availableReplicas", 0), f"cannot be greater than {ready}")

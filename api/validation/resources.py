@@ -23,7 +23,7 @@ _STANDARD = frozenset(
 
 def requirements(found: Problems, path: str, asked: ResourceRequirements, claims: frozenset[str]) -> None:
     """The requests and limits of a container."""
-    _requirements(found, path, asked, _container_resource)
+    _requirements(found, path, asked, container_resource)
     container_claims(found, f"{path}.claims", asked.claims, claims)
 
 
@@ -53,7 +53,7 @@ def of_pod(found: Problems, path: str, spec: PodSpec, asked: ResourceRequirement
 
 def amounts(found: Problems, path: str, texts: dict[str, str]) -> dict[str, Fraction]:
     """What a container may ask for, by resource; what cannot be read is left out."""
-    return _amounts(found, path, texts, _container_resource)
+    return _amounts(found, path, texts, container_resource)
 
 
 def _requirements(
@@ -110,7 +110,8 @@ def _amounts(
     return read
 
 
-def _container_resource(found: Problems, path: str, name: str) -> None:
+def container_resource(found: Problems, path: str, name: str) -> None:
+    """The name of a resource that containers ask for."""
     _resource_name(found, path, name)
     if "/" in name:
         if not _native(name) and not _extended_name(name):

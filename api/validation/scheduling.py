@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from api import names
+from api import choices, names
 from api.core_v1 import (
     Affinity,
     NodeSelector,
@@ -15,6 +15,7 @@ from api.core_v1 import (
     Toleration,
     TopologySpreadConstraint,
 )
+from api.meta_v1 import LabelSelector
 from api.validation.metadata import label_selector
 from api.validation.problems import Problems
 
@@ -104,6 +105,29 @@ def _pod_term(found: Problems, path: str, term: PodAffinityTerm) -> None:
     if not term.topology_key:
         found.required(f"{path}.topologyKey", "can not be empty")
     found.invalid_all(f"{path}.topologyKey", term.topology_key, names.label_key(term.topology_key))
+    _label_keys(found, path, term.match_label_keys, term.mismatch_label_keys, term.label_selector)
+
+
+def _label_keys(found: Problems, path: str, keys: list[str], others: list[str], selector: LabelSelector | None) -> None:
+    """Labels whose values a pod's own labels add to a selector: `others` are those that must differ."""
+    for field, names_ in (("matchLabelKeys", keys), ("mismatchLabelKeys", others)):
+        if names_ and selector is None:
+            found.forbidden(f"{path}.{field}", "must not be specified when labelSelector is not set")
+        elif selector is not None:
+            for index, key in enumerate(names_):
+                found.invalid_all(f"{path}.{field}[{index}]", key, names.label_key(key))
+    places = {key: index for index, key in enumerate(keys)}
+    taken = set(selector.match_labels) if selector is not None else set()
+    for expression in selector.match_expressions if selector is not None else []:
+        # Upstream forgets the field in this path.
+        if expression.key in places and expression.key in taken:
+            detail = "exists in both matchLabelKeys and labelSelector"
+            found.invalid(f"{path}[{places[expression.key]}]", expression.key, detail)
+        taken.add(expression.key)
+    for index, key in enumerate(keys):
+        if key in others:
+            detail = "exists in both matchLabelKeys and mismatchLabelKeys"
+            found.invalid(f"{path}.matchLabelKeys[{index}]", key, detail)
 
 
 def _weight(found: Problems, path: str, weight: int) -> None:
@@ -136,7 +160,9 @@ def _toleration(found: Problems, path: str, toleration: Toleration) -> None:
             detail = "value must be empty when `operator` is 'Exists'"
             found.invalid(f"{path}.operator", toleration.value, detail)
     else:
-        found.not_supported(f"{path}.operator", operator, ("Equal", "Exists"))
+        # Upstream knows the other two, and does not allow them yet.
+        others = ("Lt", "Gt") if operator in ("Lt", "Gt") else ()
+        found.not_supported(f"{path}.operator", operator, ("Equal", "Exists", *others))
     if toleration.effect:
         found.optional_one_of(f"{path}.effect", toleration.effect, _EFFECTS)
 
@@ -165,7 +191,7 @@ def spread(found: Problems, path: str, items: list[TopologySpreadConstraint]) ->
             found.invalid(f"{where}.maxSkew", item.max_skew, "must be greater than zero")
         if not item.topology_key:
             found.required(f"{where}.topologyKey", "can not be empty")
-        actions = ("DoNotSchedule", "ScheduleAnyway")
+        actions = choices.UNSATISFIABLE
         found.optional_one_of(f"{where}.whenUnsatisfiable", item.when_unsatisfiable, actions)
         left[item.topology_key, item.when_unsatisfiable] -= 1
         if left[item.topology_key, item.when_unsatisfiable]:
@@ -182,6 +208,7 @@ def spread(found: Problems, path: str, items: list[TopologySpreadConstraint]) ->
             ("nodeAffinityPolicy", item.node_affinity_policy),
             ("nodeTaintsPolicy", item.node_taints_policy),
         ):
-            found.optional_one_of(f"{where}.{name}", policy, ("Honor", "Ignore"))
+            found.optional_one_of(f"{where}.{name}", policy, choices.SPREAD_INCLUSION)
         if item.label_selector is not None:
             label_selector(found, f"{where}.labelSelector", item.label_selector)
+        _label_keys(found, where, item.match_label_keys, [], item.label_selector)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from api import names, quantity
+from api import choices, names, quantity
 from api.core_v1 import (
     ConfigMapVolumeSource,
     CSIVolumeSource,
@@ -21,7 +21,7 @@ from api.validation import projections, remote_volumes
 from api.validation.paths import downward_file, keys, mode, no_backsteps
 from api.validation.problems import Problems
 
-_HOST_PATH_TYPES = ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
+_HOST_PATH_TYPES = choices.HOST_PATH_TYPES
 # Sources in the order in which upstream looks at them: of two, the first counts.
 _ORDER = (
     *("empty_dir", "host_path", "git_repo", "gce_persistent_disk", "aws_elastic_block_store", "secret", "nfs", "iscsi"),
@@ -69,8 +69,10 @@ def _source(found: Problems, path: str, volume: Volume, pod: str) -> None:
     if rule := RULES.get(first.name):
         rule(found, f"{path}.{_PLACES.get(first.name, first.json)}", value)
     if first.name == "image":
-        found.one_of(f"{path}.image.pullPolicy", value.pull_policy, ("Always", "IfNotPresent", "Never"))
-    if first.name == "ephemeral" and pod:
+        if pod and not value.reference:
+            found.required(f"{path}.image.reference")
+        found.one_of(f"{path}.image.pullPolicy", value.pull_policy, choices.PULL_POLICIES)
+    if first.name == "ephemeral" and pod and volume.name:
         claim = f"{pod}-{volume.name}"
         problems = names.dns_subdomain(claim)
         found.invalid_all(f"{path}.name", volume.name, [f'PVC name "{claim}": {problem}' for problem in problems])
@@ -127,7 +129,7 @@ def nfs(found: Problems, path: str, source: NFSVolumeSource) -> None:
         found.required(f"{path}.server")
     if not source.path:
         found.required(f"{path}.path")
-    elif not source.path.startswith("/"):
+    if not source.path.startswith("/"):
         found.invalid(f"{path}.path", source.path, "must be an absolute path")
 
 

@@ -1,6 +1,6 @@
 """Rules for Deployments, ReplicaSets and their Scale."""
 
-from api import names
+from api import choices, names
 from api.apps_v1 import (
     Deployment,
     DeploymentSpec,
@@ -10,7 +10,7 @@ from api.apps_v1 import (
 )
 from api.autoscaling_v1 import Scale
 from api.validation import metadata, replicas
-from api.validation.portions import at_most_all, is_nothing, portion
+from api.validation.portions import at_most_all, given, is_nothing, portion
 from api.validation.problems import Problems
 
 
@@ -90,13 +90,13 @@ def _strategy(found: Problems, strategy: DeploymentStrategy) -> None:
             found.forbidden(f"{path}.rollingUpdate", detail)
         return
     if strategy.type != "RollingUpdate":
-        found.not_supported(path, strategy, ("Recreate", "RollingUpdate"))
+        found.not_supported(path, strategy, choices.DEPLOYMENT_STRATEGIES)
         return
     rolling = strategy.rolling_update
     if rolling is None:
         found.required(f"{path}.rollingUpdate", "this should be defaulted and never be nil")
         return
-    unavailable, surge = rolling.max_unavailable or 0, rolling.max_surge or 0
+    unavailable, surge = given(rolling.max_unavailable), given(rolling.max_surge)
     portion(found, f"{path}.rollingUpdate.maxUnavailable", unavailable)
     portion(found, f"{path}.rollingUpdate.maxSurge", surge)
     if is_nothing(unavailable) and is_nothing(surge):

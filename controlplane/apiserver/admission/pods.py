@@ -1,4 +1,4 @@
-"""What a new pod gets that its author need not know: patience with failing nodes."""
+"""What a pod gets that its author need not know: patience with failing nodes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from api import kinds
 from api.core_v1 import Toleration
-from controlplane.apiserver.write import CREATE, Write
+from controlplane.apiserver.write import Write
 
 if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
@@ -17,7 +17,7 @@ _FAILING = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 def add_tolerations(write: Write, core: Core) -> None:
     """Stay for five minutes on a node that stops answering, unless the pod says otherwise."""
-    if not _is_new_pod(write):
+    if write.kind is not kinds.POD or write.subresource:
         return
     spec = write.new.spec
     missing = [
@@ -27,7 +27,3 @@ def add_tolerations(write: Write, core: Core) -> None:
     ]
     if missing:
         spec.tolerations = [*spec.tolerations, *missing]
-
-
-def _is_new_pod(write: Write) -> bool:
-    return write.kind is kinds.POD and write.operation == CREATE

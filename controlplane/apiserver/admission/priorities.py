@@ -24,7 +24,8 @@ def set_priority(write: Write, core: Core) -> None:
     spec = write.new.spec
     if write.operation != CREATE:
         spec.priority = spec.priority if spec.priority is not None else write.old.spec.priority
-        spec.preemption_policy = spec.preemption_policy or write.old.spec.preemption_policy
+        if spec.preemption_policy is None:
+            spec.preemption_policy = write.old.spec.preemption_policy
         return
     name = spec.priority_class_name
     found = _named(name, write, core) if name else _default(core)

@@ -36,7 +36,6 @@ class DaemonSets(Workload):
         super().prepare_update(new, old)
         _count(new, _counted(old) + differ(new.spec.template, old.spec.template))
 
-
     def prepare_status(self, new: Any, old: Any, now: str) -> None:
         """The old spec; the count belongs to it."""
         super().prepare_status(new, old, now)
