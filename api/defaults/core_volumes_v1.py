@@ -6,7 +6,10 @@ from typing import Any
 from api import kinds
 from api.core_v1 import PersistentVolumeClaimSpec
 from api.core_volumes_v1 import PersistentVolume, PersistentVolumeClaim
+from api.defaults.pods import volume_source
 from api.kinds import Kind
+
+_WITH_DEFAULTS = ("host_path", "iscsi", "rbd", "azure_disk", "scale_io")
 
 
 def volume(obj: PersistentVolume) -> None:
@@ -16,14 +19,9 @@ def volume(obj: PersistentVolume) -> None:
     spec.persistent_volume_reclaim_policy = spec.persistent_volume_reclaim_policy or "Retain"
     if spec.volume_mode is None:
         spec.volume_mode = "Filesystem"
-    if spec.host_path is not None and spec.host_path.type is None:
-        spec.host_path.type = ""
-    if spec.iscsi is not None:
-        spec.iscsi.iscsi_interface = spec.iscsi.iscsi_interface or "default"
-    if spec.rbd is not None:
-        spec.rbd.pool = spec.rbd.pool or "rbd"
-        spec.rbd.user = spec.rbd.user or "admin"
-        spec.rbd.keyring = spec.rbd.keyring or "/etc/ceph/keyring"
+    for name in _WITH_DEFAULTS:
+        if (source := getattr(spec, name)) is not None:
+            volume_source(name, source)
 
 
 def claim(obj: PersistentVolumeClaim) -> None:

@@ -132,15 +132,19 @@ def _http_get(handler: Probe | LifecycleHandler) -> None:
         action.scheme = action.scheme or "HTTP"
 
 
+def volume_source(name: str, source: Type) -> None:
+    """Defaults of what stands in a volume's field of this name, of pods and others."""
+    for field, value in _VOLUME_DEFAULTS.get(name, {}).items():
+        if getattr(source, field) is None or (value and getattr(source, field) == ""):
+            setattr(source, field, value)
+
+
 def _volume(volume: Volume) -> None:
     sources = [name for name in source_names() if getattr(volume, name) is not None]
     if not sources:
         volume.empty_dir = EmptyDirVolumeSource()
     for name in sources:
-        source: Type = getattr(volume, name)
-        for field, value in _VOLUME_DEFAULTS.get(name, {}).items():
-            if getattr(source, field) is None or (value and getattr(source, field) == ""):
-                setattr(source, field, value)
+        volume_source(name, getattr(volume, name))
     if volume.image is not None:
         volume.image.pull_policy = volume.image.pull_policy or images.pull_policy(volume.image.reference or "")
     if volume.downward_api is not None:

@@ -1,16 +1,28 @@
 """Rules for what claims to volumes say, in claims and in the templates of them; and for what volumes share with them."""
 
-from api import names
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api import choices, names, quantity
 from api.core_v1 import PersistentVolumeClaimSpec, TypedLocalObjectReference, TypedObjectReference
-from api.validation import metadata, resources
+from api.validation import metadata
 from api.validation.problems import Problems
 
-_ACCESS = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
-MODES = ("Block", "Filesystem")
+if TYPE_CHECKING:
+    from api.core_volumes_v1 import PersistentVolumeClaim
+
+_ACCESS = choices.ACCESS_MODES
+MODES = choices.VOLUME_MODES
 
 
-def claim_spec(found: Problems, path: str, spec: PersistentVolumeClaimSpec) -> None:
-    """A claim, or the template of one."""
+def claim(found: Problems, obj: PersistentVolumeClaim) -> None:
+    """A PersistentVolumeClaim."""
+    claim_spec(found, "spec", obj.spec)
+
+
+def claim_spec(found: Problems, path: str, spec: PersistentVolumeClaimSpec, any_group: bool = False) -> None:
+    """A claim, or the template of one; its source may be in `any_group`, whatever the group is called."""
     if not spec.access_modes:
         found.required(f"{path}.accessModes", "at least 1 access mode is required")
     if spec.selector is not None:
@@ -23,28 +35,45 @@ def claim_spec(found: Problems, path: str, spec: PersistentVolumeClaimSpec) -> N
         more_than_nothing(found, f"{path}.resources[storage]", asked["storage"])
     class_name(found, f"{path}.storageClassName", spec.storage_class_name)
     found.optional_one_of(f"{path}.volumeMode", spec.volume_mode, MODES)
-    for field, source in (("dataSource", spec.data_source), ("dataSourceRef", spec.data_source_ref)):
-        if source is not None:
-            _data_source(found, f"{path}.{field}", source)
+    _sources(found, path, spec, any_group)
     class_name(found, f"{path}.volumeAttributesClassName", spec.volume_attributes_class_name)
 
 
-def _data_source(found: Problems, path: str, source: TypedLocalObjectReference | TypedObjectReference) -> None:
+def _sources(found: Problems, path: str, spec: PersistentVolumeClaimSpec, any_group: bool) -> None:
+    source, ref = spec.data_source, spec.data_source_ref
+    if source is not None:
+        _source(found, f"{path}.dataSource", source, any_group)
+    if ref is None:
+        return
+    _source(found, f"{path}.dataSourceRef", ref, any_group)
+    if ref.namespace:
+        found.invalid_all(f"{path}.dataSourceRef.namespace", ref.namespace, names.dns_label(ref.namespace))
+    if source is None:
+        return
+    if ref.namespace:
+        found.invalid(path, {}, "may not be specified when dataSourceRef.namespace is specified")
+    elif (source.api_group, source.kind, source.name) != (ref.api_group, ref.kind, ref.name):
+        found.invalid(path, {}, "must match dataSourceRef")
+
+
+def _source(
+    found: Problems, path: str, source: TypedLocalObjectReference | TypedObjectReference, any_group: bool
+) -> None:
     if not source.name:
         found.required(f"{path}.name")
     if not source.kind:
         found.required(f"{path}.kind")
-    if source.api_group:
+    if not source.api_group:
+        if source.kind != "PersistentVolumeClaim":
+            detail = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+            found.invalid(path, source.kind, detail)
+    elif not any_group:
         found.invalid_all(f"{path}.apiGroup", source.api_group, names.dns_subdomain(source.api_group))
-    elif source.kind != "PersistentVolumeClaim":
-        detail = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
-        found.invalid(path, source.kind, detail)
 
 
 def more_than_nothing(found: Problems, path: str, text: str) -> None:
     """An amount of storage."""
-    value = resources.amount(found, path, "storage", text)
-    if value is not None and value == 0:
+    if quantity.parse(text) <= 0:
         found.invalid(path, text, "must be greater than zero")
 
 

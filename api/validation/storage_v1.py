@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from api import kinds, names
-from api.core_volumes_v1 import PersistentVolumeSpec, TopologySelectorTerm
+from api import choices, kinds, names
+from api.core_volumes_v1 import TopologySelectorTerm
 from api.kinds import Kind
 from api.storage_v1 import (
     CSIDriver,
@@ -19,13 +19,14 @@ from api.storage_v1 import (
     VolumeError,
 )
 from api.validation import metadata, resources, volumes
-from api.validation.core_volumes_v1 import volume_spec
+from api.validation.core_volumes_v1 import inline_volume
 from api.validation.problems import Problems
 from api.validation.rules import Rules
 
 _MOST_PARAMETERS = 512
 _PARAMETERS_SIZE = 256 * 1024
 _ERROR_SIZE = 1024
+_FACTS_SIZE = 256 * 1024
 _FS_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
 _EITHER = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
 
@@ -36,11 +37,16 @@ def storage_class(found: Problems, obj: StorageClass) -> None:
     _parameters(found, obj.parameters)
     if obj.reclaim_policy:
         found.optional_one_of("reclaimPolicy", obj.reclaim_policy, ("Delete", "Retain"))
-    found.optional_one_of("volumeBindingMode", obj.volume_binding_mode, ("Immediate", "WaitForFirstConsumer"))
+    found.optional_one_of("volumeBindingMode", obj.volume_binding_mode, choices.BINDING_MODES)
     for index, term in enumerate(obj.allowed_topologies):
         _topology(found, f"allowedTopologies[{index}]", term)
-        if term in obj.allowed_topologies[:index]:
+        # One that says nothing is a duplicate of itself, as upstream sees it.
+        if not _places(term) or _places(term) in [_places(other) for other in obj.allowed_topologies[:index]]:
             found.duplicate(f"allowedTopologies[{index}].matchLabelExpressions", "")
+
+
+def _places(term: TopologySelectorTerm) -> dict[str, set[str]]:
+    return {expression.key: set(expression.values) for expression in term.match_label_expressions}
 
 
 def _topology(found: Problems, path: str, term: TopologySelectorTerm) -> None:
@@ -68,6 +74,7 @@ def _provisioner(found: Problems, path: str, value: str) -> None:
 def _parameters(found: Problems, parameters: dict[str, str]) -> None:
     if len(parameters) > _MOST_PARAMETERS:
         found.too_long("parameters", _MOST_PARAMETERS)
+        return
     if "" in parameters:
         found.invalid("parameters", "", "field can not be empty.")
     if sum(len(key.encode()) + len(value.encode()) for key, value in parameters.items()) > _PARAMETERS_SIZE:
@@ -106,33 +113,28 @@ def attachment(found: Problems, obj: VolumeAttachment) -> None:
     elif name is not None and inline is not None:
         found.forbidden(path, _EITHER)
     elif inline is not None:
-        _inline(found, f"{path}.inlineVolumeSpec", inline)
+        inline_volume(found, f"{path}.inlineVolumeSpec", inline)
     elif not name:
         found.required(f"{path}.persistentVolumeName", "must specify non empty persistentVolumeName")
-    else:
-        found.invalid_all(f"{path}.persistentVolumeName", name, names.dns_subdomain(name))
     found.invalid_all("spec.nodeName", spec.node_name, names.dns_subdomain(spec.node_name))
+    if (
+        sum(len(key.encode()) + len(text.encode()) for key, text in obj.status.attachment_metadata.items())
+        > _FACTS_SIZE
+    ):
+        found.too_long("status.attachmentMetadata", _FACTS_SIZE)
     _error(found, "status.attachError", obj.status.attach_error)
     _error(found, "status.detachError", obj.status.detach_error)
-
-
-def _inline(found: Problems, path: str, spec: PersistentVolumeSpec) -> None:
-    for field, given in (
-        ("claimRef", spec.claim_ref is not None),
-        ("capacity", bool(spec.capacity)),
-        ("nodeAffinity", spec.node_affinity is not None),
-        ("storageClassName", bool(spec.storage_class_name)),
-    ):
-        if given:
-            found.forbidden(f"{path}.{field}", "may not be specified in the context of inline volumes")
-    if spec.csi is None:
-        found.required(f"{path}.csi", "has to be specified in the context of inline volumes")
-    volume_spec(found, path, spec)
+    if name is not None:
+        found.invalid_all(f"{path}.persistentVolumeName", name, names.dns_subdomain(name))
 
 
 def _error(found: Problems, path: str, error: VolumeError | None) -> None:
-    if error is not None and len((error.message or "").encode()) > _ERROR_SIZE:
+    if error is None:
+        return
+    if len((error.message or "").encode()) > _ERROR_SIZE:
         found.too_long(f"{path}.message", _ERROR_SIZE)
+    if error.error_code is not None:
+        found.invalid_all(f"{path}.errorCode", error.error_code, names.in_range(error.error_code, 0, 2**31 - 1))
 
 
 def _attachment_changed(found: Problems, new: VolumeAttachment, old: VolumeAttachment) -> None:
@@ -140,8 +142,7 @@ def _attachment_changed(found: Problems, new: VolumeAttachment, old: VolumeAttac
 
 
 def _attachment_status(found: Problems, new: VolumeAttachment, old: VolumeAttachment) -> None:
-    _error(found, "status.attachError", new.status.attach_error)
-    _error(found, "status.detachError", new.status.detach_error)
+    attachment(found, new)
 
 
 def csi_driver(found: Problems, obj: CSIDriver) -> None:
@@ -215,9 +216,8 @@ def storage_capacity(found: Problems, obj: CSIStorageCapacity) -> None:
     if obj.node_topology is not None:
         metadata.label_selector(found, "nodeTopology", obj.node_topology)
     found.invalid_all("storageClassName", obj.storage_class_name, names.dns_subdomain(obj.storage_class_name))
-    for field, text in (("capacity", obj.capacity), ("maximumVolumeSize", obj.maximum_volume_size)):
-        if text is not None:
-            resources.amount(found, field, "storage", text)
+    if obj.capacity is not None:
+        resources.amount(found, "capacity", "storage", obj.capacity)
 
 
 def _storage_capacity_changed(found: Problems, new: CSIStorageCapacity, old: CSIStorageCapacity) -> None:
