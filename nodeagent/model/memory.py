@@ -5,6 +5,9 @@ All of it may be lost with the process: a fresh memory makes the same decisions,
 
 from dataclasses import dataclass, field
 
+from api.core_v1 import Pod
+from nodeagent.model.seen import Limits
+
 RESET_AFTER = 600.0  # a container that ran this long has its back-off forgotten
 
 
@@ -49,10 +52,21 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An end that the agent itself decided for a pod."""
+    """An end that the agent itself decided for a pod. `rejected`: it was never begun; `disruption`: it is not the pod's fault."""
 
     reason: str
     message: str
+    rejected: bool = False
+    disruption: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeNote:
+    """How a change of a running pod's resources stands, as a condition tells it."""
+
+    reason: str
+    message: str
+    generation: int
 
 
 @dataclass(slots=True)
@@ -79,8 +93,18 @@ class PodMemory:
     stop_retry: float = 0.0
     stop_failures: int = 0
     network_ready: bool = True
-    volumes_ready: bool = False
+    volumes_ready: bool = False  # they were made
+    volumes_stale: bool = False  # and what they show has changed since
+    volumes_retry: float = 0.0  # when to try again to show it
+    volumes_failures: int = 0
     cleaned: bool = False
+    resize_wish: Pod | None = None  # the pod with the resources that it cannot have yet
+    resize_pending: ResizeNote | None = None
+    resize_progress: ResizeNote | None = None
+    resize_retry: float = 0.0
+    replace: dict[str, int] = field(default_factory=dict)  # up to this attempt a container is to be made anew
+    applied: dict[str, Limits] = field(default_factory=dict)  # what containers were last given
+    pod_limits: Limits | None = None  # what the pod's group was last given
     verdict: Verdict | None = None  # the agent's own reason to end the pod
     ended: bool = False  # it ran to its end
     gone: bool = False  # the API server no longer knows it
