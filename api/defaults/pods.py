@@ -135,7 +135,7 @@ def _http_get(handler: Probe | LifecycleHandler) -> None:
 def volume_source(name: str, source: Type) -> None:
     """Defaults of what stands in a volume's field of this name, of pods and others."""
     for field, value in _VOLUME_DEFAULTS.get(name, {}).items():
-        if getattr(source, field) is None or (value and getattr(source, field) == ""):
+        if getattr(source, field) is None:
             setattr(source, field, value)
 
 

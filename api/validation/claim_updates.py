@@ -7,7 +7,7 @@ import msgspec
 from api import choices, names, quantity
 from api.core_volumes_v1 import PersistentVolumeClaim
 from api.validation import resources
-from api.validation.core_claims import claim_spec
+from api.validation.core_claims import claim_spec, not_negative
 from api.validation.problems import Problems
 
 _CLASS = "volume.beta.kubernetes.io/storage-class"
@@ -69,7 +69,7 @@ def _size(obj: PersistentVolumeClaim) -> Fraction:
 def status_changed(found: Problems, new: PersistentVolumeClaim, old: PersistentVolumeClaim) -> None:
     """What was written to the status of a claim."""
     for name, text in new.status.capacity.items():
-        _not_negative(found, f"status.capacity[{name}]", text)
+        not_negative(found, f"status.capacity[{name}]", text)
     path = "status.allocatedResourceStatuses"
     for name, state in new.status.allocated_resource_statuses.items():
         _resource(found, path, name)
@@ -77,7 +77,7 @@ def status_changed(found: Problems, new: PersistentVolumeClaim, old: PersistentV
             found.not_supported(path, name, _RESIZES)
     path = "status.allocatedResources"
     for name, text in new.status.allocated_resources.items():
-        if _resource(found, path, name) and _not_negative(found, f"{path}[{name}]", text):
+        if _resource(found, path, name) and not_negative(found, f"{path}[{name}]", text):
             resources.amount(found, f"{path}[{name}]", "storage", text)
 
 
@@ -90,10 +90,3 @@ def _resource(found: Problems, path: str, name: str) -> bool:
         found.not_supported(path, name, ("storage",))
         return False
     return not problems
-
-
-def _not_negative(found: Problems, path: str, text: str) -> bool:
-    amount = quantity.ceil(text)
-    if amount < 0:
-        found.invalid(path, amount, "must be a valid resource quantity")
-    return amount >= 0

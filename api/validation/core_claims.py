@@ -77,6 +77,14 @@ def more_than_nothing(found: Problems, path: str, text: str) -> None:
         found.invalid(path, text, "must be greater than zero")
 
 
+def not_negative(found: Problems, path: str, text: str) -> bool:
+    """Whether an amount, of anything, is one that there can be."""
+    amount = quantity.ceil(text)
+    if amount < 0:
+        found.invalid(path, amount, "must be a valid resource quantity")
+    return amount >= 0
+
+
 def access_modes(found: Problems, path: str, modes: list[str]) -> None:
     """How a volume can be mounted."""
     for mode in modes:

@@ -8,11 +8,12 @@ import msgspec
 from api import choices, kinds
 from api.core_volumes_v1 import PersistentVolume, PersistentVolumeSpec
 from api.kinds import Kind
-from api.validation import claim_updates, scheduling
-from api.validation.core_claims import MODES, access_modes, claim, class_name, more_than_nothing
+from api.validation import claim_updates
+from api.validation.core_claims import MODES, access_modes, claim, class_name, more_than_nothing, not_negative
 from api.validation.persistent_sources import origin, source
 from api.validation.problems import Problems
 from api.validation.rules import Rules
+from api.validation.volume_places import places, places_changed
 
 _RECLAIM = choices.RECLAIM_POLICIES
 _MOUNT_OPTIONS = "volume.beta.kubernetes.io/mount-options"
@@ -34,10 +35,7 @@ def volume(found: Problems, obj: PersistentVolume) -> None:
     _capacity(found, spec)
     found.optional_one_of("spec.persistentVolumeReclaimPolicy", spec.persistent_volume_reclaim_policy, _RECLAIM)
     if spec.node_affinity is not None:
-        if spec.node_affinity.required is None:
-            found.required("spec.nodeAffinity.required", "must specify required node constraints")
-        else:
-            scheduling.node_selector(found, "spec.nodeAffinity.required", spec.node_affinity.required)
+        places(found, "spec.nodeAffinity", spec.node_affinity)
     first = source(found, "spec", spec, obj.metadata.name or "")
     if first == "local" and spec.node_affinity is None:
         found.required("spec.nodeAffinity", "Local volume requires node affinity")
@@ -104,6 +102,7 @@ def _capacity(found: Problems, spec: PersistentVolumeSpec) -> None:
     if set(spec.capacity) != {"storage"}:
         found.not_supported(path, spec.capacity or None, ("storage",))
     for name, text in spec.capacity.items():
+        not_negative(found, f"{path}[{name}]", text)
         more_than_nothing(found, f"{path}[{name}]", text)
 
 
@@ -112,6 +111,7 @@ def _volume_changed(found: Problems, new: PersistentVolume, old: PersistentVolum
         detail = "spec.persistentvolumesource is immutable after creation"
         found.forbidden("spec.persistentvolumesource", detail)
     found.immutable("volumeMode", new.spec.volume_mode, old.spec.volume_mode)
+    places_changed(found, new.spec.node_affinity, old.spec.node_affinity)
     if old.spec.volume_attributes_class_name is not None and new.spec.volume_attributes_class_name is None:
         found.forbidden("spec.volumeAttributesClassName", "update from non-nil value to nil is forbidden")
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
 
 _LUN = "must be between 0 and 255, inclusive"
-_PARTITION = "must be an integer between 0 and 255, inclusive, or unset to use the whole device"
+_PARTITION = "must be between 1 and 255, inclusive"  # 0 is the whole disk
 _HOST_PORT = "must be a host:port pair or multiple pairs separated by commas"
 _MANAGED_DISK = "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"
 _BLOB_DISK = "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"

@@ -82,7 +82,7 @@ def _parameters(found: Problems, parameters: dict[str, str]) -> None:
 
 
 def _storage_class_changed(found: Problems, new: StorageClass, old: StorageClass) -> None:
-    found.immutable("parameters", new.parameters, old.parameters)
+    found.immutable("parameters", new.parameters or None, old.parameters or None)
     found.immutable("provisioner", new.provisioner, old.provisioner)
     found.immutable("reclaimPolicy", new.reclaim_policy, old.reclaim_policy)
     found.immutable("volumeBindingMode", new.volume_binding_mode, old.volume_binding_mode)
