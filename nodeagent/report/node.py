@@ -7,7 +7,7 @@ node not.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from api import codec, kinds, times
@@ -41,10 +41,23 @@ REPORT_EVERY = 300.0
 IMAGES_EVERY = 60.0
 MAX_IMAGES, MAX_NAMES = 50, 5
 _log = log.get("node")
+# Of each condition: what is told while all is well, and what when it is not.
 _PRESSURES = (
-    ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-    ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-    ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+    (
+        "MemoryPressure",
+        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+    ),
+    (
+        "DiskPressure",
+        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+    ),
+    (
+        "PIDPressure",
+        ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+    ),
 )
 
 
@@ -57,6 +70,14 @@ class NodeIdentity:
     port: int
     max_pods: int
     machine: MachineFacts
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHealth:
+    """What keeps the node from being ready, if anything; and the conditions of what runs low."""
+
+    problem: str = ""
+    pressures: Collection[str] = ()
 
 
 def initial_node(identity: NodeIdentity) -> Node:
@@ -74,15 +95,20 @@ def initial_node(identity: NodeIdentity) -> Node:
 
 
 def compute_node_status(
-    identity: NodeIdentity, problem: str, runtime: str, images: list[SeenImage], old: list[NodeCondition], now: float
+    identity: NodeIdentity,
+    health: NodeHealth,
+    runtime: str,
+    images: list[SeenImage],
+    old: list[NodeCondition],
+    now: float,
 ) -> NodeStatus:
-    """The whole status; `problem` empty means ready. Transition times move only when a condition does."""
+    """The whole status. Transition times move only when a condition does."""
     machine = identity.machine
     addresses = [NodeAddress(type="InternalIP", address=address) for address in identity.addresses]
     return NodeStatus(
         capacity=machine.capacity(identity.max_pods),
         allocatable=machine.allocatable(identity.max_pods),
-        conditions=_conditions(problem, old, now),
+        conditions=_conditions(health, old, now),
         addresses=[*addresses, NodeAddress(type="Hostname", address=identity.name)],
         daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=identity.port)),
         node_info=NodeSystemInfo(
@@ -103,10 +129,13 @@ def compute_node_status(
     )
 
 
-def _conditions(problem: str, old: list[NodeCondition], now: float) -> list[NodeCondition]:
-    wanted = [(kind, "False", reason, message) for kind, reason, message in _PRESSURES]
-    if problem:
-        wanted.append(("Ready", "False", "KubeletNotReady", problem))
+def _conditions(health: NodeHealth, old: list[NodeCondition], now: float) -> list[NodeCondition]:
+    wanted = [
+        (kind, str(kind in health.pressures), *(low if kind in health.pressures else fine))
+        for kind, fine, low in _PRESSURES
+    ]
+    if health.problem:
+        wanted.append(("Ready", "False", "KubeletNotReady", health.problem))
     else:
         wanted.append(("Ready", "True", "KubeletReady", "kubelet is posting ready status"))
     before = {c.type: c for c in old}
@@ -150,6 +179,7 @@ class NodeReporter:
         self._reported_at = 0.0
         self._revision = 0
         self._version = ""
+        self._pressures: Collection[str] = ()
         self._images: list[SeenImage] = []
         self._images_at: float | None = None
         self.problem = "the container runtime was not asked yet"
@@ -192,6 +222,15 @@ class NodeReporter:
         if any(theirs.get(kind) != status for kind, status in mine.items()):
             self._base, self._conditions = shown, node.status.conditions
             self._look.set()
+
+    def pressed(self, pressures: Collection[str]) -> None:
+        """What runs low on the node now."""
+        for kind, fine, low in _PRESSURES:
+            if (kind in pressures) != (kind in self._pressures):
+                reason = (low if kind in pressures else fine)[0].replace("Kubelet", "Node")
+                self._events.tell("Normal", reason, f"Node {self._identity.name} status is now: {reason}")
+        self._pressures = pressures
+        self._look.set()
 
     def look(self) -> None:
         """Something changed: compute the status now."""
@@ -259,7 +298,9 @@ class NodeReporter:
         if self._client is None or not self._base:
             return  # not registered
         now = self._clock.now()
-        status = compute_node_status(self._identity, problem, self._version, self._images, self._conditions, now)
+        status = compute_node_status(
+            self._identity, NodeHealth(problem, self._pressures), self._version, self._images, self._conditions, now
+        )
         wanted = codec.to_dict(status)
         if _without_heartbeats(wanted) == _without_heartbeats(self._base) and now - self._reported_at < REPORT_EVERY:
             return

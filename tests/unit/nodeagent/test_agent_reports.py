@@ -19,7 +19,7 @@ from nodeagent.plan.status import NodeFacts, compute_status
 from nodeagent.report.events import NodeEventRecorder, PodEventRecorder
 from nodeagent.report.facts import MachineFacts, runtime_version
 from nodeagent.report.lease import keep_alive
-from nodeagent.report.node import NodeIdentity, NodeReporter, compute_node_status
+from nodeagent.report.node import NodeHealth, NodeIdentity, NodeReporter, compute_node_status
 from nodeagent.report.patch import POD_KEYS, diff_status
 from nodeagent.report.pods import PodReporter, is_minor
 from tests.unit.nodeagent.pods import NOW, container, memory, pod, sandbox, seen
@@ -130,7 +130,7 @@ IDENTITY = NodeIdentity("n1", ("192.0.2.1", "fd00::1"), 10250, 110, MACHINE)
 
 def test_a_nodes_status() -> None:
     image = SeenImage("x", ("i:1",), ("i@sha256:1",), 7)
-    status = codec.to_dict(compute_node_status(IDENTITY, "", "containerd://1.6.20", [image], [], NOW))
+    status = codec.to_dict(compute_node_status(IDENTITY, NodeHealth(), "containerd://1.6.20", [image], [], NOW))
     assert status["capacity"] == {
         "cpu": "2",
         "memory": "8388608Ki",
@@ -147,8 +147,19 @@ def test_a_nodes_status() -> None:
     assert status["daemonEndpoints"] == {"kubeletEndpoint": {"Port": 10250}}
     assert status["images"] == [{"names": ["i@sha256:1", "i:1"], "sizeBytes": 7}]
     assert {c["type"]: c["status"] for c in status["conditions"]}["Ready"] == "True"
-    down = compute_node_status(IDENTITY, "no network", "", [], [], NOW)
+    down = compute_node_status(IDENTITY, NodeHealth("no network"), "", [], [], NOW)
     assert [(c.reason, c.message) for c in down.conditions if c.type == "Ready"] == [("KubeletNotReady", "no network")]
+
+
+def test_what_runs_low_shows_in_the_conditions() -> None:
+    health = NodeHealth(pressures=("MemoryPressure",))
+    before = compute_node_status(IDENTITY, NodeHealth(), "", [], [], NOW).conditions
+    conditions = {c.type: c for c in compute_node_status(IDENTITY, health, "", [], before, NOW + 60).conditions}
+    memory, disk = conditions["MemoryPressure"], conditions["DiskPressure"]
+    assert (memory.status, memory.reason) == ("True", "KubeletHasInsufficientMemory")
+    assert memory.message == "kubelet has insufficient memory available"
+    assert (disk.status, disk.reason) == ("False", "KubeletHasNoDiskPressure")
+    assert memory.last_transition_time != disk.last_transition_time == before[0].last_transition_time
 
 
 @pytest.mark.parametrize(
