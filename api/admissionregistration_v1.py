@@ -8,6 +8,8 @@ from api.meta_v1 import Condition, LabelSelector, ObjectMeta
 
 
 class ServiceReference(Type):
+    """A service in the cluster, with path and port."""
+
     namespace: Annotated[str, F(1)] = required(str)
     name: Annotated[str, F(2)] = required(str)
     path: Annotated[str | None, F(3, explicit=True)] = None
@@ -15,12 +17,16 @@ class ServiceReference(Type):
 
 
 class WebhookClientConfig(Type):
+    """How to reach a webhook: by a URL or by a service, and the CA that its certificate comes from."""
+
     url: Annotated[str | None, F(3, explicit=True)] = None
     service: Annotated[ServiceReference | None, F(1)] = None
     ca_bundle: Annotated[bytes | None, F(2)] = None
 
 
 class RuleWithOperations(Type):
+    """Resources, and what is done with them."""
+
     operations: Annotated[list[str], F(1, atomic=True, among=choices.OPERATIONS)] = []
     api_groups: Annotated[list[str], F(2, 1, atomic=True)] = []
     api_versions: Annotated[list[str], F(2, 2, atomic=True)] = []
@@ -29,11 +35,15 @@ class RuleWithOperations(Type):
 
 
 class MatchCondition(Type):
+    """An expression that must be true for a request to be looked at."""
+
     name: Annotated[str, F(1)] = required(str)
     expression: Annotated[str, F(2)] = required(str)
 
 
 class ValidatingWebhook(Type):
+    """One webhook that may refuse requests, and the requests that it is asked about."""
+
     name: Annotated[str, F(1)] = required(str)
     client_config: Annotated[WebhookClientConfig, F(2)] = required(WebhookClientConfig)
     rules: Annotated[list[RuleWithOperations], F(3, atomic=True)] = []
@@ -48,6 +58,8 @@ class ValidatingWebhook(Type):
 
 
 class ValidatingWebhookConfiguration(Type):
+    """Webhooks that may refuse what is written, and change nothing."""
+
     kind: str = constant("ValidatingWebhookConfiguration")
     api_version: str = constant("admissionregistration.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -55,6 +67,8 @@ class ValidatingWebhookConfiguration(Type):
 
 
 class MutatingWebhook(Type):
+    """One webhook that may change objects, and the requests that it is asked about."""
+
     name: Annotated[str, F(1)] = required(str)
     client_config: Annotated[WebhookClientConfig, F(2)] = required(WebhookClientConfig)
     rules: Annotated[list[RuleWithOperations], F(3, atomic=True)] = []
@@ -70,6 +84,8 @@ class MutatingWebhook(Type):
 
 
 class MutatingWebhookConfiguration(Type):
+    """Webhooks that may change objects before they are written."""
+
     kind: str = constant("MutatingWebhookConfiguration")
     api_version: str = constant("admissionregistration.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -77,11 +93,15 @@ class MutatingWebhookConfiguration(Type):
 
 
 class ParamKind(Type):
+    """The kind of the objects that hold a policy's parameters."""
+
     api_version: Annotated[str | None, F(1)] = None
     kind: Annotated[str | None, F(2)] = None
 
 
 class NamedRuleWithOperations(Type):
+    """Resources and what is done with them, perhaps for some names only."""
+
     resource_names: Annotated[list[str], F(1, atomic=True)] = []
     operations: Annotated[list[str], F(2, 1, atomic=True, among=choices.OPERATIONS)] = []
     api_groups: Annotated[list[str], F(2, 2, 1, atomic=True)] = []
@@ -91,6 +111,8 @@ class NamedRuleWithOperations(Type):
 
 
 class MatchResources(Type):
+    """Which requests something is for: by resource, and by labels of the object and its namespace."""
+
     namespace_selector: Annotated[LabelSelector | None, F(1)] = None
     object_selector: Annotated[LabelSelector | None, F(2)] = None
     resource_rules: Annotated[list[NamedRuleWithOperations], F(3, atomic=True)] = []
@@ -99,6 +121,8 @@ class MatchResources(Type):
 
 
 class Validation(Type):
+    """One expression that must be true, and what to say if it is not."""
+
     expression: Annotated[str, F(1)] = required(str)
     message: Annotated[str | None, F(2)] = None
     reason: Annotated[str | None, F(3, explicit=True)] = None
@@ -106,16 +130,22 @@ class Validation(Type):
 
 
 class AuditAnnotation(Type):
+    """A note for the audit log, worked out by an expression."""
+
     key: Annotated[str, F(1)] = required(str)
     value_expression: Annotated[str, F(2)] = required(str)
 
 
 class Variable(Type):
+    """A value that is worked out once and used by other expressions as `variables.NAME`."""
+
     name: Annotated[str, F(1)] = required(str)
     expression: Annotated[str, F(2)] = required(str)
 
 
 class ValidatingAdmissionPolicySpec(Type):
+    """Which requests are checked, and how."""
+
     param_kind: Annotated[ParamKind | None, F(1)] = None
     match_constraints: Annotated[MatchResources | None, F(2)] = None
     validations: Annotated[list[Validation], F(3, atomic=True)] = []
@@ -126,21 +156,29 @@ class ValidatingAdmissionPolicySpec(Type):
 
 
 class ExpressionWarning(Type):
+    """One thing that is wrong with an expression, and where it stands."""
+
     field_ref: Annotated[str, F(2)] = required(str)
     warning: Annotated[str, F(3)] = required(str)
 
 
 class TypeChecking(Type):
+    """What does not fit together in a policy's expressions."""
+
     expression_warnings: Annotated[list[ExpressionWarning], F(1, atomic=True)] = []
 
 
 class ValidatingAdmissionPolicyStatus(Type):
+    """What was found when the policy's expressions were looked through."""
+
     observed_generation: Annotated[Int64 | None, F(1)] = None
     type_checking: Annotated[TypeChecking | None, F(2)] = None
     conditions: Annotated[list[Condition], F(3, keys=("type",))] = []
 
 
 class ValidatingAdmissionPolicy(Type):
+    """Checks that the API server itself makes of objects which are being written, by expressions in CEL."""
+
     kind: str = constant("ValidatingAdmissionPolicy")
     api_version: str = constant("admissionregistration.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -149,6 +187,8 @@ class ValidatingAdmissionPolicy(Type):
 
 
 class ParamRef(Type):
+    """Which objects hold the parameters: one by its name, or all that labels select."""
+
     name: Annotated[str | None, F(1)] = None
     namespace: Annotated[str | None, F(2)] = None
     selector: Annotated[LabelSelector | None, F(3)] = None
@@ -156,6 +196,8 @@ class ParamRef(Type):
 
 
 class ValidatingAdmissionPolicyBindingSpec(Type):
+    """Which policy, which parameters, which requests, and what follows when a check fails."""
+
     policy_name: Annotated[str | None, F(1)] = None
     param_ref: Annotated[ParamRef | None, F(2)] = None
     match_resources: Annotated[MatchResources | None, F(3)] = None
@@ -163,6 +205,8 @@ class ValidatingAdmissionPolicyBindingSpec(Type):
 
 
 class ValidatingAdmissionPolicyBinding(Type):
+    """Puts a validating policy to work, with parameters and for some requests."""
+
     kind: str = constant("ValidatingAdmissionPolicyBinding")
     api_version: str = constant("admissionregistration.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -170,20 +214,28 @@ class ValidatingAdmissionPolicyBinding(Type):
 
 
 class ApplyConfiguration(Type):
+    """A change as server-side apply makes it, from an expression that gives an object."""
+
     expression: Annotated[str | None, F(1)] = None
 
 
 class JSONPatch(Type):
+    """A change as a JSON patch, from an expression that gives its operations."""
+
     expression: Annotated[str | None, F(1)] = None
 
 
 class Mutation(Type):
+    """One change: a configuration that is applied, or a JSON patch."""
+
     patch_type: Annotated[str, F(2, among=choices.PATCH_TYPES)] = required(str)
     apply_configuration: Annotated[ApplyConfiguration | None, F(3)] = None
     json_patch: Annotated[JSONPatch | None, F(4)] = None
 
 
 class MutatingAdmissionPolicySpec(Type):
+    """Which requests are changed, and how."""
+
     param_kind: Annotated[ParamKind | None, F(1)] = None
     match_constraints: Annotated[MatchResources | None, F(2)] = None
     variables: Annotated[list[Variable], F(3, atomic=True)] = []
@@ -194,6 +246,8 @@ class MutatingAdmissionPolicySpec(Type):
 
 
 class MutatingAdmissionPolicy(Type):
+    """Changes that the API server itself makes to objects which are being written, by expressions in CEL."""
+
     kind: str = constant("MutatingAdmissionPolicy")
     api_version: str = constant("admissionregistration.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -201,12 +255,16 @@ class MutatingAdmissionPolicy(Type):
 
 
 class MutatingAdmissionPolicyBindingSpec(Type):
+    """Which policy, which parameters, which requests."""
+
     policy_name: Annotated[str | None, F(1)] = None
     param_ref: Annotated[ParamRef | None, F(2)] = None
     match_resources: Annotated[MatchResources | None, F(3)] = None
 
 
 class MutatingAdmissionPolicyBinding(Type):
+    """Puts a mutating policy to work, with parameters and for some requests."""
+
     kind: str = constant("MutatingAdmissionPolicyBinding")
     api_version: str = constant("admissionregistration.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

@@ -7,12 +7,16 @@ from api.meta_v1 import ListMeta, ObjectMeta
 
 
 class GroupVersionKind(Type):
+    """A kind, by group, version and name."""
+
     group: Annotated[str, F(1)] = required(str)
     version: Annotated[str, F(2)] = required(str)
     kind: Annotated[str, F(3)] = required(str)
 
 
 class APISubresourceDiscovery(Type):
+    """A part of a resource that is written or read apart, and what can be done with it."""
+
     subresource: Annotated[str, F(1)] = required(str)
     response_kind: Annotated[GroupVersionKind | None, F(2)] = None
     accepted_types: Annotated[list[GroupVersionKind], F(3)] = []
@@ -20,6 +24,8 @@ class APISubresourceDiscovery(Type):
 
 
 class APIResourceDiscovery(Type):
+    """A resource of the API: its names, and what can be done with it."""
+
     resource: Annotated[str, F(1)] = required(str)
     response_kind: Annotated[GroupVersionKind | None, F(2)] = None
     scope: Annotated[str, F(3)] = required(str)
@@ -31,17 +37,23 @@ class APIResourceDiscovery(Type):
 
 
 class APIVersionDiscovery(Type):
+    """A version of a group, and its resources."""
+
     version: Annotated[str, F(1)] = required(str)
     resources: Annotated[list[APIResourceDiscovery], F(2)] = []
     freshness: Annotated[str | None, F(3)] = None
 
 
 class APIGroupDiscovery(Type):
+    """A group of the API, and its versions."""
+
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
     versions: Annotated[list[APIVersionDiscovery], F(2)] = []
 
 
 class APIGroupDiscoveryList(Type):
+    """All groups of the API, with all that is in them."""
+
     kind: str = constant("APIGroupDiscoveryList")
     api_version: str = constant("apidiscovery.k8s.io/v2")
     metadata: Annotated[ListMeta, F(1)] = required(ListMeta)

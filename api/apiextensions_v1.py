@@ -10,6 +10,8 @@ from api.meta_v1 import ObjectMeta
 
 
 class CustomResourceDefinitionNames(Type):
+    """What a custom kind is called: in paths, in objects, on the command line."""
+
     plural: Annotated[str, F(1)] = required(str)
     singular: Annotated[str | None, F(2)] = None
     short_names: Annotated[list[str], F(3, atomic=True)] = []
@@ -19,11 +21,15 @@ class CustomResourceDefinitionNames(Type):
 
 
 class ExternalDocumentation(Type):
+    """Where more can be read."""
+
     description: Annotated[str | None, F(1)] = None
     url: Annotated[str | None, F(2)] = None
 
 
 class ValidationRule(Type):
+    """An expression in CEL that must be true of a value."""
+
     rule: Annotated[str, F(1)] = required(str)
     message: Annotated[str | None, F(2)] = None
     message_expression: Annotated[str | None, F(3)] = None
@@ -92,25 +98,33 @@ class JSONSchemaProps(Type):
 
 
 class CustomResourceValidation(Type):
+    """The schema that objects of a version must keep to."""
+
     open_api_v3_schema: Annotated[JSONSchemaProps | None, F(1)] = None
 
 
 class CustomResourceSubresourceStatus(Type):
-    pass
+    """Says that there is a status, which is written apart from the rest."""
 
 
 class CustomResourceSubresourceScale(Type):
+    """Where the numbers of replicas stand in an object, for the subresource scale."""
+
     spec_replicas_path: Annotated[str, F(1)] = required(str)
     status_replicas_path: Annotated[str, F(2)] = required(str)
     label_selector_path: Annotated[str | None, F(3, explicit=True)] = None
 
 
 class CustomResourceSubresources(Type):
+    """Which of the subresources status and scale a custom kind has."""
+
     status: Annotated[CustomResourceSubresourceStatus | None, F(1)] = None
     scale: Annotated[CustomResourceSubresourceScale | None, F(2)] = None
 
 
 class CustomResourceColumnDefinition(Type):
+    """A column for lists of objects, with the place of its value."""
+
     name: Annotated[str, F(1)] = required(str)
     type: Annotated[str, F(2)] = required(str)
     format: Annotated[str | None, F(3)] = None
@@ -120,10 +134,14 @@ class CustomResourceColumnDefinition(Type):
 
 
 class SelectableField(Type):
+    """A field by which objects can be selected."""
+
     json_path: Annotated[str, F(1)] = required(str)
 
 
 class CustomResourceDefinitionVersion(Type):
+    """One version of a custom kind: its schema, its columns, whether it is served and stored."""
+
     name: Annotated[str, F(1)] = required(str)
     served: Annotated[bool, F(2)] = required(bool)
     storage: Annotated[bool, F(3)] = required(bool)
@@ -136,6 +154,8 @@ class CustomResourceDefinitionVersion(Type):
 
 
 class ServiceReference(Type):
+    """A service in the cluster, with path and port."""
+
     namespace: Annotated[str, F(1)] = required(str)
     name: Annotated[str, F(2)] = required(str)
     path: Annotated[str | None, F(3, explicit=True)] = None
@@ -143,22 +163,30 @@ class ServiceReference(Type):
 
 
 class WebhookClientConfig(Type):
+    """How to reach a webhook: by a URL or by a service, and the CA that its certificate comes from."""
+
     url: Annotated[str | None, F(3, explicit=True)] = None
     service: Annotated[ServiceReference | None, F(1)] = None
     ca_bundle: Annotated[bytes | None, F(2)] = None
 
 
 class WebhookConversion(Type):
+    """The webhook that converts objects between versions."""
+
     client_config: Annotated[WebhookClientConfig | None, F(2)] = None
     conversion_review_versions: Annotated[list[str], F(3, atomic=True)] = required(list)
 
 
 class CustomResourceConversion(Type):
+    """How objects of one version become objects of another."""
+
     strategy: Annotated[str, F(1)] = required(str)
     webhook: Annotated[WebhookConversion | None, F(2)] = None
 
 
 class CustomResourceDefinitionSpec(Type):
+    """Names, scope and versions of a custom kind."""
+
     group: Annotated[str, F(1)] = required(str)
     names: Annotated[CustomResourceDefinitionNames, F(3)] = required(CustomResourceDefinitionNames)
     scope: Annotated[str, F(4)] = required(str)
@@ -168,6 +196,8 @@ class CustomResourceDefinitionSpec(Type):
 
 
 class CustomResourceDefinitionCondition(Type):
+    """One thing that is, or is not, the case with a custom kind."""
+
     type: Annotated[str, F(1)] = required(str)
     status: Annotated[str, F(2)] = required(str)
     last_transition_time: Annotated[Time | None, F(3)] = None
@@ -177,6 +207,8 @@ class CustomResourceDefinitionCondition(Type):
 
 
 class CustomResourceDefinitionStatus(Type):
+    """Which names a custom kind has got, and which versions are stored."""
+
     conditions: Annotated[list[CustomResourceDefinitionCondition], F(1, keys=("type",))] = required(list)
     accepted_names: Annotated[CustomResourceDefinitionNames, F(2)] = required(CustomResourceDefinitionNames)
     stored_versions: Annotated[list[str], F(3, atomic=True)] = required(list)
@@ -184,6 +216,8 @@ class CustomResourceDefinitionStatus(Type):
 
 
 class CustomResourceDefinition(Type):
+    """A kind of objects that users add to the API."""
+
     kind: str = constant("CustomResourceDefinition")
     api_version: str = constant("apiextensions.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

@@ -9,12 +9,16 @@ from api.meta_v1 import ObjectMeta
 
 
 class ServiceReference(Type):
+    """A service in the cluster, with its port."""
+
     namespace: Annotated[str | None, F(1)] = None
     name: Annotated[str | None, F(2)] = None
     port: Annotated[Int32 | None, F(3, explicit=True)] = None
 
 
 class APIServiceSpec(Type):
+    """Which group and version, with what priority, and the service that answers for it."""
+
     service: Annotated[ServiceReference | None, F(1)] = None
     group: Annotated[str | None, F(2)] = None
     version: Annotated[str | None, F(3)] = None
@@ -25,6 +29,8 @@ class APIServiceSpec(Type):
 
 
 class APIServiceCondition(Type):
+    """One thing that is, or is not, the case with an APIService."""
+
     type: Annotated[str, F(1)] = required(str)
     status: Annotated[str, F(2)] = required(str)
     last_transition_time: Annotated[Time | None, F(3)] = None
@@ -33,10 +39,14 @@ class APIServiceCondition(Type):
 
 
 class APIServiceStatus(Type):
+    """Whether the group and version can be reached."""
+
     conditions: Annotated[list[APIServiceCondition], F(1, merge="type")] = []
 
 
 class APIService(Type):
+    """A group and version of the API, and who serves it."""
+
     kind: str = constant("APIService")
     api_version: str = constant("apiregistration.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

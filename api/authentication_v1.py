@@ -11,11 +11,15 @@ def _nothing() -> None:
 
 
 class TokenReviewSpec(Type):
+    """The token, and for whom it should be meant."""
+
     token: Annotated[str | None, F(1)] = None
     audiences: Annotated[list[str], F(2, atomic=True)] = []
 
 
 class UserInfo(Type):
+    """A user: name, groups, and what else is known of him."""
+
     username: Annotated[str | None, F(1)] = None
     uid: Annotated[str | None, F(2)] = None
     groups: Annotated[list[str], F(3, atomic=True)] = []
@@ -23,6 +27,8 @@ class UserInfo(Type):
 
 
 class TokenReviewStatus(Type):
+    """Whose the token is, or why it is no good."""
+
     authenticated: Annotated[bool | None, F(1)] = None
     user: Annotated[UserInfo, F(2)] = required(UserInfo)
     audiences: Annotated[list[str], F(4, atomic=True)] = []
@@ -30,6 +36,8 @@ class TokenReviewStatus(Type):
 
 
 class TokenReview(Type):
+    """Asks the API server whose a token is."""
+
     kind: str = constant("TokenReview")
     api_version: str = constant("authentication.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -38,6 +46,8 @@ class TokenReview(Type):
 
 
 class BoundObjectReference(Type):
+    """The object with which a token ends."""
+
     kind: Annotated[str | None, F(1)] = None
     api_version: Annotated[str | None, F(2)] = None
     name: Annotated[str | None, F(3)] = None
@@ -45,17 +55,23 @@ class BoundObjectReference(Type):
 
 
 class TokenRequestSpec(Type):
+    """For whom a token is meant, and for how long."""
+
     audiences: Annotated[list[str], F(1, atomic=True)] = required(list)
     expiration_seconds: Annotated[Int64 | None, F(4, explicit=True)] = None
     bound_object_ref: Annotated[BoundObjectReference | None, F(3)] = required(_nothing)
 
 
 class TokenRequestStatus(Type):
+    """The token, and when it ends."""
+
     token: Annotated[str, F(1)] = required(str)
     expiration_timestamp: Annotated[Time | None, F(2)] = None
 
 
 class TokenRequest(Type):
+    """Asks for a token of a service account."""
+
     kind: str = constant("TokenRequest")
     api_version: str = constant("authentication.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -64,10 +80,14 @@ class TokenRequest(Type):
 
 
 class SelfSubjectReviewStatus(Type):
+    """Who is asking."""
+
     user_info: Annotated[UserInfo, F(1)] = required(UserInfo)
 
 
 class SelfSubjectReview(Type):
+    """Asks the API server who it takes the asking user for."""
+
     kind: str = constant("SelfSubjectReview")
     api_version: str = constant("authentication.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

@@ -7,16 +7,22 @@ from api.meta_v1 import FieldSelectorRequirement, LabelSelectorRequirement, Obje
 
 
 class FieldSelectorAttributes(Type):
+    """A selection by fields, as part of what somebody would like to do."""
+
     raw_selector: Annotated[str | None, F(1)] = None
     requirements: Annotated[list[FieldSelectorRequirement], F(2, atomic=True)] = []
 
 
 class LabelSelectorAttributes(Type):
+    """A selection by labels, as part of what somebody would like to do."""
+
     raw_selector: Annotated[str | None, F(1)] = None
     requirements: Annotated[list[LabelSelectorRequirement], F(2, atomic=True)] = []
 
 
 class ResourceAttributes(Type):
+    """What somebody would like to do with a resource."""
+
     namespace: Annotated[str | None, F(1)] = None
     verb: Annotated[str | None, F(2)] = None
     group: Annotated[str | None, F(3)] = None
@@ -29,11 +35,15 @@ class ResourceAttributes(Type):
 
 
 class NonResourceAttributes(Type):
+    """What somebody would like to do with a path that is no resource."""
+
     path: Annotated[str | None, F(1)] = None
     verb: Annotated[str | None, F(2)] = None
 
 
 class SubjectAccessReviewSpec(Type):
+    """A user, and what he would like to do."""
+
     resource_attributes: Annotated[ResourceAttributes | None, F(1)] = None
     non_resource_attributes: Annotated[NonResourceAttributes | None, F(2)] = None
     user: Annotated[str | None, F(3)] = None
@@ -43,6 +53,8 @@ class SubjectAccessReviewSpec(Type):
 
 
 class SubjectAccessReviewStatus(Type):
+    """Whether it is allowed, and why."""
+
     allowed: Annotated[bool, F(1)] = required(bool)
     denied: Annotated[bool | None, F(4)] = None
     reason: Annotated[str | None, F(2)] = None
@@ -50,6 +62,8 @@ class SubjectAccessReviewStatus(Type):
 
 
 class SubjectAccessReview(Type):
+    """Asks whether a user may do something."""
+
     kind: str = constant("SubjectAccessReview")
     api_version: str = constant("authorization.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -58,11 +72,15 @@ class SubjectAccessReview(Type):
 
 
 class SelfSubjectAccessReviewSpec(Type):
+    """What the asking user would like to do."""
+
     resource_attributes: Annotated[ResourceAttributes | None, F(1)] = None
     non_resource_attributes: Annotated[NonResourceAttributes | None, F(2)] = None
 
 
 class SelfSubjectAccessReview(Type):
+    """Asks whether the asking user may do something."""
+
     kind: str = constant("SelfSubjectAccessReview")
     api_version: str = constant("authorization.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -71,6 +89,8 @@ class SelfSubjectAccessReview(Type):
 
 
 class LocalSubjectAccessReview(Type):
+    """Asks whether a user may do something in one namespace."""
+
     kind: str = constant("LocalSubjectAccessReview")
     api_version: str = constant("authorization.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -79,10 +99,14 @@ class LocalSubjectAccessReview(Type):
 
 
 class SelfSubjectRulesReviewSpec(Type):
+    """The namespace that is asked about."""
+
     namespace: Annotated[str | None, F(1)] = None
 
 
 class ResourceRule(Type):
+    """Something that may be done with resources."""
+
     verbs: Annotated[list[str], F(1, atomic=True)] = required(list)
     api_groups: Annotated[list[str], F(2, atomic=True)] = []
     resources: Annotated[list[str], F(3, atomic=True)] = []
@@ -90,11 +114,15 @@ class ResourceRule(Type):
 
 
 class NonResourceRule(Type):
+    """Something that may be done with paths that are no resources."""
+
     verbs: Annotated[list[str], F(1, atomic=True)] = required(list)
     non_resource_urls: Annotated[list[str], F(2, atomic=True)] = []
 
 
 class SubjectRulesReviewStatus(Type):
+    """What the user may do, as far as it can be told."""
+
     resource_rules: Annotated[list[ResourceRule], F(1, atomic=True)] = required(list)
     non_resource_rules: Annotated[list[NonResourceRule], F(2, atomic=True)] = required(list)
     incomplete: Annotated[bool, F(3)] = required(bool)
@@ -102,6 +130,8 @@ class SubjectRulesReviewStatus(Type):
 
 
 class SelfSubjectRulesReview(Type):
+    """Asks for all that the asking user may do in a namespace."""
+
     kind: str = constant("SelfSubjectRulesReview")
     api_version: str = constant("authorization.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

@@ -13,15 +13,21 @@ from api.meta_v1 import LabelSelector, ObjectMeta
 
 
 class ScaleSpec(Type):
+    """How many pods there should be."""
+
     replicas: Annotated[Int32 | None, F(1)] = None
 
 
 class ScaleStatus(Type):
+    """How many pods there are, and the labels that select them."""
+
     replicas: Annotated[Int32, F(1)] = required(int)
     selector: Annotated[str | None, F(2)] = None
 
 
 class Scale(Type):
+    """How many pods a Deployment or the like should have, and has."""
+
     kind: str = constant("Scale")
     api_version: str = constant("autoscaling/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -30,12 +36,16 @@ class Scale(Type):
 
 
 class CrossVersionObjectReference(Type):
+    """An object, by kind, name and version."""
+
     kind: Annotated[str, F(1)] = required(str)
     name: Annotated[str, F(2)] = required(str)
     api_version: Annotated[str | None, F(3)] = None
 
 
 class HorizontalPodAutoscalerSpec(Type):
+    """What is scaled, between which numbers, and how busy its pods should be."""
+
     scale_target_ref: Annotated[CrossVersionObjectReference, F(1)] = required(CrossVersionObjectReference)
     min_replicas: Annotated[Int32 | None, F(2, explicit=True)] = None
     max_replicas: Annotated[Int32, F(3)] = required(int)
@@ -45,6 +55,8 @@ class HorizontalPodAutoscalerSpec(Type):
 
 
 class HorizontalPodAutoscalerStatus(Type):
+    """How many pods there are and should be, and how busy they are."""
+
     observed_generation: Annotated[Int64 | None, F(1, explicit=True)] = None
     last_scale_time: Annotated[Time | None, F(2)] = None
     current_replicas: Annotated[Int32, F(3)] = required(int)
@@ -55,6 +67,8 @@ class HorizontalPodAutoscalerStatus(Type):
 
 
 class HorizontalPodAutoscaler(Type):
+    """Makes a Deployment or the like larger and smaller by how busy its pods are."""
+
     kind: str = constant("HorizontalPodAutoscaler")
     api_version: str = constant("autoscaling/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -63,6 +77,8 @@ class HorizontalPodAutoscaler(Type):
 
 
 class HorizontalPodAutoscalerCondition(Type):
+    """One thing that is, or is not, the case with an autoscaler."""
+
     type: Annotated[str, F(1)] = required(str)
     status: Annotated[str, F(2)] = required(str)
     last_transition_time: Annotated[Time | None, F(3)] = None
@@ -71,6 +87,8 @@ class HorizontalPodAutoscalerCondition(Type):
 
 
 class ObjectMetricSource(Type):
+    """A measure of one object."""
+
     target: Annotated[CrossVersionObjectReference, F(1)] = required(CrossVersionObjectReference)
     metric_name: Annotated[str, F(2)] = required(str)
     target_value: Annotated[Quantity | None, F(3)] = None
@@ -79,18 +97,24 @@ class ObjectMetricSource(Type):
 
 
 class PodsMetricSource(Type):
+    """A measure of each pod, of which the average counts."""
+
     metric_name: Annotated[str, F(1)] = required(str)
     target_average_value: Annotated[Quantity | None, F(2)] = None
     selector: Annotated[LabelSelector | None, F(3)] = None
 
 
 class ResourceMetricSource(Type):
+    """How much of a resource the pods use."""
+
     name: Annotated[str, F(1)] = required(str)
     target_average_utilization: Annotated[Int32 | None, F(2, explicit=True)] = None
     target_average_value: Annotated[Quantity | None, F(3)] = None
 
 
 class ContainerResourceMetricSource(Type):
+    """How much of a resource one container of each pod uses."""
+
     name: Annotated[str, F(1)] = required(str)
     target_average_utilization: Annotated[Int32 | None, F(2, explicit=True)] = None
     target_average_value: Annotated[Quantity | None, F(3)] = None
@@ -98,6 +122,8 @@ class ContainerResourceMetricSource(Type):
 
 
 class ExternalMetricSource(Type):
+    """A measure of something outside the cluster."""
+
     metric_name: Annotated[str, F(1)] = required(str)
     metric_selector: Annotated[LabelSelector | None, F(2)] = None
     target_value: Annotated[Quantity | None, F(3)] = None
@@ -105,6 +131,8 @@ class ExternalMetricSource(Type):
 
 
 class MetricSpec(Type):
+    """One measure, and the value that it should have."""
+
     type: Annotated[str, F(1)] = required(str)
     object: Annotated[ObjectMetricSource | None, F(2)] = None
     pods: Annotated[PodsMetricSource | None, F(3)] = None
@@ -114,6 +142,8 @@ class MetricSpec(Type):
 
 
 class ObjectMetricStatus(Type):
+    """What was measured of one object."""
+
     target: Annotated[CrossVersionObjectReference, F(1)] = required(CrossVersionObjectReference)
     metric_name: Annotated[str, F(2)] = required(str)
     current_value: Annotated[Quantity | None, F(3)] = None
@@ -122,18 +152,24 @@ class ObjectMetricStatus(Type):
 
 
 class PodsMetricStatus(Type):
+    """What was measured of the pods."""
+
     metric_name: Annotated[str, F(1)] = required(str)
     current_average_value: Annotated[Quantity | None, F(2)] = None
     selector: Annotated[LabelSelector | None, F(3)] = None
 
 
 class ResourceMetricStatus(Type):
+    """What was measured of a resource that the pods use."""
+
     name: Annotated[str, F(1)] = required(str)
     current_average_utilization: Annotated[Int32 | None, F(2, explicit=True)] = None
     current_average_value: Annotated[Quantity | None, F(3)] = None
 
 
 class ContainerResourceMetricStatus(Type):
+    """What was measured of a resource that one container of each pod uses."""
+
     name: Annotated[str, F(1)] = required(str)
     current_average_utilization: Annotated[Int32 | None, F(2, explicit=True)] = None
     current_average_value: Annotated[Quantity | None, F(3)] = None
@@ -141,6 +177,8 @@ class ContainerResourceMetricStatus(Type):
 
 
 class ExternalMetricStatus(Type):
+    """What was measured outside the cluster."""
+
     metric_name: Annotated[str, F(1)] = required(str)
     metric_selector: Annotated[LabelSelector | None, F(2)] = None
     current_value: Annotated[Quantity | None, F(3)] = None
@@ -148,6 +186,8 @@ class ExternalMetricStatus(Type):
 
 
 class MetricStatus(Type):
+    """One measure, and its value at last."""
+
     type: Annotated[str, F(1)] = required(str)
     object: Annotated[ObjectMetricStatus | None, F(2)] = None
     pods: Annotated[PodsMetricStatus | None, F(3)] = None

@@ -7,12 +7,16 @@ from api.meta_v1 import LabelSelector, ObjectMeta
 
 
 class CrossVersionObjectReference(Type):
+    """An object, by kind, name and version."""
+
     kind: Annotated[str, F(1)] = required(str)
     name: Annotated[str, F(2)] = required(str)
     api_version: Annotated[str | None, F(3)] = None
 
 
 class MetricTarget(Type):
+    """The value that a measure should have."""
+
     type: Annotated[str, F(1)] = required(str)
     value: Annotated[Quantity | None, F(2)] = None
     average_value: Annotated[Quantity | None, F(3)] = None
@@ -20,38 +24,52 @@ class MetricTarget(Type):
 
 
 class MetricIdentifier(Type):
+    """Which measure, by its name and labels."""
+
     name: Annotated[str, F(1)] = required(str)
     selector: Annotated[LabelSelector | None, F(2)] = None
 
 
 class ObjectMetricSource(Type):
+    """A measure of one object."""
+
     described_object: Annotated[CrossVersionObjectReference, F(1)] = required(CrossVersionObjectReference)
     target: Annotated[MetricTarget, F(2)] = required(MetricTarget)
     metric: Annotated[MetricIdentifier, F(3)] = required(MetricIdentifier)
 
 
 class PodsMetricSource(Type):
+    """A measure of each pod, of which the average counts."""
+
     metric: Annotated[MetricIdentifier, F(1)] = required(MetricIdentifier)
     target: Annotated[MetricTarget, F(2)] = required(MetricTarget)
 
 
 class ResourceMetricSource(Type):
+    """How much of a resource the pods use."""
+
     name: Annotated[str, F(1)] = required(str)
     target: Annotated[MetricTarget, F(2)] = required(MetricTarget)
 
 
 class ContainerResourceMetricSource(Type):
+    """How much of a resource one container of each pod uses."""
+
     name: Annotated[str, F(1)] = required(str)
     target: Annotated[MetricTarget, F(2)] = required(MetricTarget)
     container: Annotated[str, F(3)] = required(str)
 
 
 class ExternalMetricSource(Type):
+    """A measure of something outside the cluster."""
+
     metric: Annotated[MetricIdentifier, F(1)] = required(MetricIdentifier)
     target: Annotated[MetricTarget, F(2)] = required(MetricTarget)
 
 
 class MetricSpec(Type):
+    """One measure, and the value that it should have."""
+
     type: Annotated[str, F(1)] = required(str)
     object: Annotated[ObjectMetricSource | None, F(2)] = None
     pods: Annotated[PodsMetricSource | None, F(3)] = None
@@ -61,12 +79,16 @@ class MetricSpec(Type):
 
 
 class HPAScalingPolicy(Type):
+    """By how much the number of pods may change within some time."""
+
     type: Annotated[str, F(1)] = required(str)
     value: Annotated[Int32, F(2)] = required(int)
     period_seconds: Annotated[Int32, F(3)] = required(int)
 
 
 class HPAScalingRules(Type):
+    """How fast the number of pods may change in one direction."""
+
     stabilization_window_seconds: Annotated[Int32 | None, F(3, explicit=True)] = None
     select_policy: Annotated[str | None, F(1, explicit=True)] = None
     policies: Annotated[list[HPAScalingPolicy], F(2, atomic=True)] = []
@@ -74,11 +96,15 @@ class HPAScalingRules(Type):
 
 
 class HorizontalPodAutoscalerBehavior(Type):
+    """How fast pods are added and taken away."""
+
     scale_up: Annotated[HPAScalingRules | None, F(1)] = None
     scale_down: Annotated[HPAScalingRules | None, F(2)] = None
 
 
 class HorizontalPodAutoscalerSpec(Type):
+    """What is scaled, between which numbers, by which measures, and how fast."""
+
     scale_target_ref: Annotated[CrossVersionObjectReference, F(1)] = required(CrossVersionObjectReference)
     min_replicas: Annotated[Int32 | None, F(2, explicit=True)] = None
     max_replicas: Annotated[Int32, F(3)] = required(int)
@@ -87,39 +113,53 @@ class HorizontalPodAutoscalerSpec(Type):
 
 
 class MetricValueStatus(Type):
+    """A measured value."""
+
     value: Annotated[Quantity | None, F(1)] = None
     average_value: Annotated[Quantity | None, F(2)] = None
     average_utilization: Annotated[Int32 | None, F(3, explicit=True)] = None
 
 
 class ObjectMetricStatus(Type):
+    """What was measured of one object."""
+
     metric: Annotated[MetricIdentifier, F(1)] = required(MetricIdentifier)
     current: Annotated[MetricValueStatus, F(2)] = required(MetricValueStatus)
     described_object: Annotated[CrossVersionObjectReference, F(3)] = required(CrossVersionObjectReference)
 
 
 class PodsMetricStatus(Type):
+    """What was measured of the pods."""
+
     metric: Annotated[MetricIdentifier, F(1)] = required(MetricIdentifier)
     current: Annotated[MetricValueStatus, F(2)] = required(MetricValueStatus)
 
 
 class ResourceMetricStatus(Type):
+    """What was measured of a resource that the pods use."""
+
     name: Annotated[str, F(1)] = required(str)
     current: Annotated[MetricValueStatus, F(2)] = required(MetricValueStatus)
 
 
 class ContainerResourceMetricStatus(Type):
+    """What was measured of a resource that one container of each pod uses."""
+
     name: Annotated[str, F(1)] = required(str)
     current: Annotated[MetricValueStatus, F(2)] = required(MetricValueStatus)
     container: Annotated[str, F(3)] = required(str)
 
 
 class ExternalMetricStatus(Type):
+    """What was measured outside the cluster."""
+
     metric: Annotated[MetricIdentifier, F(1)] = required(MetricIdentifier)
     current: Annotated[MetricValueStatus, F(2)] = required(MetricValueStatus)
 
 
 class MetricStatus(Type):
+    """One measure, and its value at last."""
+
     type: Annotated[str, F(1)] = required(str)
     object: Annotated[ObjectMetricStatus | None, F(2)] = None
     pods: Annotated[PodsMetricStatus | None, F(3)] = None
@@ -129,6 +169,8 @@ class MetricStatus(Type):
 
 
 class HorizontalPodAutoscalerCondition(Type):
+    """One thing that is, or is not, the case with an autoscaler."""
+
     type: Annotated[str, F(1)] = required(str)
     status: Annotated[str, F(2)] = required(str)
     last_transition_time: Annotated[Time | None, F(3)] = None
@@ -137,6 +179,8 @@ class HorizontalPodAutoscalerCondition(Type):
 
 
 class HorizontalPodAutoscalerStatus(Type):
+    """How many pods there are and should be, and what was measured."""
+
     observed_generation: Annotated[Int64 | None, F(1, explicit=True)] = None
     last_scale_time: Annotated[Time | None, F(2)] = None
     current_replicas: Annotated[Int32 | None, F(3)] = None
@@ -146,6 +190,8 @@ class HorizontalPodAutoscalerStatus(Type):
 
 
 class HorizontalPodAutoscaler(Type):
+    """Makes a Deployment or the like larger and smaller by what is measured of its pods or elsewhere."""
+
     kind: str = constant("HorizontalPodAutoscaler")
     api_version: str = constant("autoscaling/v2")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

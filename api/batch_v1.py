@@ -9,36 +9,61 @@ from api.meta_v1 import LabelSelector, ObjectMeta
 
 
 class PodFailurePolicyOnExitCodesRequirement(Type):
+    """Exit codes of containers that a rule is for."""
+
     container_name: Annotated[str | None, F(1, explicit=True)] = None
     operator: Annotated[str, F(2, among=choices.EXIT_CODE_OPERATORS)] = required(str)
     values: Annotated[list[Int32], F(3, unique=True)] = required(list)
 
 
 class PodFailurePolicyOnPodConditionsPattern(Type):
+    """A condition of pods that a rule is for."""
+
     type: Annotated[str, F(1)] = required(str)
     status: Annotated[str, F(2)] = required(str)
 
 
 class PodFailurePolicyRule(Type):
+    """One way to fail, and what follows from it."""
+
     action: Annotated[str, F(1, among=choices.FAILURE_ACTIONS)] = required(str)
     on_exit_codes: Annotated[PodFailurePolicyOnExitCodesRequirement | None, F(2)] = None
     on_pod_conditions: Annotated[list[PodFailurePolicyOnPodConditionsPattern], F(3, atomic=True)] = []
 
 
 class PodFailurePolicy(Type):
+    """What follows when pods of a Job fail, by how they failed."""
+
     rules: Annotated[list[PodFailurePolicyRule], F(1, atomic=True)] = required(list)
 
 
 class SuccessPolicyRule(Type):
+    """Indexes, or a number of them, that are enough."""
+
     succeeded_indexes: Annotated[str | None, F(1, explicit=True)] = None
     succeeded_count: Annotated[Int32 | None, F(2, explicit=True)] = None
 
 
 class SuccessPolicy(Type):
+    """When a Job has succeeded although not all its indexes have."""
+
     rules: Annotated[list[SuccessPolicyRule], F(1, atomic=True)] = required(list)
 
 
 class JobSpec(Type):
+    """How many pods must succeed, how many run at a time, and what they look like.
+
+    parallelism: how many pods may run at a time
+    completions: how many pods must succeed
+    active_deadline_seconds: how long it may run in all
+    backoff_limit: how many pods may fail before it does; 6 by default
+    selector: the labels that its pods have; made by itself
+    template: what its pods look like
+    ttl_seconds_after_finished: how long it is kept after its end; for ever by default
+    completion_mode: whether any pods must succeed, or one for each index; NonIndexed by default
+    suspend: while true, no pods are run
+    """
+
     parallelism: Annotated[Int32 | None, F(1, explicit=True)] = None
     completions: Annotated[Int32 | None, F(2, explicit=True)] = None
     active_deadline_seconds: Annotated[Int64 | None, F(3, explicit=True)] = None
@@ -58,6 +83,8 @@ class JobSpec(Type):
 
 
 class JobCondition(Type):
+    """One thing that is, or is not, the case with a Job."""
+
     type: Annotated[str, F(1)] = required(str)
     status: Annotated[str, F(2)] = required(str)
     last_probe_time: Annotated[Time | None, F(3)] = None
@@ -67,11 +94,15 @@ class JobCondition(Type):
 
 
 class UncountedTerminatedPods(Type):
+    """Pods that have ended and are not counted yet."""
+
     succeeded: Annotated[list[str], F(1, unique=True)] = []
     failed: Annotated[list[str], F(2, unique=True)] = []
 
 
 class JobStatus(Type):
+    """How many pods of a Job run, succeeded and failed."""
+
     conditions: Annotated[list[JobCondition], F(1, merge="type", atomic=True)] = []
     start_time: Annotated[Time | None, F(2)] = None
     completion_time: Annotated[Time | None, F(3)] = None
@@ -86,6 +117,8 @@ class JobStatus(Type):
 
 
 class Job(Type):
+    """Work that ends: runs pods until enough of them have succeeded."""
+
     kind: str = constant("Job")
     api_version: str = constant("batch/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -94,11 +127,25 @@ class Job(Type):
 
 
 class JobTemplateSpec(Type):
+    """What the Jobs of a CronJob look like."""
+
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
     spec: Annotated[JobSpec, F(2)] = required(JobSpec)
 
 
 class CronJobSpec(Type):
+    """When a CronJob starts which Job.
+
+    schedule: minute, hour, day of month, month, day of week, as in a crontab
+    time_zone: the time zone of the schedule, by its name; that of the control plane by default
+    starting_deadline_seconds: by how much a Job may be late before its start is left out
+    concurrency_policy: what to do when the last Job still runs; Allow by default
+    suspend: while true, no Job is started
+    job_template: what its Jobs look like
+    successful_jobs_history_limit: how many Jobs that succeeded are kept; 3 by default
+    failed_jobs_history_limit: how many Jobs that failed are kept; 1 by default
+    """
+
     schedule: Annotated[str, F(1)] = required(str)
     time_zone: Annotated[str | None, F(8, explicit=True)] = None
     starting_deadline_seconds: Annotated[Int64 | None, F(2, explicit=True)] = None
@@ -110,12 +157,16 @@ class CronJobSpec(Type):
 
 
 class CronJobStatus(Type):
+    """Which Jobs run, and when the last ones were started."""
+
     active: Annotated[list[ObjectReference], F(1, atomic=True)] = []
     last_schedule_time: Annotated[Time | None, F(4)] = None
     last_successful_time: Annotated[Time | None, F(5)] = None
 
 
 class CronJob(Type):
+    """Starts a Job again and again, at times that a schedule tells."""
+
     kind: str = constant("CronJob")
     api_version: str = constant("batch/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

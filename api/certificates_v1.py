@@ -8,6 +8,8 @@ from api.meta_v1 import ObjectMeta
 
 
 class CertificateSigningRequestSpec(Type):
+    """What is asked of which signer, for how long and by whom."""
+
     request: Annotated[bytes, F(1)] = required(bytes)
     signer_name: Annotated[str, F(7)] = required(str)
     expiration_seconds: Annotated[Int32 | None, F(8, explicit=True)] = None
@@ -19,6 +21,8 @@ class CertificateSigningRequestSpec(Type):
 
 
 class CertificateSigningRequestCondition(Type):
+    """That a request was approved, denied, or has failed."""
+
     type: Annotated[str, F(1)] = required(str)
     status: Annotated[str, F(6)] = required(str)
     reason: Annotated[str | None, F(2)] = None
@@ -28,11 +32,15 @@ class CertificateSigningRequestCondition(Type):
 
 
 class CertificateSigningRequestStatus(Type):
+    """Whether it was approved, and the certificate."""
+
     conditions: Annotated[list[CertificateSigningRequestCondition], F(1, keys=("type",))] = []
     certificate: Annotated[bytes | None, F(2)] = None
 
 
 class CertificateSigningRequest(Type):
+    """Asks a signer for a certificate."""
+
     kind: str = constant("CertificateSigningRequest")
     api_version: str = constant("certificates.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

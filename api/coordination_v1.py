@@ -7,6 +7,8 @@ from api.meta_v1 import ObjectMeta
 
 
 class LeaseSpec(Type):
+    """Who holds it, since when, and for how long."""
+
     holder_identity: Annotated[str | None, F(1, explicit=True)] = None
     lease_duration_seconds: Annotated[Int32 | None, F(2, explicit=True)] = None
     acquire_time: Annotated[MicroTime | None, F(3)] = None
@@ -17,6 +19,8 @@ class LeaseSpec(Type):
 
 
 class Lease(Type):
+    """Says who holds something for a while: the lead among controllers, or that a node is alive."""
+
     kind: str = constant("Lease")
     api_version: str = constant("coordination.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

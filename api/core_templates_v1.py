@@ -8,6 +8,8 @@ from api.meta_v1 import ObjectMeta
 
 
 class PodTemplate(Type):
+    """What pods look like that others make from it."""
+
     kind: str = constant("PodTemplate")
     api_version: str = constant("v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -15,6 +17,8 @@ class PodTemplate(Type):
 
 
 class ReplicationControllerSpec(Type):
+    """How many pods there should be, and what they look like."""
+
     replicas: Annotated[Int32 | None, F(1, explicit=True)] = None
     min_ready_seconds: Annotated[Int32 | None, F(4)] = None
     selector: Annotated[dict[str, str], F(2, atomic=True)] = {}
@@ -22,6 +26,8 @@ class ReplicationControllerSpec(Type):
 
 
 class ReplicationControllerCondition(Type):
+    """One thing that is, or is not, the case with a ReplicationController."""
+
     type: Annotated[str, F(1)] = required(str)
     status: Annotated[str, F(2)] = required(str)
     last_transition_time: Annotated[Time | None, F(3)] = None
@@ -30,6 +36,8 @@ class ReplicationControllerCondition(Type):
 
 
 class ReplicationControllerStatus(Type):
+    """How many pods there are and are ready."""
+
     replicas: Annotated[Int32, F(1)] = required(int)
     fully_labeled_replicas: Annotated[Int32 | None, F(2)] = None
     ready_replicas: Annotated[Int32 | None, F(4)] = None
@@ -39,6 +47,8 @@ class ReplicationControllerStatus(Type):
 
 
 class ReplicationController(Type):
+    """A number of pods that are all alike; ReplicaSet is its successor."""
+
     kind: str = constant("ReplicationController")
     api_version: str = constant("v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

@@ -24,6 +24,8 @@ from api.meta_v1 import ObjectMeta
 
 
 class GlusterfsPersistentVolumeSource(Type):
+    """A volume of GlusterFS."""
+
     endpoints: Annotated[str, F(1)] = required(str)
     path: Annotated[str, F(2)] = required(str)
     read_only: Annotated[bool | None, F(3)] = None
@@ -31,11 +33,15 @@ class GlusterfsPersistentVolumeSource(Type):
 
 
 class SecretReference(Type):
+    """A Secret, by name and namespace."""
+
     name: Annotated[str | None, F(1)] = None
     namespace: Annotated[str | None, F(2)] = None
 
 
 class RBDPersistentVolumeSource(Type):
+    """A block device of Ceph."""
+
     monitors: Annotated[list[str], F(1, atomic=True)] = required(list)
     image: Annotated[str, F(2)] = required(str)
     fs_type: Annotated[str | None, F(3)] = None
@@ -47,6 +53,8 @@ class RBDPersistentVolumeSource(Type):
 
 
 class ISCSIPersistentVolumeSource(Type):
+    """A disk that is reached by iSCSI."""
+
     target_portal: Annotated[str, F(1)] = required(str)
     iqn: Annotated[str, F(2)] = required(str)
     lun: Annotated[Int32, F(3)] = required(int)
@@ -61,6 +69,8 @@ class ISCSIPersistentVolumeSource(Type):
 
 
 class CinderPersistentVolumeSource(Type):
+    """A volume of OpenStack's Cinder."""
+
     volume_id: Annotated[str, F(1)] = required(str)
     fs_type: Annotated[str | None, F(2)] = None
     read_only: Annotated[bool | None, F(3)] = None
@@ -68,6 +78,8 @@ class CinderPersistentVolumeSource(Type):
 
 
 class CephFSPersistentVolumeSource(Type):
+    """A directory of CephFS."""
+
     monitors: Annotated[list[str], F(1, atomic=True)] = required(list)
     path: Annotated[str | None, F(2)] = None
     user: Annotated[str | None, F(3)] = None
@@ -77,6 +89,8 @@ class CephFSPersistentVolumeSource(Type):
 
 
 class FlexPersistentVolumeSource(Type):
+    """A volume by a driver of the old FlexVolume kind."""
+
     driver: Annotated[str, F(1)] = required(str)
     fs_type: Annotated[str | None, F(2)] = None
     secret_ref: Annotated[SecretReference | None, F(3)] = None
@@ -85,6 +99,8 @@ class FlexPersistentVolumeSource(Type):
 
 
 class AzureFilePersistentVolumeSource(Type):
+    """A file share of Azure."""
+
     secret_name: Annotated[str, F(1)] = required(str)
     share_name: Annotated[str, F(2)] = required(str)
     read_only: Annotated[bool | None, F(3)] = None
@@ -92,6 +108,8 @@ class AzureFilePersistentVolumeSource(Type):
 
 
 class ScaleIOPersistentVolumeSource(Type):
+    """A volume of ScaleIO."""
+
     gateway: Annotated[str, F(1)] = required(str)
     system: Annotated[str, F(2)] = required(str)
     secret_ref: Annotated[SecretReference | None, F(3)] = None
@@ -105,11 +123,15 @@ class ScaleIOPersistentVolumeSource(Type):
 
 
 class LocalVolumeSource(Type):
+    """A disk or directory of one node."""
+
     path: Annotated[str, F(1)] = required(str)
     fs_type: Annotated[str | None, F(2, explicit=True)] = None
 
 
 class StorageOSPersistentVolumeSource(Type):
+    """A volume of StorageOS."""
+
     volume_name: Annotated[str | None, F(1)] = None
     volume_namespace: Annotated[str | None, F(2)] = None
     fs_type: Annotated[str | None, F(3)] = None
@@ -118,6 +140,8 @@ class StorageOSPersistentVolumeSource(Type):
 
 
 class CSIPersistentVolumeSource(Type):
+    """A volume by a CSI driver."""
+
     driver: Annotated[str, F(1)] = required(str)
     volume_handle: Annotated[str, F(2)] = required(str)
     read_only: Annotated[bool | None, F(3)] = None
@@ -131,10 +155,24 @@ class CSIPersistentVolumeSource(Type):
 
 
 class VolumeNodeAffinity(Type):
+    """The nodes from which a volume can be reached."""
+
     required: Annotated[NodeSelector | None, F(1)] = None
 
 
 class PersistentVolumeSpec(Type):
+    """What a volume is, how large, and who may use it how.
+
+    capacity: how large it is
+    access_modes: how it may be mounted
+    claim_ref: the claim that it belongs to
+    persistent_volume_reclaim_policy: what becomes of it when its claim is gone
+    storage_class_name: the class that it belongs to
+    mount_options: how it is to be mounted
+    volume_mode: whether it has a filesystem or is a bare device
+    node_affinity: the nodes from which it can be reached
+    """
+
     capacity: Annotated[dict[str, Quantity], F(1)] = {}
     gce_persistent_disk: Annotated[GCEPersistentDiskVolumeSource | None, F(2, 1)] = None
     aws_elastic_block_store: Annotated[AWSElasticBlockStoreVolumeSource | None, F(2, 2)] = None
@@ -169,6 +207,8 @@ class PersistentVolumeSpec(Type):
 
 
 class PersistentVolumeStatus(Type):
+    """Whether a volume is free, taken or given back."""
+
     phase: Annotated[str | None, F(1, among=choices.VOLUME_PHASES)] = None
     message: Annotated[str | None, F(2)] = None
     reason: Annotated[str | None, F(3)] = None
@@ -176,6 +216,8 @@ class PersistentVolumeStatus(Type):
 
 
 class PersistentVolume(Type):
+    """A piece of storage in the cluster, made by hand or by a driver."""
+
     kind: str = constant("PersistentVolume")
     api_version: str = constant("v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -184,6 +226,8 @@ class PersistentVolume(Type):
 
 
 class PersistentVolumeClaimCondition(Type):
+    """One thing that is, or is not, the case with a claim."""
+
     type: Annotated[str, F(1)] = required(str)
     status: Annotated[str, F(2)] = required(str)
     last_probe_time: Annotated[Time | None, F(3)] = None
@@ -193,11 +237,15 @@ class PersistentVolumeClaimCondition(Type):
 
 
 class ModifyVolumeStatus(Type):
+    """How far the change to other attributes has come."""
+
     target_volume_attributes_class_name: Annotated[str | None, F(1)] = None
     status: Annotated[str, F(2, among=choices.MODIFY_STATES)] = required(str)
 
 
 class PersistentVolumeClaimStatus(Type):
+    """Which volume a claim has got, and of what size."""
+
     phase: Annotated[str | None, F(1, among=choices.CLAIM_PHASES)] = None
     access_modes: Annotated[list[str], F(2, atomic=True, among=choices.ACCESS_MODES)] = []
     capacity: Annotated[dict[str, Quantity], F(3)] = {}
@@ -209,6 +257,8 @@ class PersistentVolumeClaimStatus(Type):
 
 
 class PersistentVolumeClaim(Type):
+    """Asks for storage: what a pod names as its volume."""
+
     kind: str = constant("PersistentVolumeClaim")
     api_version: str = constant("v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -217,9 +267,13 @@ class PersistentVolumeClaim(Type):
 
 
 class TopologySelectorLabelRequirement(Type):
+    """One label of nodes, and the values it may have."""
+
     key: Annotated[str, F(1)] = required(str)
     values: Annotated[list[str], F(2, atomic=True)] = required(list)
 
 
 class TopologySelectorTerm(Type):
+    """Labels of nodes where volumes may be made."""
+
     match_label_expressions: Annotated[list[TopologySelectorLabelRequirement], F(1, atomic=True)] = []

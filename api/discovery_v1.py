@@ -9,25 +9,35 @@ from api.meta_v1 import ObjectMeta
 
 
 class EndpointConditions(Type):
+    """Whether an address is ready, still serves, or is about to go."""
+
     ready: Annotated[bool | None, F(1, explicit=True)] = None
     serving: Annotated[bool | None, F(2, explicit=True)] = None
     terminating: Annotated[bool | None, F(3, explicit=True)] = None
 
 
 class ForZone(Type):
+    """A zone whose traffic an address is meant for."""
+
     name: Annotated[str, F(1)] = required(str)
 
 
 class ForNode(Type):
+    """A node whose traffic an address is meant for."""
+
     name: Annotated[str, F(1)] = required(str)
 
 
 class EndpointHints(Type):
+    """For whom an address is meant to be used."""
+
     for_zones: Annotated[list[ForZone], F(1, atomic=True)] = []
     for_nodes: Annotated[list[ForNode], F(2, atomic=True)] = []
 
 
 class Endpoint(Type):
+    """One address behind a service: mostly a pod."""
+
     addresses: Annotated[list[str], F(1, unique=True)] = required(list)
     conditions: Annotated[EndpointConditions, F(2)] = required(EndpointConditions)
     hostname: Annotated[str | None, F(3, explicit=True)] = None
@@ -39,6 +49,8 @@ class Endpoint(Type):
 
 
 class EndpointPort(Type):
+    """A port of the addresses behind a service."""
+
     name: Annotated[str | None, F(1, explicit=True)] = None
     protocol: Annotated[str | None, F(2, explicit=True, among=choices.PROTOCOLS)] = None
     port: Annotated[Int32 | None, F(3, explicit=True)] = None
@@ -46,6 +58,8 @@ class EndpointPort(Type):
 
 
 class EndpointSlice(Type):
+    """Some of the addresses behind a service, with their ports."""
+
     kind: str = constant("EndpointSlice")
     api_version: str = constant("discovery.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

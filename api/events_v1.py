@@ -8,11 +8,15 @@ from api.meta_v1 import ObjectMeta
 
 
 class EventSeries(Type):
+    """How often the same happened, and when at last."""
+
     count: Annotated[Int32, F(1)] = required(int)
     last_observed_time: Annotated[MicroTime | None, F(2)] = None
 
 
 class Event(Type):
+    """Something that happened to an object, told by who saw it."""
+
     kind: str = constant("Event")
     api_version: str = constant("events.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

@@ -6,23 +6,40 @@ from api.fields import NOTHING, F, Int32, Int64, Json, Nothing, Time, Type, cons
 
 
 class LabelSelectorRequirement(Type):
+    """One thing that must be true of a label.
+
+    key: the label
+    operator: In, NotIn, Exists or DoesNotExist
+    values: the values, for In and NotIn
+    """
+
     key: Annotated[str, F(1)] = required(str)
     operator: Annotated[str, F(2)] = required(str)
     values: Annotated[list[str], F(3, atomic=True)] = []
 
 
 class LabelSelector(Type):
+    """A selection of objects by their labels; all of its parts must hold.
+
+    match_labels: labels and the values they must have
+    match_expressions: other things that must be true of labels
+    """
+
     match_labels: Annotated[dict[str, str], F(1)] = {}
     match_expressions: Annotated[list[LabelSelectorRequirement], F(2, atomic=True)] = []
 
 
 class FieldSelectorRequirement(Type):
+    """One thing that must be true of a field."""
+
     key: Annotated[str, F(1)] = required(str)
     operator: Annotated[str, F(2)] = required(str)
     values: Annotated[list[str], F(3, atomic=True)] = []
 
 
 class Condition(Type):
+    """One thing that is, or is not, the case with an object."""
+
     type: Annotated[str, F(1)] = required(str)
     status: Annotated[str, F(2)] = required(str)
     observed_generation: Annotated[Int64 | None, F(3)] = None
@@ -32,10 +49,14 @@ class Condition(Type):
 
 
 class ShardInfo(Type):
+    """Which part of all objects a list is of."""
+
     selector: Annotated[str, F(1)] = required(str)
 
 
 class ListMeta(Type):
+    """What all lists have: the version of the whole, and where it goes on."""
+
     self_link: Annotated[str | None, F(1)] = None
     resource_version: Annotated[str | None, F(2)] = None
     continue_: Annotated[str | None, F(3)] = None
@@ -44,12 +65,16 @@ class ListMeta(Type):
 
 
 class StatusCause(Type):
+    """One of the reasons why a request failed."""
+
     reason: Annotated[str | None, F(1)] = None
     message: Annotated[str | None, F(2)] = None
     field: Annotated[str | None, F(3)] = None
 
 
 class StatusDetails(Type):
+    """More about why a request failed."""
+
     name: Annotated[str | None, F(1)] = None
     group: Annotated[str | None, F(2)] = None
     kind: Annotated[str | None, F(3)] = None
@@ -59,6 +84,8 @@ class StatusDetails(Type):
 
 
 class Status(Type):
+    """How a request ended: with success, or why not."""
+
     kind: str = constant("Status")
     api_version: str = constant("v1")
     metadata: Annotated[ListMeta, F(1)] = required(ListMeta)
@@ -70,11 +97,15 @@ class Status(Type):
 
 
 class Preconditions(Type):
+    """What must be true of the object, else nothing is done."""
+
     uid: Annotated[str | None, F(1, explicit=True)] = None
     resource_version: Annotated[str | None, F(2, explicit=True)] = None
 
 
 class DeleteOptions(Type):
+    """How to delete: at once or later, and what becomes of what belongs to the object."""
+
     kind: str = constant("DeleteOptions")
     api_version: str = constant("v1")
     grace_period_seconds: Annotated[Int64 | None, F(1, explicit=True)] = None
@@ -86,16 +117,22 @@ class DeleteOptions(Type):
 
 
 class GroupVersionForDiscovery(Type):
+    """A group and version, together and apart."""
+
     group_version: Annotated[str, F(1)] = required(str)
     version: Annotated[str, F(2)] = required(str)
 
 
 class ServerAddressByClientCIDR(Type):
+    """The address of the server for clients of a network."""
+
     client_cidr: Annotated[str, F(1)] = required(str)
     server_address: Annotated[str, F(2)] = required(str)
 
 
 class APIGroup(Type):
+    """A group of the API and its versions."""
+
     kind: str = constant("APIGroup")
     api_version: str = constant("v1")
     name: Annotated[str, F(1)] = required(str)
@@ -105,12 +142,16 @@ class APIGroup(Type):
 
 
 class APIGroupList(Type):
+    """All groups of the API."""
+
     kind: str = constant("APIGroupList")
     api_version: str = constant("v1")
     groups: Annotated[list[APIGroup], F(1, atomic=True)] = required(list)
 
 
 class APIResource(Type):
+    """A resource of the API: its names, and what can be done with it."""
+
     name: Annotated[str, F(1)] = required(str)
     singular_name: Annotated[str, F(6)] = required(str)
     namespaced: Annotated[bool, F(2)] = required(bool)
@@ -124,6 +165,8 @@ class APIResource(Type):
 
 
 class APIResourceList(Type):
+    """All resources of a group and version."""
+
     kind: str = constant("APIResourceList")
     api_version: str = constant("v1")
     group_version: Annotated[str, F(1)] = required(str)
@@ -131,6 +174,8 @@ class APIResourceList(Type):
 
 
 class APIVersions(Type):
+    """The versions of the group without a name."""
+
     kind: str = constant("APIVersions")
     api_version: str = constant("v1")
     versions: Annotated[list[str], F(1, atomic=True)] = required(list)
@@ -138,6 +183,8 @@ class APIVersions(Type):
 
 
 class OwnerReference(Type):
+    """An object that this one belongs to."""
+
     api_version: Annotated[str, F(5)] = required(str)
     kind: Annotated[str, F(1)] = required(str)
     name: Annotated[str, F(3)] = required(str)
@@ -147,6 +194,8 @@ class OwnerReference(Type):
 
 
 class ManagedFieldsEntry(Type):
+    """The fields that somebody has set, and when."""
+
     manager: Annotated[str | None, F(1)] = None
     operation: Annotated[str | None, F(2)] = None
     api_version: Annotated[str | None, F(3)] = None
@@ -157,6 +206,24 @@ class ManagedFieldsEntry(Type):
 
 
 class ObjectMeta(Type):
+    """What all objects have: name, namespace, labels, annotations, and what the server keeps account of.
+
+    name: what the object is called; it is the only one of its kind and namespace with that name
+    generate_name: the beginning of a name whose rest the server makes up
+    namespace: the namespace that the object lies in
+    uid: tells the object from all others that are, were or will be; made by the server
+    resource_version: the version of the object that this is; to be given back as it is when the object is changed
+    generation: how often what is wanted has changed
+    creation_timestamp: when the object was created
+    deletion_timestamp: when the object is to be gone; set when somebody deletes it
+    deletion_grace_period_seconds: how long it may take to end; set when somebody deletes it
+    labels: names and values by which objects are selected
+    annotations: names and values for people and tools; nothing is selected by them
+    owner_references: the objects that this one belongs to; it is deleted when they are all gone
+    finalizers: who still has work to do before the object may go
+    managed_fields: who has set which fields, and when
+    """
+
     name: Annotated[str | None, F(1)] = None
     generate_name: Annotated[str | None, F(2)] = None
     namespace: Annotated[str | None, F(3)] = None
@@ -175,12 +242,16 @@ class ObjectMeta(Type):
 
 
 class PartialObjectMetadata(Type):
+    """An object without all but its metadata."""
+
     kind: str = constant("PartialObjectMetadata")
     api_version: str = constant("meta.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
 
 
 class TableColumnDefinition(Type):
+    """A column of a table."""
+
     name: str = required(str)
     type: str = required(str)
     format: str = required(str)
@@ -189,6 +260,8 @@ class TableColumnDefinition(Type):
 
 
 class TableRowCondition(Type):
+    """One thing that is the case with a row."""
+
     type: str = required(str)
     status: str = required(str)
     reason: str | None = None
@@ -196,12 +269,16 @@ class TableRowCondition(Type):
 
 
 class TableRow(Type):
+    """A row of a table, for one object."""
+
     cells: list[str | int | bool | None] = required(list)
     conditions: list[TableRowCondition] = []
     object: Json | Nothing = NOTHING
 
 
 class Table(Type):
+    """Objects as rows and columns, for people."""
+
     kind: str = constant("Table")
     api_version: str = constant("meta.k8s.io/v1")
     metadata: ListMeta = required(ListMeta)

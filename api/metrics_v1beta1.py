@@ -7,6 +7,8 @@ from api.meta_v1 import ObjectMeta
 
 
 class NodeMetrics(Type):
+    """How much of its resources a node uses."""
+
     kind: str = constant("NodeMetrics")
     api_version: str = constant("metrics.k8s.io/v1beta1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -16,11 +18,15 @@ class NodeMetrics(Type):
 
 
 class ContainerMetrics(Type):
+    """How much of the node's resources a container uses."""
+
     name: Annotated[str, F(1)] = required(str)
     usage: Annotated[dict[str, Quantity], F(2)] = required(dict)
 
 
 class PodMetrics(Type):
+    """How much of the node's resources a pod uses."""
+
     kind: str = constant("PodMetrics")
     api_version: str = constant("metrics.k8s.io/v1beta1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

@@ -8,15 +8,21 @@ from api.meta_v1 import ObjectMeta
 
 
 class Overhead(Type):
+    """What a pod needs beside its containers."""
+
     pod_fixed: Annotated[dict[str, Quantity], F(1)] = {}
 
 
 class Scheduling(Type):
+    """The nodes that can run pods of a class."""
+
     node_selector: Annotated[dict[str, str], F(1, atomic=True)] = {}
     tolerations: Annotated[list[Toleration], F(2, atomic=True)] = []
 
 
 class RuntimeClass(Type):
+    """A way to run containers, of those that the nodes' runtimes know."""
+
     kind: str = constant("RuntimeClass")
     api_version: str = constant("node.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

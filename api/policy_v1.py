@@ -8,6 +8,8 @@ from api.meta_v1 import Condition, DeleteOptions, LabelSelector, ObjectMeta
 
 
 class PodDisruptionBudgetSpec(Type):
+    """The pods, and how many must stay or may be missing."""
+
     min_available: Annotated[IntOrString | None, F(1, explicit=True)] = None
     selector: Annotated[LabelSelector | None, F(2)] = None
     max_unavailable: Annotated[IntOrString | None, F(3, explicit=True)] = None
@@ -15,6 +17,8 @@ class PodDisruptionBudgetSpec(Type):
 
 
 class PodDisruptionBudgetStatus(Type):
+    """How many pods are there, and how many may go now."""
+
     observed_generation: Annotated[Int64 | None, F(1)] = None
     disrupted_pods: Annotated[dict[str, Time], F(2)] = {}
     disruptions_allowed: Annotated[Int32, F(3)] = required(int)
@@ -25,6 +29,8 @@ class PodDisruptionBudgetStatus(Type):
 
 
 class PodDisruptionBudget(Type):
+    """How many pods must stay while others are moved away."""
+
     kind: str = constant("PodDisruptionBudget")
     api_version: str = constant("policy/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -33,6 +39,8 @@ class PodDisruptionBudget(Type):
 
 
 class Eviction(Type):
+    """Asks a pod to leave its node, unless a budget forbids that now."""
+
     kind: str = constant("Eviction")
     api_version: str = constant("policy/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

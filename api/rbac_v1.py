@@ -7,6 +7,8 @@ from api.meta_v1 import LabelSelector, ObjectMeta
 
 
 class PolicyRule(Type):
+    """Resources or paths, and what may be done with them."""
+
     verbs: Annotated[list[str], F(1, atomic=True)] = required(list)
     api_groups: Annotated[list[str], F(2, atomic=True)] = []
     resources: Annotated[list[str], F(3, atomic=True)] = []
@@ -15,6 +17,8 @@ class PolicyRule(Type):
 
 
 class Role(Type):
+    """What may be done in one namespace."""
+
     kind: str = constant("Role")
     api_version: str = constant("rbac.authorization.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -22,6 +26,8 @@ class Role(Type):
 
 
 class Subject(Type):
+    """A user, a group or a service account."""
+
     kind: Annotated[str, F(1)] = required(str)
     api_group: Annotated[str | None, F(2)] = None
     name: Annotated[str, F(3)] = required(str)
@@ -29,12 +35,16 @@ class Subject(Type):
 
 
 class RoleRef(Type):
+    """The role that is given."""
+
     api_group: Annotated[str, F(1)] = required(str)
     kind: Annotated[str, F(2)] = required(str)
     name: Annotated[str, F(3)] = required(str)
 
 
 class RoleBinding(Type):
+    """Gives a role to users, in one namespace."""
+
     kind: str = constant("RoleBinding")
     api_version: str = constant("rbac.authorization.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -43,10 +53,14 @@ class RoleBinding(Type):
 
 
 class AggregationRule(Type):
+    """Which other cluster roles a cluster role is put together from."""
+
     cluster_role_selectors: Annotated[list[LabelSelector], F(1, atomic=True)] = []
 
 
 class ClusterRole(Type):
+    """What may be done, in the whole cluster or wherever it is given."""
+
     kind: str = constant("ClusterRole")
     api_version: str = constant("rbac.authorization.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -55,6 +69,8 @@ class ClusterRole(Type):
 
 
 class ClusterRoleBinding(Type):
+    """Gives a cluster role to users, in the whole cluster."""
+
     kind: str = constant("ClusterRoleBinding")
     api_version: str = constant("rbac.authorization.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

@@ -8,6 +8,8 @@ from api.meta_v1 import ObjectMeta
 
 
 class PriorityClass(Type):
+    """How important pods are, by a name."""
+
     kind: str = constant("PriorityClass")
     api_version: str = constant("scheduling.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

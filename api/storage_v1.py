@@ -9,6 +9,8 @@ from api.meta_v1 import LabelSelector, ObjectMeta
 
 
 class StorageClass(Type):
+    """A sort of storage that claims can ask for, and who makes it."""
+
     kind: str = constant("StorageClass")
     api_version: str = constant("storage.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -22,23 +24,31 @@ class StorageClass(Type):
 
 
 class VolumeAttachmentSource(Type):
+    """The volume that is attached."""
+
     persistent_volume_name: Annotated[str | None, F(1, explicit=True)] = None
     inline_volume_spec: Annotated[PersistentVolumeSpec | None, F(2)] = None
 
 
 class VolumeAttachmentSpec(Type):
+    """The volume, the node, and who attaches."""
+
     attacher: Annotated[str, F(1)] = required(str)
     source: Annotated[VolumeAttachmentSource, F(2)] = required(VolumeAttachmentSource)
     node_name: Annotated[str, F(3)] = required(str)
 
 
 class VolumeError(Type):
+    """What went wrong with a volume, and when."""
+
     time: Annotated[Time | None, F(1)] = None
     message: Annotated[str | None, F(2)] = None
     error_code: Annotated[Int32 | None, F(3, explicit=True)] = None
 
 
 class VolumeAttachmentStatus(Type):
+    """Whether the volume is attached, or what went wrong."""
+
     attached: Annotated[bool, F(1)] = required(bool)
     attachment_metadata: Annotated[dict[str, str], F(2)] = {}
     attach_error: Annotated[VolumeError | None, F(3)] = None
@@ -46,6 +56,8 @@ class VolumeAttachmentStatus(Type):
 
 
 class VolumeAttachment(Type):
+    """That a volume is, or is to be, attached to a node."""
+
     kind: str = constant("VolumeAttachment")
     api_version: str = constant("storage.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -54,11 +66,15 @@ class VolumeAttachment(Type):
 
 
 class TokenRequest(Type):
+    """A token of the pod's service account that a driver wants."""
+
     audience: Annotated[str, F(1)] = required(str)
     expiration_seconds: Annotated[Int64 | None, F(2, explicit=True)] = None
 
 
 class CSIDriverSpec(Type):
+    """What a driver needs to be told, and what it can do."""
+
     attach_required: Annotated[bool | None, F(1, explicit=True)] = None
     pod_info_on_mount: Annotated[bool | None, F(2, explicit=True)] = None
     volume_lifecycle_modes: Annotated[list[str], F(3, unique=True)] = []
@@ -73,6 +89,8 @@ class CSIDriverSpec(Type):
 
 
 class CSIDriver(Type):
+    """A CSI driver, and what it needs to be told."""
+
     kind: str = constant("CSIDriver")
     api_version: str = constant("storage.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -80,10 +98,14 @@ class CSIDriver(Type):
 
 
 class VolumeNodeResources(Type):
+    """How many volumes a driver can attach on a node."""
+
     count: Annotated[Int32 | None, F(1, explicit=True)] = None
 
 
 class CSINodeDriver(Type):
+    """A driver on a node: what it calls the node, and how many volumes it can attach."""
+
     name: Annotated[str, F(1)] = required(str)
     node_id: Annotated[str, F(2)] = required(str)
     topology_keys: Annotated[list[str], F(3, atomic=True)] = required(list)
@@ -91,10 +113,14 @@ class CSINodeDriver(Type):
 
 
 class CSINodeSpec(Type):
+    """The drivers on a node."""
+
     drivers: Annotated[list[CSINodeDriver], F(1, merge="name")] = required(list)
 
 
 class CSINode(Type):
+    """The CSI drivers on a node."""
+
     kind: str = constant("CSINode")
     api_version: str = constant("storage.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -102,6 +128,8 @@ class CSINode(Type):
 
 
 class CSIStorageCapacity(Type):
+    """How much storage of a class there is where."""
+
     kind: str = constant("CSIStorageCapacity")
     api_version: str = constant("storage.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)
@@ -112,6 +140,8 @@ class CSIStorageCapacity(Type):
 
 
 class VolumeAttributesClass(Type):
+    """Attributes of volumes that can be changed later, by a name."""
+
     kind: str = constant("VolumeAttributesClass")
     api_version: str = constant("storage.k8s.io/v1")
     metadata: Annotated[ObjectMeta, F(1)] = required(ObjectMeta)

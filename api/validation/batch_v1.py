@@ -15,9 +15,10 @@ from api.batch_v1 import (
     PodFailurePolicyRule,
     SuccessPolicyRule,
 )
+from api.core_v1 import Affinity, Container
 from api.kinds import Kind
 from api.meta_v1 import LabelSelector
-from api.validation import metadata, pods, references
+from api.validation import job_statuses, metadata, pods, references
 from api.validation.indexes import IndexesError, count_indexes
 from api.validation.problems import Problems
 from api.validation.rules import Rules
@@ -28,7 +29,7 @@ OLD_CONTROLLER_UID, OLD_JOB_NAME = "controller-uid", "job-name"
 _MANY = 100_000
 _LONGEST_CRON_NAME = 52
 _ACTIONS = choices.FAILURE_ACTIONS
-_FREE_IN_SUSPENSION = ("affinity", "node_selector", "tolerations", "scheduling_gates")
+_FREE_IN_SUSPENSION = ("node_selector", "tolerations", "scheduling_gates")
 _COUNTS = (
     "parallelism",
     "completions",
@@ -45,7 +46,6 @@ _is_zone_part = re.compile("[A-Za-z0-9._+-]+").fullmatch
 def job(found: Problems, obj: Job) -> None:
     """A Job."""
     spec = obj.spec
-    _generated(found, obj)
     job_spec(found, "spec", spec)
     if spec.selector is None:
         found.required("spec.selector")
@@ -60,34 +60,39 @@ def job(found: Problems, obj: Job) -> None:
 
 
 def _matches(found: Problems, path: str, selector: LabelSelector, labels: dict[str, str]) -> None:
-    try:
-        if not selectors.from_struct(selector).matches(labels):
-            found.invalid(path, labels, "`selector` does not match template `labels`")
-    except selectors.SelectorError:
-        return  # what is wrong with it has been said
+    if _readable(selector) and not selectors.from_struct(selector).matches(labels):
+        found.invalid(path, labels, "`selector` does not match template `labels`")
 
 
-def _generated(found: Problems, obj: Job) -> None:
-    """The selector and labels that the server itself makes are as it made them."""
+def _readable(selector: LabelSelector) -> bool:
+    """Whether it can be said what it selects; if not, the reason is told elsewhere."""
+    found = Problems()
+    metadata.label_selector(found, "", selector)
+    return not found.causes
+
+
+def _new_job(found: Problems, obj: Job) -> None:
+    _generated(found, obj, prefixed=True)
+
+
+def _generated(found: Problems, obj: Job, *, prefixed: bool) -> None:
+    """The selector and labels that the server itself makes are as it made them; the newer ones if they are there."""
     if obj.spec.manual_selector or obj.spec.selector is None:
         return
     expected = {
         OLD_CONTROLLER_UID: obj.metadata.uid or "",
         OLD_JOB_NAME: obj.metadata.name or "",
-        CONTROLLER_UID: obj.metadata.uid or "",
-        JOB_NAME: obj.metadata.name or "",
     }
+    if prefixed:
+        expected |= {CONTROLLER_UID: obj.metadata.uid or "", JOB_NAME: obj.metadata.name or ""}
     labels = obj.spec.template.metadata.labels
     for key, value in expected.items():
+        where = f"spec.template.metadata.labels[{key}]"
         if key not in labels:
-            found.required("spec.template.metadata.labels", f"must be '{value}'")
+            found.required(where, f"must be '{value}'")
         elif labels[key] != value:
-            found.invalid("spec.template.metadata.labels", labels, f"must be '{value}'")
-    try:
-        matches = selectors.from_struct(obj.spec.selector).matches(expected)
-    except selectors.SelectorError:
-        return
-    if not matches:
+            found.invalid(where, labels, f"must be '{value}'")
+    if _readable(obj.spec.selector) and not selectors.from_struct(obj.spec.selector).matches(expected):
         found.invalid("spec.selector", obj.spec.selector, "`selector` not auto-generated")
 
 
@@ -250,14 +255,14 @@ def _success_rule(found: Problems, path: str, completions: int, rule: SuccessPol
 
 
 def _job_changed(found: Problems, new: Job, old: Job) -> None:
+    _generated(found, new, prefixed={CONTROLLER_UID, JOB_NAME} <= old.spec.template.metadata.labels.keys())
     after, before = new.spec, old.spec
     if after.completion_mode != "Indexed":
         found.immutable("spec.completions", after.completions, before.completions)
     elif after.completions not in (before.completions, None, after.parallelism):
         found.invalid("spec.completions", after.completions, "can only be modified in tandem with spec.parallelism")
     found.immutable("spec.selector", after.selector, before.selector)
-    if _template(after, before) != before.template:
-        found.invalid("spec.template", after.template, "field is immutable")
+    _template_changed(found, after, old)
     for name in (
         "completion_mode",
         "pod_failure_policy",
@@ -268,42 +273,37 @@ def _job_changed(found: Problems, new: Job, old: Job) -> None:
         found.immutable(f"spec.{_json(name)}", getattr(after, name), getattr(before, name))
 
 
-def _template(after: JobSpec, before: JobSpec) -> Any:
-    """The new template, with what a suspended Job may change as it was."""
-    new, old = after.template, before.template
-    if not before.suspend:
+def _template_changed(found: Problems, after: JobSpec, old: Job) -> None:
+    """A suspended Job without pods may be sent elsewhere, and its containers may get more or less."""
+    template, known, status = after.template, old.spec.template, old.status
+    parked = any((one.type, one.status) == ("Suspended", "True") for one in status.conditions)
+    if not (old.spec.suspend and (status.start_time is None or parked) and not status.active):
+        found.immutable("spec.template", template, known)
+        return
+    kept: dict[str, Any] = {name: getattr(known.spec, name) for name in _FREE_IN_SUSPENSION}
+    kept["affinity"] = _with_nodes_of(known.spec.affinity, template.spec.affinity)
+    for field in ("containers", "init_containers"):
+        kept[field] = _with_resources(getattr(template.spec, field), getattr(known.spec, field))
+    if msgspec.structs.replace(template.spec, **kept) != known.spec:
+        found.invalid("spec.template.spec", template.spec, "field is immutable")
+
+
+def _with_nodes_of(old: Affinity | None, new: Affinity | None) -> Affinity | None:
+    """The new affinity, with the nodes that the old one is for."""
+    if old is None and new is None:
+        return None
+    mixed = msgspec.structs.replace(new or Affinity(), node_affinity=old.node_affinity if old is not None else None)
+    if mixed == Affinity() and old is None:
+        return None
+    return mixed
+
+
+def _with_resources(new: list[Container], old: list[Container]) -> list[Container]:
+    """The new containers, asking for what the old ones ask for."""
+    if len(new) != len(old):
         return new
-    kept = {name: getattr(old.spec, name) for name in _FREE_IN_SUSPENSION}
-    meta = msgspec.structs.replace(new.metadata, labels=old.metadata.labels, annotations=old.metadata.annotations)
-    return msgspec.structs.replace(new, metadata=meta, spec=msgspec.structs.replace(new.spec, **kept))
-
-
-def _job_status(found: Problems, new: Job, old: Job) -> None:
-    status = new.status
-    for field, value in (
-        ("active", status.active),
-        ("succeeded", status.succeeded),
-        ("failed", status.failed),
-        ("ready", status.ready),
-        ("terminating", status.terminating),
-    ):
-        found.not_negative(f"status.{field}", value)
-    true = {condition.type for condition in status.conditions if condition.status == "True"}
-    for one, other in (("Complete", "Failed"), ("Complete", "FailureTarget"), ("SuccessCriteriaMet", "Failed")):
-        if {one, other} <= true:
-            words = f"{other}=true" if other == "Failed" or one == "Complete" else f"{other}=True"
-            found.invalid_here("status.conditions", f"cannot set {one}=True and {words} conditions")
-    if status.completion_time is not None and "Complete" not in true:
-        detail = "cannot set completionTime when there is no Complete=True condition"
-        found.invalid("status.completionTime", status.completion_time, detail)
-    if status.completion_time is None and "Complete" in true:
-        found.required("status.completionTime", "completionTime is required for Complete jobs")
-    if status.active and true & {"Complete", "Failed"}:
-        found.invalid("status.active", status.active, "active>0 is invalid for finished job")
-    if status.start_time is None and true & {"Complete", "Failed"}:
-        found.required("status.startTime", "startTime is required for finished job")
-    if (status.ready or 0) > (status.active or 0):
-        found.invalid("status.ready", status.ready, "cannot set more ready pods than active")
+    pairs = zip(new, old, strict=True)
+    return [msgspec.structs.replace(a, resources=b.resources) if a.name == b.name else a for a, b in pairs]
 
 
 def cron_job(found: Problems, obj: CronJob) -> None:
@@ -360,6 +360,6 @@ def _cron_job_changed(found: Problems, new: CronJob, old: CronJob) -> None:
 
 
 RULES: dict[Kind[Any], Rules] = {
-    kinds.JOB: Rules(job, _job_changed, {"status": _job_status}),
+    kinds.JOB: Rules(job, _job_changed, {"status": job_statuses.status}, fresh=_new_job),
     kinds.CRON_JOB: Rules(cron_job, _cron_job_changed, name=_cron_job_name, fresh=_new_cron_job),
 }
