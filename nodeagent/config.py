@@ -35,6 +35,26 @@ class CrashLoop(Section, frozen=True, kw_only=True):
     most: float = 300.0
 
 
+EVICT_BELOW = {
+    "memory.available": "100Mi",
+    "nodefs.available": "10%",
+    "nodefs.inodesFree": "5%",
+    "imagefs.available": "15%",
+    "imagefs.inodesFree": "5%",
+}
+
+
+class Eviction(Section, frozen=True, kw_only=True):
+    """When pods have to go, by signal: quantities or percentages; times in seconds."""
+
+    hard: dict[str, str] = msgspec.field(default_factory=EVICT_BELOW.copy)
+    soft: dict[str, str] = {}
+    soft_grace_period: dict[str, float] = {}
+    minimum_reclaim: dict[str, str] = {}
+    max_pod_grace_period: int = 0
+    pressure_transition_period: float = 300.0
+
+
 class Config(Section, frozen=True, kw_only=True):
     """`agent.yaml`."""
 
@@ -63,6 +83,7 @@ class Config(Section, frozen=True, kw_only=True):
     own_pod_cidr: str = ""  # this node's pod addresses where nobody gives it any: without an API server
     container_log_max_size: str = "10Mi"
     container_log_max_files: int = 5
+    eviction: Eviction = msgspec.field(default_factory=Eviction)
 
 
 def load(path: str | Path) -> Config:

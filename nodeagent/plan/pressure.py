@@ -92,7 +92,7 @@ def read_thresholds(
             amount = _read(name, text)
             if is_soft and name not in grace:
                 raise BadThreshold(
-                    f"the soft eviction threshold {name} needs a grace period in evictionSoftGracePeriod"
+                    f"the soft eviction threshold {name} needs a grace period in softGracePeriod"
                 )
             if amount.whole or amount.part:
                 back = _read(name, reclaim[name]) if name in reclaim else Amount()

@@ -94,7 +94,7 @@ def test_configured_thresholds() -> None:
         ({"memory.available": "much"}, {}, "memory.available is 'much': it must be a quantity or a percentage"),
         ({"memory.available": "101%"}, {}, "it must be a quantity or a percentage"),
         ({"memory.available": "-1Gi"}, {}, "it must be a quantity or a percentage"),
-        ({}, {"memory.available": "1Gi"}, "memory.available needs a grace period in evictionSoftGracePeriod"),
+        ({}, {"memory.available": "1Gi"}, "memory.available needs a grace period in softGracePeriod"),
     ],
 )
 def test_bad_thresholds_are_named(hard: dict[str, str], soft: dict[str, str], told: str) -> None:
