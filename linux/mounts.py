@@ -31,7 +31,7 @@ class Mounts(Protocol):
 
     def bind(self, source: str, target: str, readonly: bool = False) -> None: ...
 
-    def bind_alone(self, source: str, target: str) -> None:
+    def bind_alone(self, source: str, target: str, readonly: bool = False) -> None:
         """Show `source` at `target` without what is mounted in it. What is unmounted there stays mounted at the source."""
 
     def filesystem(self, kind: str, source: str, target: str, options: Sequence[str] = ()) -> None:
@@ -75,11 +75,13 @@ class KernelMounts:
         if readonly:
             self._mount("none", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY, "")
 
-    def bind_alone(self, source: str, target: str) -> None:
+    def bind_alone(self, source: str, target: str, readonly: bool = False) -> None:
         """Show `source` at `target` without what is mounted in it; unmounting there is not passed on to the source."""
         self._mount(source, target, "", MS_BIND, "")
         try:
             self._mount("none", target, "", MS_SLAVE, "")
+            if readonly:
+                self._mount("none", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY, "")
         except MountError:
             self.unmount(target)
             raise
@@ -132,8 +134,8 @@ class FakeMounts:
             raise MountError(f"cannot mount {source} on {target}: No such file or directory")
         self._mount(source, target)
 
-    def bind_alone(self, source: str, target: str) -> None:
-        self.bind(source, target)
+    def bind_alone(self, source: str, target: str, readonly: bool = False) -> None:
+        self.bind(source, target, readonly)
 
     def filesystem(self, kind: str, source: str, target: str, options: Sequence[str] = ()) -> None:
         self.made[target] = (kind, source, tuple(options))

@@ -6,6 +6,8 @@ import random
 import uuid
 from typing import Any
 
+import msgspec
+
 from api import codec, defaults, kinds, names, times, validation
 from api.defaults.quantities import canonical_quantities
 from api.kinds import Kind
@@ -117,6 +119,16 @@ def finished(obj: Object) -> bool:
     """Whether a marked object has nothing left to wait for."""
     meta = obj["metadata"]
     return "deletionTimestamp" in meta and not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds")
+
+
+def token(account: Object, body: bytes, now: float, rng: random.Random) -> bytes:
+    """The answer to a request for a token; nobody can check what is in it."""
+    asked = msgspec.json.decode(body)
+    seconds = asked["spec"].setdefault("expirationSeconds", 3600)
+    meta = account["metadata"]
+    text = f"{meta['namespace']}.{meta['name']}.{rng.getrandbits(64):x}"
+    asked["status"] = {"token": text, "expirationTimestamp": times.format_time(now + seconds)}
+    return msgspec.json.encode(asked)
 
 
 def bind(pod: Object, binding: Object) -> Object:

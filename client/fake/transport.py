@@ -140,6 +140,8 @@ class FakeTransport:
         old = self._history.get(key)
         if old is None:
             raise rules.not_found(kind, name)
+        if verb == "create" and kind is kinds.SERVICE_ACCOUNT and subresource == "token":
+            return rules.token(old, body, self._clock.now(), self._rng)
         if subresource and (subresource not in _WHOLE or subresource not in kind.subresources):
             raise errors.make(404, "the server could not find the requested resource")
         match verb:

@@ -111,7 +111,8 @@ def _stops(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> tuple[Stop
 def _plan_life(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> Plan:
     if now < memory.sandbox_retry:
         return Plan(wake_at=memory.sandbox_retry)
-    prepare: tuple[Action, ...] = () if memory.volumes_ready else (PrepareVolumes(),)
+    stale = memory.volumes_stale and now >= memory.volumes_retry
+    prepare: tuple[Action, ...] = (PrepareVolumes(),) if stale or not memory.volumes_ready else ()
     if needs_sandbox(pod, seen):
         if _has_run_to_its_end(pod, seen):
             return Plan(ended=True)
@@ -121,7 +122,10 @@ def _plan_life(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> Plan:
     if prepare:
         return Plan(prepare)
     plan = plan_containers(pod, seen, memory, now)
-    return plan if plan.actions or plan.ended else Plan(_garbage(seen), plan.wake_at, plan.waiting)
+    if plan.actions or plan.ended:
+        return plan
+    again = memory.volumes_retry if memory.volumes_stale else None
+    return Plan(_garbage(seen), earliest(plan.wake_at, again), plan.waiting)
 
 
 def needs_sandbox(pod: Pod, seen: SeenPod) -> bool:

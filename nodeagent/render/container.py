@@ -2,22 +2,17 @@
 
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api.core_v1 import Pod
 from nodeagent.cri.port import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID, SPEC_HASH, SeenImage
 from nodeagent.model.spec import AnyContainer, ref_of, spec_hash
 from nodeagent.plan import qos
 from nodeagent.render.environment import expand
+from nodeagent.render.mounts import Place, build_devices, build_volume_mounts
 from nodeagent.render.security import build_security
 from nodeagent.render.settings import ConfigProblem, NodeSettings
 from proto import cri_v1_pb2 as pb
-
-PROPAGATIONS = {
-    "None": pb.PROPAGATION_PRIVATE,
-    "HostToContainer": pb.PROPAGATION_HOST_TO_CONTAINER,
-    "Bidirectional": pb.PROPAGATION_BIDIRECTIONAL,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +22,11 @@ class ContainerInputs:
     attempt: int
     image: SeenImage
     environment: Mapping[str, str]
-    volumes: Mapping[str, str]  # name of a volume -> its directory or file on the host
+    volumes: Mapping[str, Place]
     hosts_file: str = ""
     target_id: str = ""  # ephemeral containers: whose processes to see
+    subpaths: Mapping[int, str] = field(default_factory=dict)  # index of a mount -> the part of its volume, on the host
+    recursive_read_only: bool = False  # whether the runtime can do that
 
 
 def build_container(
@@ -52,6 +49,7 @@ def build_container(
         working_dir=container.working_dir or "",
         envs=[pb.KeyValue(key=key, value=value.encode()) for key, value in environment.items()],
         mounts=build_mounts(pod, container, inputs, node),
+        devices=build_devices(container, inputs.volumes),
         labels=_labels(pod, container),
         annotations=_annotations(pod, container, inputs.attempt),
         log_path=f"{container.name}/{inputs.attempt}.log",
@@ -77,21 +75,7 @@ def build_resources(pod: Pod, container: AnyContainer, node: NodeSettings) -> pb
 
 def build_mounts(pod: Pod, container: AnyContainer, inputs: ContainerInputs, node: NodeSettings) -> list[pb.Mount]:
     """Volumes, /etc/hosts and the file for the termination message."""
-    mounts: list[pb.Mount] = []
-    for mount in container.volume_mounts:
-        if mount.name not in inputs.volumes:
-            raise ConfigProblem(f'cannot find volume "{mount.name}" to mount into container "{container.name}"')
-        if mount.sub_path or mount.sub_path_expr:
-            raise ConfigProblem(f'subPath of volume "{mount.name}" is not supported by this node agent')
-        path = expand(mount.mount_path, inputs.environment)
-        mounts.append(
-            pb.Mount(
-                container_path=path if path.startswith("/") else f"/{path}",
-                host_path=inputs.volumes[mount.name],
-                readonly=bool(mount.read_only),
-                propagation=PROPAGATIONS.get(mount.mount_propagation or "None", pb.PROPAGATION_PRIVATE),
-            )
-        )
+    mounts = build_volume_mounts(container, inputs.volumes, inputs.subpaths, inputs.recursive_read_only)
     taken = {mount.container_path for mount in mounts}
     if inputs.hosts_file and "/etc/hosts" not in taken:
         mounts.append(pb.Mount(container_path="/etc/hosts", host_path=inputs.hosts_file))

@@ -8,12 +8,12 @@ from nodeagent.model.spec import AnyContainer
 from nodeagent.render.fields import field_value, resource_value
 from nodeagent.render.settings import ConfigProblem, NodeSettings, ServiceLink, Sources
 
-_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
     """Replace $(NAME) by its value; unknown names stay, and $$ is a plain $."""
-    return _REFERENCE.sub(lambda m: "$" if m[1] is None else values.get(m[1], m[0]), text)
+    return REFERENCE.sub(lambda m: "$" if m[1] is None else values.get(m[1], m[0]), text)
 
 
 def build_environment(

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
-from api.core_v1 import Pod, Volume
+from api.core_v1 import Pod, ServiceAccountTokenProjection, Volume
 from nodeagent.model.spec import all_containers
+from nodeagent.render.settings import TokenWish
 
 CONFIG_MAP, SECRET = "ConfigMap", "Secret"
 Reference = tuple[str, str]  # kind, name
+TOKEN_SECONDS = 3600
 
 
 def environment_references(pod: Pod) -> set[Reference]:
@@ -27,6 +29,18 @@ def pull_references(pod: Pod) -> set[Reference]:
 def references(pod: Pod) -> set[Reference]:
     """Everything it refers to."""
     return environment_references(pod) | volume_references(pod) | pull_references(pod)
+
+
+def token_wishes(pod: Pod) -> set[TokenWish]:
+    """The tokens that its volumes show."""
+    projected = [volume.projected for volume in pod.spec.volumes if volume.projected is not None]
+    tokens = [source.service_account_token for one in projected for source in one.sources]
+    return {token_wish(token) for token in tokens if token is not None}
+
+
+def token_wish(token: ServiceAccountTokenProjection) -> TokenWish:
+    """What one source of a volume wants."""
+    return TokenWish(token.audience or "", token.expiration_seconds or TOKEN_SECONDS)
 
 
 def _of_environment(pod: Pod) -> Iterator[Reference]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from api.core_v1 import ConfigMap, Secret
 
@@ -45,9 +46,27 @@ class ServiceLink:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenWish:
+    """A token that a pod's volume shows: for whom, and for how many seconds."""
+
+    audience: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token, or why there is none."""
+
+    text: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
-    """The objects a pod refers to, as far as they exist, and the Services there are."""
+    """The objects a pod refers to, as far as they exist, the Services there are, and the tokens of its account."""
 
     config_maps: Mapping[str, ConfigMap] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     services: tuple[ServiceLink, ...] = ()
+    tokens: Mapping[TokenWish, Token] = field(default_factory=dict)
+    claims: Mapping[str, Any] = field(default_factory=dict)  # of volumes, by name: `volumes.resolved.Claimed`

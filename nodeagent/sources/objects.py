@@ -61,6 +61,11 @@ class Objects:
                 watched.task.cancel()
                 del self._watched[key]
 
+    def watches(self, key: Key) -> bool:
+        """Whether we would hear of a change of this object."""
+        watched = self._watched.get(key)
+        return watched is not None and not (watched.task.done() or watched.task.cancelling())
+
     async def sources(self, pod: Pod, references: Iterable[Reference]) -> Sources:
         """These objects as far as they exist, and the Services; waits until all that is known."""
         namespace = pod.metadata.namespace or ""
@@ -74,6 +79,8 @@ class Objects:
             await self._known(informer, f"{kind.lower()} {namespace}/{name}")
             found = informer.store.get(f"{namespace}/{name}")
             if found is not None:
+                if found.immutable:
+                    self._watched[key].task.cancel()  # it will never say anything new
                 (maps if kind == CONFIG_MAP else secrets)[name] = found
         if self._services is None:
             self.hold(pod, ())

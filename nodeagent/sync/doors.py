@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,10 +14,13 @@ from nodeagent.model.memory import BackoffPolicy
 from nodeagent.model.seen import SeenPod
 from nodeagent.plan.status import NodeFacts
 from nodeagent.render.references import Reference
-from nodeagent.render.settings import NodeSettings, Sources
+from nodeagent.render.settings import NodeSettings, Sources, Token, TokenWish
+from nodeagent.sources.claims import NoClaims
+from nodeagent.sources.tokens import NoTokens
 from nodeagent.sync.cgroups import PodCgroups
 from nodeagent.sync.slots import Slots
 from nodeagent.volumes.pod import PodVolumes
+from nodeagent.volumes.resolved import Claimed
 
 NORMAL, WARNING = "Normal", "Warning"
 
@@ -53,6 +57,20 @@ class ObjectSource(Protocol):
     async def sources(self, pod: Pod, references: set[Reference]) -> Sources: ...
 
 
+class TokenSource(Protocol):
+    """The tokens of pods' accounts."""
+
+    async def fetch(self, pod: Pod) -> dict[TokenWish, Token]: ...
+
+    def release(self, uid: str) -> None: ...
+
+
+class ClaimSource(Protocol):
+    """What is behind the claims of pods."""
+
+    async def fetch(self, pod: Pod) -> dict[str, Claimed]: ...
+
+
 class Probing(Protocol):
     """Checks running containers."""
 
@@ -64,6 +82,15 @@ class Probing(Protocol):
 async def in_thread(work: Callable[[], None]) -> None:
     """Do work that may block on a disk without holding up others."""
     await asyncio.to_thread(work)
+
+
+async def in_own_thread(work: Callable[[], None]) -> None:
+    """Do work that may block for very long, as on a server that is away, without holding up other such work."""
+    executor = ThreadPoolExecutor(1, "volume")
+    try:
+        await asyncio.get_running_loop().run_in_executor(executor, work)
+    finally:
+        executor.shutdown(wait=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +109,8 @@ class Doors:
     settings: NodeSettings
     facts: NodeFacts
     slots: Slots
+    tokens: TokenSource = field(default_factory=NoTokens)
+    claims: ClaimSource = field(default_factory=NoClaims)
     policy: BackoffPolicy = field(default_factory=BackoffPolicy)
     register: Callable[[str, str], None] = lambda ident, uid: None
     blocking: Callable[[Callable[[], None]], Awaitable[None]] = in_thread

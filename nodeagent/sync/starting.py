@@ -1,10 +1,13 @@
 """Acting: sandboxes and containers come to life."""
 
+import asyncio
 import os
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from api import times
-from api.core_v1 import Secret
+from api.core_v1 import Pod, Secret
 from kit.clock import Clock
 from nodeagent.cri.errors import RuntimeFault
 from nodeagent.cri.port import SeenImage
@@ -13,19 +16,23 @@ from nodeagent.model.memory import Waiting, next_hold
 from nodeagent.model.seen import SeenContainer
 from nodeagent.model.spec import AnyContainer, container_named
 from nodeagent.plan.actions import CreateSandbox, StartContainer, StopContainer
+from nodeagent.plan.qos import container_limits, pod_limits
+from nodeagent.plan.resizing import outdated
 from nodeagent.probes.outcome import Target
 from nodeagent.render.container import ContainerInputs, build_container, pod_directory, termination_file
 from nodeagent.render.environment import build_environment
+from nodeagent.render.mounts import wanted_subpaths
 from nodeagent.render.network import hosts_file
 from nodeagent.render.references import environment_references, pull_references, volume_references
 from nodeagent.render.sandbox import build_sandbox, log_directory
 from nodeagent.render.settings import ConfigProblem
-from nodeagent.sync.doors import NORMAL, WARNING, Doors
+from nodeagent.sync.doors import NORMAL, WARNING, Doors, in_own_thread
 from nodeagent.sync.hooks import run_hook
 from nodeagent.sync.observer import make_termination_file
 from nodeagent.sync.state import PodState
 from nodeagent.sync.stopping import stop_container
 from nodeagent.volumes.pod import VolumeProblem
+from nodeagent.volumes.resolved import waits_for_others
 from proto import cri_v1_pb2 as pb
 
 CONFIG_RETRY = 10.0
@@ -46,20 +53,42 @@ class StartProblem(Exception):
 
 
 async def prepare_volumes(doors: Doors, state: PodState) -> None:
-    """Directories, volumes and the cgroup."""
-    pod = state.pod
-    references = volume_references(pod)
-    if pod.spec.volumes:
-        doors.objects.hold(pod, references)
-        try:
-            sources = await doors.objects.sources(pod, references)
-        except ConfigProblem as error:
-            raise VolumeProblem(pod.spec.volumes[0].name, str(error)) from error
-        await doors.blocking(lambda: doors.volumes.prepare(pod, sources, _stamp(doors.clock)))
-    else:
-        os.makedirs(pod_directory(state.uid, doors.settings), mode=0o750, exist_ok=True)
-    doors.cgroups.ensure(pod)
+    """Directories, volumes and the cgroup. What changes while we write is for the next time."""
+    state.memory.volumes_stale = False
+    try:
+        await _make_volumes(doors, state.pod)
+    except BaseException:
+        state.memory.volumes_stale = True
+        raise
+    if state.memory.pod_limits is None:
+        _make_group(doors, state)
     state.memory.volumes_ready = True
+
+
+def _make_group(doors: Doors, state: PodState) -> None:
+    """The pod's group; what still runs in it as it was before a change must fit in for a moment."""
+    limits = pod_limits(state.pod)
+    if outdated(state.pod, state.seen, state.memory):
+        limits = replace(limits, quota=-1, memory=0)
+    doors.cgroups.limit(state.pod, limits)
+    state.memory.pod_limits = limits
+
+
+async def _make_volumes(doors: Doors, pod: Pod) -> None:
+    if not pod.spec.volumes:
+        os.makedirs(pod_directory(pod.metadata.uid or "", doors.settings), mode=0o750, exist_ok=True)
+        return
+    references = volume_references(pod)
+    doors.objects.hold(pod, references)
+    try:
+        objects, tokens, claims = await asyncio.gather(
+            doors.objects.sources(pod, references), doors.tokens.fetch(pod), doors.claims.fetch(pod)
+        )
+    except ConfigProblem as error:
+        raise VolumeProblem(pod.spec.volumes[0].name, str(error)) from error
+    sources = replace(objects, tokens=tokens, claims=claims)
+    work = partial(doors.volumes.prepare, pod, sources, _stamp(doors.clock))
+    await (in_own_thread(work) if waits_for_others(pod, claims) else doors.blocking(work))
 
 
 async def create_sandbox(doors: Doors, state: PodState, action: CreateSandbox) -> None:
@@ -152,11 +181,14 @@ async def _container_config(
     ips = _ips(doors, state)
     try:
         sources = await doors.objects.sources(pod, environment_references(pod))
+        environment = build_environment(pod, container, sources, ips, node)
+        subpaths = await _subpaths(doors, pod, container, environment)
         inputs = ContainerInputs(
             attempt=attempt,
             image=image,
-            environment=build_environment(pod, container, sources, ips, node),
-            volumes=doors.volumes.paths(pod),
+            environment=environment,
+            volumes=doors.volumes.places(pod),
+            subpaths=subpaths,
             hosts_file=_write_hosts(doors, state, ips),
             target_id=_target_id(state, container),
         )
@@ -169,6 +201,17 @@ async def _container_config(
         retry = doors.clock.now() + CONFIG_RETRY
         raise StartProblem("CreateContainerConfigError", str(error), retry) from error
     return config
+
+
+async def _subpaths(
+    doors: Doors, pod: Pod, container: AnyContainer, environment: Mapping[str, str]
+) -> Mapping[int, str]:
+    wanted = wanted_subpaths(container, environment)
+    if not wanted:
+        return {}
+    found: dict[int, str] = {}
+    await doors.blocking(lambda: found.update(doors.volumes.subpaths(pod, container.name, wanted)))
+    return found
 
 
 async def _create(
@@ -185,6 +228,7 @@ async def _create(
         _tell_failure(doors, state, container, error.reason)
         raise StartProblem("CreateContainerError", error.reason, doors.clock.now() + 1.0) from error
     doors.register(ident, state.uid)
+    state.memory.applied[ident] = container_limits(state.pod, container)
     doors.events.tell(state.pod, NORMAL, "Created", "Container created", container.name)
     return ident
 

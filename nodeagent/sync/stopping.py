@@ -90,6 +90,7 @@ async def remove_container(doors: Doors, state: PodState, action: RemoveContaine
     state.words.pop(action.id, None)
     state.stopped.pop(action.id, None)
     state.memory.health.pop(action.id, None)
+    state.memory.applied.pop(action.id, None)
     if found is not None:
         base = f"{log_directory(state.pod, doors.settings)}/{found.name}/{found.attempt}.log"
         for path in glob.glob(glob.escape(base) + "*"):
@@ -109,6 +110,7 @@ async def clean_up(doors: Doors, state: PodState) -> None:
     else:
         remove()
     doors.objects.release(uid)
+    doors.tokens.release(uid)
     doors.puller.forget(uid)
     doors.probing.forget(uid)
     state.memory.cleaned = True
@@ -119,6 +121,7 @@ def forget(doors: Doors, state: PodState) -> None:
     if state.pod.metadata.name:
         shutil.rmtree(log_directory(state.pod, doors.settings), ignore_errors=True)
     doors.objects.release(state.uid)
+    doors.tokens.release(state.uid)
     doors.puller.forget(state.uid)
     doors.probing.forget(state.uid)
     doors.reporter.forget(state.uid)

@@ -12,7 +12,8 @@ import os
 import shutil
 from pathlib import Path
 
-from nodeagent.volumes.contents import File, Files
+from nodeagent.volumes.contents import PRIVATE_MODE, File, Files
+from nodeagent.volumes.ownership import granted
 
 DATA = "..data"
 
@@ -25,6 +26,8 @@ def write_files(directory: Path, files: Files, stamp: str, group: int | None = N
     version.mkdir(mode=0o755, parents=True, exist_ok=True)
     for path, file in files.items():
         _write(version, path, _granted(file, group), group)
+    if group is not None:
+        _give_directories(version, group)
     old = _target(directory)
     link = directory / "..data_tmp"
     link.unlink(missing_ok=True)
@@ -38,21 +41,35 @@ def write_files(directory: Path, files: Files, stamp: str, group: int | None = N
 
 
 def _wanted(files: Files, group: int | None) -> Files:
-    return {path: _granted(file, group) for path, file in files.items()}
+    """As `_shown` reads it."""
+    made = {path: _granted(file, group) for path, file in files.items()}
+    return {path: File(file.data, file.mode, _stranger(file.user)) for path, file in made.items()}
+
+
+def _stranger(user: int | None) -> int | None:
+    """A user who is not us."""
+    return None if user == os.geteuid() else user
 
 
 def _granted(file: File, group: int | None) -> File:
     """A group that owns the volume may read whatever its user may."""
-    return file if group is None else File(file.data, file.mode | 0o440)
+    return file if group is None else File(file.data, granted(file.mode, directory=False, read_only=True), file.user)
 
 
 def _write(version: Path, path: str, file: File, group: int | None) -> None:
     target = version / path
     target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     target.write_bytes(file.data)
-    if group is not None:
-        os.chown(target, -1, group)
+    target.chmod(PRIVATE_MODE)  # until it is whose it shall be
+    if file.user is not None or group is not None:
+        os.chown(target, -1 if file.user is None else file.user, -1 if group is None else group)
     target.chmod(file.mode)
+
+
+def _give_directories(version: Path, group: int) -> None:
+    for directory in (version.parent, version, *(path for path in version.rglob("*") if path.is_dir())):
+        os.chown(directory, -1, group)
+        directory.chmod(granted(directory.stat().st_mode & 0o7777, directory=True, read_only=True))
 
 
 def _link_names(directory: Path, files: Files) -> None:
@@ -83,8 +100,8 @@ def _shown(directory: Path) -> Files | None:
     try:
         for found in sorted(version.rglob("*")):
             if found.is_file():
-                name = str(found.relative_to(version))
-                files[name] = File(found.read_bytes(), found.stat().st_mode & 0o7777)
+                name, whose = str(found.relative_to(version)), found.stat()
+                files[name] = File(found.read_bytes(), whose.st_mode & 0o7777, _stranger(whose.st_uid))
     except OSError:
         return None
     return files

@@ -179,7 +179,7 @@ async def sees_its_surroundings(stage: Stage) -> None:
     assert "nameserver 10.96.0.10" in text and "default.svc.cluster.local" in text and lines[-1] == "readonly", text
     group = f"/sys/fs/cgroup/memory/wherry/kubepods/burstable/pod{pod.metadata.uid}"
     assert (Path(group) / "memory.limit_in_bytes").read_text().strip() == str(64 << 20)
-    files = Path(f"/var/lib/wherry/agent/pods/{pod.metadata.uid}/volumes/kubernetes.io~config-map/cm")
+    files = Path(f"/var/lib/wherry/agent/pods/{pod.metadata.uid}/volumes/kubernetes.io~configmap/cm")
     await stage.client.patch(kinds.CONFIG_MAP, "cm", {"data": {"k": "two"}}, "default")
     await stage.until(lambda: (files / "k").read_text() == "two", "the volume shows the new value")
 

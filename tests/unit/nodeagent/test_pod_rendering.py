@@ -32,6 +32,7 @@ from nodeagent.cri.port import SeenImage
 from nodeagent.render.container import ContainerInputs, build_container
 from nodeagent.render.environment import build_environment, expand, service_variables
 from nodeagent.render.fields import format_map
+from nodeagent.render.mounts import Place
 from nodeagent.render.network import hosts_file, kernel_hostname, parse_resolv_conf, resolv_conf
 from nodeagent.render.references import references
 from nodeagent.render.sandbox import build_sandbox
@@ -264,7 +265,7 @@ def test_a_container() -> None:
     spec.volume_mounts = [VolumeMount(name="v", mount_path="/v", read_only=True, mount_propagation="HostToContainer")]
     spec.termination_message_path = "/dev/termination-log"
     spec.lifecycle = Lifecycle(stop_signal="SIGRTMIN+3")
-    config = build(wanted, volumes={"v": "/host/v"}, hosts_file="/agent/hosts")
+    config = build(wanted, volumes={"v": Place("/host/v")}, hosts_file="/agent/hosts")
     assert (list(config.command), list(config.args), config.working_dir) == (["run", "1"], ["$(B)"], "/w")
     assert config.image.image == "sha256:x" and config.image.user_specified_image == "i"
     assert config.log_path == "a/1.log" and config.metadata.attempt == 1
@@ -333,14 +334,29 @@ def test_root_is_refused_where_it_should_be(context: SecurityContext, image: See
     ("mount", "problem"),
     [
         (VolumeMount(name="none", mount_path="/v"), 'cannot find volume "none"'),
-        (VolumeMount(name="v", mount_path="/v", sub_path="x"), "subPath"),
+        (VolumeMount(name="v", mount_path="/v", mount_propagation="Up"), 'invalid MountPropagation mode: "Up"'),
+        (VolumeMount(name="v", mount_path="/v", recursive_read_only="Enabled"), "but it is not read-only"),
+        (
+            VolumeMount(name="v", mount_path="/v", read_only=True, recursive_read_only="Enabled"),
+            "not supported by the runtime",
+        ),
+        (
+            VolumeMount(
+                name="v",
+                mount_path="/v",
+                read_only=True,
+                recursive_read_only="Enabled",
+                mount_propagation="HostToContainer",
+            ),
+            'not compatible with propagation "HostToContainer"',
+        ),
     ],
 )
 def test_mounts_that_cannot_be(mount: VolumeMount, problem: str) -> None:
     wanted = pod("a")
     wanted.spec.containers[0].volume_mounts = [mount]
     with pytest.raises(ConfigProblem, match=problem):
-        build(wanted, volumes={"v": "/v"})
+        build(wanted, volumes={"v": Place("/v")})
 
 
 def test_unknown_stop_signals() -> None:

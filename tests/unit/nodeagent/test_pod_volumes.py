@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from api.core_v1 import (
+    CephFSVolumeSource,
     ConfigMap,
     ConfigMapProjection,
     ConfigMapVolumeSource,
@@ -17,13 +18,11 @@ from api.core_v1 import (
     EmptyDirVolumeSource,
     HostPathVolumeSource,
     KeyToPath,
-    NFSVolumeSource,
     ObjectFieldSelector,
     PodSecurityContext,
     ProjectedVolumeSource,
     Secret,
     SecretVolumeSource,
-    ServiceAccountTokenProjection,
     Volume,
     VolumeProjection,
 )
@@ -80,7 +79,7 @@ class Made:
 
     def prepare(self, sources: Sources = SOURCES) -> dict[str, Path]:
         self.volumes.prepare(self.pod, sources, "2026_x")
-        return {name: Path(path) for name, path in self.volumes.paths(self.pod).items()}
+        return {name: Path(place.path) for name, place in self.volumes.places(self.pod).items()}
 
 
 def test_config_maps_secrets_and_fields(tmp_path: Path) -> None:
@@ -106,9 +105,9 @@ def test_config_maps_secrets_and_fields(tmp_path: Path) -> None:
     assert read(paths["s"]) == {"p": b"hush"} and read(paths["o"]) == {}
     assert read(paths["p"]) == {"k": b"v", "b": b"\xff", "labels": b'app="x"'}
     assert stat.S_IMODE((paths["i"] / "x/y").stat().st_mode) == 0o400
-    assert made.mounts.points == [str(paths["s"])], "secrets live in memory"
+    assert made.mounts.points == [str(paths["s"]), str(paths["p"])], "secrets live in memory"
     made.prepare()
-    assert made.mounts.points == [str(paths["s"])], "and are mounted once"
+    assert made.mounts.points == [str(paths["s"]), str(paths["p"])], "and are mounted once"
     made.prepare(Sources({"cm": ConfigMap(data={"k": "new"})}, SOURCES.secrets))
     assert read(paths["c"]) == {"k": b"new"}
     made.volumes.remove("u")
@@ -162,11 +161,6 @@ def test_host_paths(tmp_path: Path, kind: str, name: str, problem: str) -> None:
         assert (tmp_path / "dir").exists() and (tmp_path / "file").exists(), "the host's own files stay"
 
 
-def token() -> Volume:
-    source = VolumeProjection(service_account_token=ServiceAccountTokenProjection(path="token"))
-    return Volume(name="t", projected=ProjectedVolumeSource(sources=[source]))
-
-
 @pytest.mark.parametrize(
     ("volume", "problem"),
     [
@@ -180,9 +174,10 @@ def token() -> Volume:
             Volume(name="v", config_map=ConfigMapVolumeSource(name="cm", items=[KeyToPath("k", "../y")])),
             "must be relative",
         ),
-        (Volume(name="v", nfs=NFSVolumeSource(server="s", path="/p")), "type nfs are not supported"),
-        (Volume(name="v", empty_dir=EmptyDirVolumeSource(medium="Floppy")), 'medium "Floppy"'),
-        (token(), "serviceAccountToken of a projected volume is not supported"),
+        (Volume(name="v", cephfs=CephFSVolumeSource(monitors=["m"])), "type cephfs are not supported"),
+        (Volume(name="v", empty_dir=EmptyDirVolumeSource(medium="Floppy")), 'unknown storage medium "Floppy"'),
+        (Volume(name="v", empty_dir=EmptyDirVolumeSource(medium="HugePages")), "failed to get valid page size"),
+        (Volume(name="v", secret=SecretVolumeSource(secret_name="s", items=[KeyToPath("x", "y")])), "secret key: x"),
     ],
 )
 def test_volumes_that_cannot_be(tmp_path: Path, volume: Volume, problem: str) -> None:

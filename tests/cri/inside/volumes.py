@@ -1,0 +1,334 @@
+"""Scenes: volumes of all kinds in real containers."""
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from api import codec, kinds
+from api.core_v1 import ConfigMap, Pod, Secret, ServiceAccount
+from api.meta_v1 import ObjectMeta
+from tests.cri.inside.basics import state_of
+from tests.cri.stage import DEMO, Stage, make_pod
+
+
+def pod_with(name: str, script: str, volumes: list[dict[str, Any]], mounts: list[dict[str, Any]], **spec: Any) -> Pod:
+    """A pod of one container, in the words of a manifest."""
+    body = {"name": "a", "image": DEMO, "command": ["sh", "-c", script], "volumeMounts": mounts}
+    container = {**body, **spec.pop("container", {})}
+    made = codec.from_dict(kinds.POD, {"spec": {"containers": [container], "volumes": volumes, **spec}}).spec
+    pod = make_pod(name, *made.containers)
+    made.termination_grace_period_seconds = 1
+    pod.spec = made
+    return pod
+
+
+async def _said(stage: Stage, name: str, count: int) -> list[str]:
+    """The first lines of a pod's log."""
+    pod = await stage.phase(name, "Running")
+    lines: list[str] = []
+    for _ in range(500):
+        lines = (await stage.log(pod, "a")).splitlines()
+        if len(lines) >= count:
+            break
+        await asyncio.sleep(0.02)
+    return lines
+
+
+async def tokens_are_shown_and_renewed(stage: Stage) -> None:
+    """A token for its user; a new one appears in the running container; nothing is restarted."""
+    meta = ObjectMeta(name="robot", namespace="default")
+    await stage.client.create(kinds.SERVICE_ACCOUNT, ServiceAccount(metadata=meta))
+    source = {"serviceAccountToken": {"path": "token", "expirationSeconds": 600, "audience": "vault"}}
+    await stage.create(
+        pod_with(
+            "bearer",
+            "cat /t/token; echo; stat -L -c '%a %u %g' /t/token; touch /t/x || echo readonly; sleep 1000",
+            [{"name": "t", "projected": {"sources": [source], "defaultMode": 0o644}}],
+            [{"name": "t", "mountPath": "/t"}],
+            serviceAccountName="robot",
+            securityContext={"runAsUser": 1000, "fsGroup": 2000},
+        )
+    )
+    lines = await _said(stage, "bearer", 3)
+    token = lines[0]
+    assert token.startswith("default.robot.") and lines[1] == "640 1000 2000" and "readonly" in lines, lines
+    pod = stage.pod("bearer")
+    assert pod is not None
+    uid = pod.metadata.uid or ""
+    ident = state_of(pod, "a").container_id.partition("//")[2]
+    mounts = Path("/proc/self/mountinfo").read_text()
+    assert "kubernetes.io~projected/t" in mounts, "tokens are in memory"
+    link = stage.agent.link
+    assert link is not None
+    for kept in link.tokens._kept.values():
+        kept.renew_at = 0.0  # its time has come
+    stage.agent.pods.objects_changed(uid)
+
+    seen: list[str] = []
+
+    async def look() -> None:
+        done = await stage.runtime.exec_sync(ident, ["cat", "/t/token"], 5)
+        seen.append(done.stdout.decode())
+
+    for _ in range(100):
+        await look()
+        if seen[-1] != token:
+            break
+        await asyncio.sleep(0.05)
+    assert seen[-1].startswith("default.robot.") and seen[-1] != token, "the container sees the new one"
+    assert state_of(stage.pod("bearer"), "a").restart_count == 0
+    await stage.delete("bearer")
+    assert not link.tokens._kept
+
+
+async def an_account_that_is_missing(stage: Stage) -> None:
+    """A pod whose token cannot be had waits, and says why."""
+    source = {"serviceAccountToken": {"path": "token"}}
+    await stage.create(
+        pod_with("nobody", "true", [{"name": "t", "projected": {"sources": [source]}}], [], serviceAccountName="none")
+    )
+    expected = 'MountVolume.SetUp failed for volume "t" : failed to fetch token: serviceaccounts "none" not found'
+    await stage.until(
+        lambda: any(e.message == expected and e.reason == "FailedMount" for e in stage.api.objects(kinds.EVENT)), "told"
+    )
+    pod = stage.pod("nobody")
+    assert pod is not None and pod.status.phase == "Pending"
+    assert state_of(pod, "a").state.waiting.reason == "ContainerCreating"
+
+
+async def parts_of_volumes(stage: Stage) -> None:
+    """Directories, files and names from variables; links that lead outside are refused."""
+    data = ConfigMap(metadata=ObjectMeta(name="cm", namespace="default"), data={"k": "one", "l": "two"})
+    await stage.client.create(kinds.CONFIG_MAP, data)
+    env = [{"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+    await stage.create(
+        pod_with(
+            "parts",
+            "cat /one; echo; echo hi > /logs/x; ls /all/parts; stat -c %a /logs; ls /all; sleep 1000",
+            [{"name": "c", "configMap": {"name": "cm"}}, {"name": "d", "emptyDir": {}}],
+            [
+                {"name": "c", "mountPath": "/one", "subPath": "k"},
+                {"name": "d", "mountPath": "/logs", "subPathExpr": "$(POD)"},
+                {"name": "d", "mountPath": "/all"},
+            ],
+            container={"env": env},
+        )
+    )
+    lines = await _said(stage, "parts", 4)
+    assert lines[:4] == ["one", "x", "777", "parts"], lines
+    await stage.delete("parts")
+    place = Path("/var/lib/wherry/subject")
+    place.mkdir(exist_ok=True)
+    (place / "evil").symlink_to("/etc")
+    await stage.create(
+        pod_with(
+            "escape",
+            "ls /e; sleep 1000",
+            [{"name": "h", "hostPath": {"path": str(place)}}],
+            [{"name": "h", "mountPath": "/e", "subPath": "evil"}],
+        )
+    )
+
+    def refused() -> bool:
+        status = state_of(stage.pod("escape"), "a")
+        waiting = status.state.waiting if status and status.state else None
+        text = 'failed to create subPath directory for volumeMount "h" of container "a"'
+        return bool(waiting and waiting.reason == "CreateContainerConfigError" and waiting.message == text)
+
+    await stage.until(refused, "it is refused")
+
+
+async def parts_survive_a_restart(stage: Stage) -> None:
+    """A container that is started again sees the newest version of the file that it mounts."""
+    data = ConfigMap(metadata=ObjectMeta(name="cm", namespace="default"), data={"k": "one"})
+    await stage.client.create(kinds.CONFIG_MAP, data)
+    await stage.create(
+        pod_with(
+            "again",
+            "cat /one; echo; while test ! -e /all/go; do sleep 0.05; done; rm -f /all/go; exit 1",
+            [{"name": "c", "configMap": {"name": "cm"}}, {"name": "d", "emptyDir": {}}],
+            [{"name": "c", "mountPath": "/one", "subPath": "k"}, {"name": "d", "mountPath": "/all"}],
+        )
+    )
+    assert await _said(stage, "again", 1) == ["one"]
+    pod = stage.pod("again")
+    assert pod is not None
+    root = Path(f"/var/lib/wherry/agent/pods/{pod.metadata.uid}/volumes")
+    await stage.client.patch(kinds.CONFIG_MAP, "cm", {"data": {"k": "two"}}, "default")
+    shown = root / "kubernetes.io~configmap/c/k"
+    await stage.until(lambda: shown.read_text() == "two", "the volume shows the new value")
+    (root / "kubernetes.io~empty-dir/d/go").touch()
+    await stage.until(lambda: state_of(stage.pod("again"), "a").restart_count == 1, "it is started again")
+    pod = stage.pod("again")
+    assert pod is not None
+    for _ in range(200):
+        if (await stage.log(pod, "a", 1)).splitlines() == ["two"]:
+            break
+        await asyncio.sleep(0.02)
+    assert (await stage.log(pod, "a", 1)).splitlines() == ["two"]
+
+
+async def running_containers_see_changes(stage: Stage) -> None:
+    """ConfigMaps, Secrets and labels change inside of running containers; what is immutable is not even watched."""
+    meta = {name: ObjectMeta(name=name, namespace="default") for name in ("cm", "fixed", "s")}
+    await stage.client.create(kinds.CONFIG_MAP, ConfigMap(metadata=meta["cm"], data={"k": "one"}))
+    await stage.client.create(kinds.CONFIG_MAP, ConfigMap(metadata=meta["fixed"], data={"k": "f"}, immutable=True))
+    await stage.client.create(kinds.SECRET, Secret(metadata=meta["s"], data={"p": b"hush"}))
+    fields = {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}
+    pod = pod_with(
+        "watcher",
+        "sleep 1000",
+        [
+            {"name": "c", "configMap": {"name": "cm"}},
+            {"name": "f", "configMap": {"name": "fixed"}},
+            {"name": "s", "secret": {"secretName": "s"}},
+            {"name": "d", "downwardAPI": fields},
+        ],
+        [{"name": name, "mountPath": f"/{name}"} for name in "cfsd"],
+    )
+    pod.metadata.labels = {"app": "x"}
+    await stage.create(pod)
+    made = await stage.phase("watcher", "Running")
+    ident = state_of(made, "a").container_id.partition("//")[2]
+
+    async def shows(path: str, text: str) -> None:
+        found = b""
+        for _ in range(200):
+            found = (await stage.runtime.exec_sync(ident, ["cat", path], 5)).stdout
+            if found.decode() == text:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{path} shows {found!r}, not {text!r}")
+
+    for path, text in (("/c/k", "one"), ("/f/k", "f"), ("/s/p", "hush"), ("/d/labels", 'app="x"')):
+        await shows(path, text)
+    await stage.client.patch(kinds.CONFIG_MAP, "cm", {"data": {"k": "two"}}, "default")
+    await shows("/c/k", "two")
+    await stage.client.patch(kinds.SECRET, "s", {"data": {"p": "bG91ZA=="}}, "default")
+    await shows("/s/p", "loud")
+    await stage.client.patch(kinds.POD, "watcher", {"metadata": {"labels": {"app": "y"}}}, "default")
+    await shows("/d/labels", 'app="y"')
+    objects: Any = stage.agent.doors.objects
+    assert objects.watches(("ConfigMap", "default", "cm")) and not objects.watches(("ConfigMap", "default", "fixed"))
+    assert state_of(stage.pod("watcher"), "a").restart_count == 0
+
+
+async def _bind(stage: Stage, source: dict[str, Any], claim: str = "c", **spec: Any) -> None:
+    """A claim and a volume that are bound, as a controller would do it."""
+    body = {
+        "metadata": {"name": claim, "namespace": "default"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    made = await stage.client.create(
+        kinds.PERSISTENT_VOLUME_CLAIM, codec.from_dict(kinds.PERSISTENT_VOLUME_CLAIM, body)
+    )
+    ref = {"namespace": "default", "name": claim, "uid": made.metadata.uid}
+    inner = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "claimRef": ref, **source, **spec}
+    volume = {"metadata": {"name": f"pv-{claim}"}, "spec": inner}
+    await stage.client.create(kinds.PERSISTENT_VOLUME, codec.from_dict(kinds.PERSISTENT_VOLUME, volume))
+    made.spec.volume_name = f"pv-{claim}"
+    stage.api.put(kinds.PERSISTENT_VOLUME_CLAIM, made)
+    made.status.phase = "Bound"
+    stage.api.put(kinds.PERSISTENT_VOLUME_CLAIM, made)
+
+
+def claimed(claim: str = "c") -> list[dict[str, Any]]:
+    return [{"name": "v", "persistentVolumeClaim": {"claimName": claim}}]
+
+
+async def claims(stage: Stage) -> None:
+    """A pod waits for its claim; local volumes keep what was written and belong to the group."""
+    await stage.create(
+        pod_with(
+            "keeper",
+            "id -G; echo kept >> /v/file; cat /v/file; stat -c '%a %g' /v; sleep 1000",
+            claimed(),
+            [{"name": "v", "mountPath": "/v"}],
+            securityContext={"runAsUser": 1000, "fsGroup": 2000},
+        )
+    )
+    text = "Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process "
+    text += 'volumes=[v]: error processing PVC default/c: failed to fetch PVC from API server: persistentvolumeclaims "c" not found'
+    await stage.until(lambda: any(e.message == text for e in stage.api.objects(kinds.EVENT)), "it is told")
+    disk = Path("/var/lib/wherry/disk")
+    disk.mkdir(mode=0o755, exist_ok=True)
+    affinity = {"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": []}]}}}
+    await _bind(stage, {"local": {"path": str(disk)}}, **affinity)
+    lines = await _said(stage, "keeper", 3)
+    assert "2000" in lines[0].split() and lines[1:] == ["kept", "2775 2000"], lines
+    await stage.delete("keeper")
+    assert (disk / "file").read_text() == "kept\n"
+
+
+async def a_disk_of_its_own(stage: Stage) -> None:
+    """hostPath volumes behind claims, read-only where the claim says so."""
+    place = Path("/var/lib/wherry/hostdisk")
+    place.mkdir(exist_ok=True)
+    (place / "file").write_text("there\n")
+    await _bind(stage, {"hostPath": {"path": str(place)}})
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "c", "readOnly": True}}]
+    script = "cat /v/file; touch /v/x 2>/dev/null || echo readonly; sleep 1000"
+    await stage.create(pod_with("reader", script, volumes, [{"name": "v", "mountPath": "/v"}]))
+    assert await _said(stage, "reader", 2) == ["there", "readonly"]
+
+
+async def memory_has_limits(stage: Stage) -> None:
+    """emptyDir in memory: as large as it may be, and modes as everybody expects."""
+    await stage.create(
+        pod_with(
+            "small",
+            "stat -c %a /m /d; dd if=/dev/zero of=/m/x bs=1024 count=2048 2>/dev/null || echo full; sleep 1000",
+            [{"name": "m", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}, {"name": "d", "emptyDir": {}}],
+            [{"name": "m", "mountPath": "/m"}, {"name": "d", "mountPath": "/d"}],
+        )
+    )
+    assert await _said(stage, "small", 3) == ["1777", "777", "full"]
+
+
+async def volumes_in_volumes(stage: Stage) -> None:
+    """A volume mounted inside of one that containers may only read."""
+    data = ConfigMap(metadata=ObjectMeta(name="cm", namespace="default"), data={"k": "one"})
+    await stage.client.create(kinds.CONFIG_MAP, data)
+    await stage.create(
+        pod_with(
+            "nested",
+            "echo x > /etc/app/inner/file; cat /etc/app/k /etc/app/inner/file; sleep 1000",
+            [{"name": "c", "configMap": {"name": "cm"}}, {"name": "d", "emptyDir": {}}],
+            [{"name": "c", "mountPath": "/etc/app"}, {"name": "d", "mountPath": "/etc/app/inner"}],
+        )
+    )
+    assert (await _said(stage, "nested", 1))[0] == "onex"
+
+
+async def mounts_travel(stage: Stage) -> None:
+    """What the host mounts later appears in the container, and the other way round, as propagation says."""
+    place = Path("/var/lib/wherry/shared")
+    place.mkdir(exist_ok=True)
+    subprocess.run(["mount", "--bind", place, place], check=True)
+    subprocess.run(["mount", "--make-shared", place], check=True)
+    try:
+        for name in ("seen", "unseen"):
+            mode = {"mountPropagation": "HostToContainer"} if name == "seen" else {}
+            await stage.create(
+                pod_with(
+                    name,
+                    "while test ! -e /go/go; do sleep 0.05; done; ls /s/sub; echo end; sleep 1000",
+                    [
+                        {"name": "s", "hostPath": {"path": str(place)}},
+                        {"name": "g", "hostPath": {"path": "/run/wherry"}},
+                    ],
+                    [{"name": "s", "mountPath": "/s", **mode}, {"name": "g", "mountPath": "/go"}],
+                )
+            )
+            await stage.phase(name, "Running")
+        (place / "sub").mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "late", place / "sub"], check=True)
+        (place / "sub/file").touch()
+        Path("/run/wherry/go").touch()
+        assert await _said(stage, "seen", 2) == ["file", "end"]
+        assert await _said(stage, "unseen", 1) == ["end"]
+    finally:
+        subprocess.run(["umount", "-R", place], check=True)
+        os.unlink("/run/wherry/go")
