@@ -100,7 +100,7 @@ def _capacity(found: Problems, spec: PersistentVolumeSpec) -> None:
     if not spec.capacity:
         found.required(path)
     if set(spec.capacity) != {"storage"}:
-        found.not_supported(path, spec.capacity or None, ("storage",))
+        found.not_supported(path, dict(sorted(spec.capacity.items())) or None, ("storage",))
     for name, text in spec.capacity.items():
         not_negative(found, f"{path}[{name}]", text)
         more_than_nothing(found, f"{path}[{name}]", text)

@@ -70,12 +70,8 @@ def _devices(found: Problems, devices: list[AllocatedDeviceStatus], allocation: 
 
 def _shown(device: AllocatedDeviceStatus | DeviceRequestAllocationResult) -> dict[str, str]:
     """What makes a device that device, as upstream shows it."""
-    return {
-        "Driver": device.driver,
-        "Pool": device.pool,
-        "Device": device.device,
-        "ShareID": device.share_id or "",
-    }
+    share = device.share_id or ""
+    return {"Driver": device.driver, "Pool": device.pool, "Device": device.device, "ShareID": share}
 
 
 def _device(found: Problems, path: str, device: AllocatedDeviceStatus) -> None:

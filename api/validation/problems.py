@@ -127,4 +127,5 @@ def _with(text: str, detail: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    """JSON; maps in objects in the order of their keys, a map by itself as it came."""
+    return msgspec.json.encode(value, order=None if isinstance(value, dict) else "deterministic").decode()
