@@ -26,11 +26,12 @@ class CgroupBusy(CgroupError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a group may use. None: leave as it is; quota -1 and memory 0: no limit."""
+    """What a group may use. None: leave as it is; quota -1, memory 0 and processes 0: no limit."""
 
     shares: int | None = None
     quota: int | None = None
     memory: int | None = None
+    processes: int | None = None
 
 
 class Cgroups(Protocol):
@@ -122,6 +123,8 @@ def unified_values(limits: Limits) -> dict[str, str]:
         values["cpu.max"] = f"{limits.quota if limits.quota > 0 else 'max'} {PERIOD}"
     if limits.memory is not None:
         values["memory.max"] = str(limits.memory or "max")
+    if limits.processes is not None:
+        values["pids.max"] = str(limits.processes or "max")
     return values
 
 
@@ -135,6 +138,8 @@ def split_values(limits: Limits) -> dict[str, str]:
         values["cpu.cfs_quota_us"] = str(limits.quota)
     if limits.memory is not None:
         values["memory.limit_in_bytes"] = str(limits.memory or -1)
+    if limits.processes is not None:
+        values["pids.max"] = str(limits.processes or "max")
     return values
 
 

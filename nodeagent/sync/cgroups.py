@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from api.core_v1 import Pod
 from linux.cgroup import CgroupBusy, Cgroups, Limits
+from nodeagent.model import seen
 from nodeagent.plan import qos
 
 CLASSES = {qos.GUARANTEED: "", qos.BURSTABLE: "burstable", qos.BEST_EFFORT: "besteffort"}
@@ -18,6 +19,8 @@ class PodCgroups:
     root: str = ""
     systemd: bool = False
     stop: Callable[[Sequence[str]], None] | None = None
+    whole: Limits = Limits()  # of all pods together
+    processes: int = 0  # that one pod may have; 0 is no limit
     _burstable: int = field(default=0, init=False)
 
     def parent(self, pod: Pod) -> str:
@@ -27,15 +30,18 @@ class PodCgroups:
     def prepare(self) -> None:
         """Make the groups above those of pods."""
         if not self.systemd:
-            self.cgroups.ensure(self._name(), Limits())
+            self.cgroups.ensure(self._name(), self.whole)
             self.cgroups.ensure(self._name("burstable"), Limits(shares=qos.MIN_SHARES))
             self.cgroups.ensure(self._name("besteffort"), Limits(shares=qos.MIN_SHARES))
 
     def ensure(self, pod: Pod) -> None:
         """Make the group of a pod and set its limits."""
+        self.limit(pod, qos.pod_limits(pod))
+
+    def limit(self, pod: Pod, limits: seen.Limits) -> None:
+        """Give the group of a pod these limits; it is made if it is not there."""
         if not self.systemd:
-            limits = qos.pod_limits(pod)
-            self.cgroups.ensure(self.parent(pod), Limits(limits.shares, limits.quota, limits.memory))
+            self.cgroups.ensure(self.parent(pod), Limits(limits.shares, limits.quota, limits.memory, self.processes or None))
 
     def remove(self, uid: str) -> None:
         """Remove the group of a pod, wherever it is. May take a while with systemd.

@@ -53,9 +53,10 @@ def test_the_kernel_keeps_to_the_limits(tmp_path: Path) -> None:
     cgroups = open_cgroups()
     name = f"/ag-test-{uuid.uuid4().hex[:8]}"
     try:
-        cgroups.ensure(name, Limits(shares=512, quota=50_000, memory=64 << 20))
+        limits = Limits(shares=512, quota=50_000, memory=64 << 20, processes=100)
+        cgroups.ensure(name, limits)
         values = unified_values if cgroups.version == 2 else split_values
-        for file, value in values(Limits(shares=512, quota=50_000, memory=64 << 20)).items():
+        for file, value in values(limits).items():
             folder = Path("/sys/fs/cgroup") if cgroups.version == 2 else Path("/sys/fs/cgroup") / file.partition(".")[0]
             assert (folder / name[1:] / file).read_text().split() == value.split()
     finally:

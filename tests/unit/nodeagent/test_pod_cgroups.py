@@ -62,3 +62,12 @@ def test_what_nobody_knows_of_is_killed() -> None:
         groups.remove("u")
     groups.remove("u")
     assert groups.known() == set()
+
+
+def test_all_pods_together_and_each_of_them_have_limits() -> None:
+    fake = FakeCgroups()
+    groups = PodCgroups(fake, whole=Limits(memory=4 << 30), processes=100)
+    groups.prepare()
+    groups.ensure(pod("a"))
+    assert fake.groups["/kubepods"] == Limits(memory=4 << 30)
+    assert fake.groups["/kubepods/besteffort/podu"].processes == 100
