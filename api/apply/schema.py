@@ -56,6 +56,8 @@ ATOMIC: frozenset[type[Type]] = frozenset(
         rbac_v1.Subject,
     }
 )
+# Fields of such a struct that are owned one by one all the same.
+GRANULAR: frozenset[tuple[type[Type], str]] = frozenset({(core_volumes_v1.PersistentVolumeSpec, "claimRef")})
 # What an item's key means when an applied configuration leaves it out, apart from zeros.
 _KEYS: dict[tuple[type[Type], str], str] = {
     (core_v1.ContainerPort, "protocol"): "TCP",
@@ -181,8 +183,17 @@ def shape_of(cls: type[Type]) -> Struct:
     known = _known.get(cls)
     if known is None:
         known = _known[cls] = Struct(cls in ATOMIC)  # known before its fields are: types may contain themselves
-        known.fields = {name: _field(field) for name, field in fields_of(cls).items()}
+        known.fields = {
+            name: _granular(field.item) if (cls, name) in GRANULAR else _field(field)
+            for name, field in fields_of(cls).items()
+        }
     return known
+
+
+def _granular(cls: type[Type]) -> Struct:
+    made = Struct(False)
+    made.fields = shape_of(cls).fields
+    return made
 
 
 def _field(field: Field) -> Shape:

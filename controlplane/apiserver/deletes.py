@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 TRIES = 100
 DELETE_AT_ONCE = 32
+_PODS_STAY = (
+    "child pods are preserved by default when jobs are deleted; "
+    "set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning"
+)
 _FROM_ELSEWHERE = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:30"
 
 
@@ -105,6 +109,8 @@ def delete_options(call: Call) -> DeleteOptions:
             propagation_policy=query.get("propagationPolicy"),
         )
     check_delete_options(opts)
+    if call.target.kind is kinds.JOB and opts.propagation_policy is None and opts.orphan_dependents is None:
+        call.warnings.append(_PODS_STAY)
     return opts
 
 

@@ -18,6 +18,7 @@ from controlplane.apiserver import status
 from controlplane.apiserver.strategies import SYSTEM_FINALIZER, strategy
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
+_ORPHANING = frozenset((kinds.JOB, kinds.REPLICATION_CONTROLLER))  # unless the client says what becomes of their pods
 _POLICIES = {"Orphan": ORPHAN, "Foreground": FOREGROUND, "Background": ""}
 
 
@@ -96,6 +97,8 @@ def _finalizers(kind: Kind[Any], present: list[str], options: DeleteOptions) -> 
         wanted = ORPHAN if options.orphan_dependents else ""
     elif options.propagation_policy is not None:
         wanted = _POLICIES[options.propagation_policy]
+    elif kind in _ORPHANING and not {ORPHAN, FOREGROUND} & set(present):
+        wanted = ORPHAN
     else:
         return present
     others = [name for name in present if name not in (ORPHAN, FOREGROUND)]

@@ -85,9 +85,10 @@ def no_such_path() -> StatusError:
     return StatusError(404, "NotFound", "the server could not find the requested resource", {})
 
 
-def already_exists(what: Subject) -> StatusError:
-    """A create that met an object of that name."""
-    return StatusError(409, "AlreadyExists", f'{what} "{what.name}" already exists', what.details())
+def already_exists(what: Subject, is_going: bool = False) -> StatusError:
+    """A create that met an object of that name, which may be on its way out."""
+    about = "object is being deleted: " if is_going else ""
+    return StatusError(409, "AlreadyExists", f'{about}{what} "{what.name}" already exists', what.details())
 
 
 def name_not_generated(what: Subject) -> StatusError:

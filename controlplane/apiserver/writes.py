@@ -81,7 +81,7 @@ async def create(call: Call, core: Core) -> Result:
             names -= 1
             if write.generated and not write.dry_run:
                 continue
-            raise status.already_exists(write.subject) from None
+            raise status.already_exists(write.subject, _is_going(write)) from None
         return _answer(write, 201)
     raise status.name_not_generated(write.subject)
 
@@ -114,6 +114,12 @@ async def patch(call: Call, core: Core) -> Result:
             continue
         return _answer(write, 201 if write.operation == CREATE else 200)
     raise status.modified(write.subject)
+
+
+def _is_going(write: Write) -> bool:
+    """Whether what stands in the way of a new object is on its way out."""
+    entry = write.kept.entries.get(store.key_of(write))
+    return entry is not None and codec.decode(write.kind, entry.data).metadata.deletion_timestamp is not None
 
 
 async def _bind(call: Call, core: Core) -> Result:

@@ -1,27 +1,32 @@
 """The schemas of types, read off their declarations: fields, formats, which fields must be there, how lists and structs merge.
 
-A reference is `{"$ref": name}`; each version of OpenAPI writes it in its own way. There are no descriptions: the declarations carry none.
+A reference is `{"$ref": name}`, perhaps with a description beside it; each version of OpenAPI writes that in its own way.
 """
 
 from __future__ import annotations
 
+import functools
 import typing
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import msgspec
 
 from api import meta_v1
-from api.apply.schema import ATOMIC
+from api.apply.schema import ATOMIC, GRANULAR
 from api.fields import DURATION, MICRO_TIME, QUANTITY, TIME, Field, IntOrString, Json, Type, fields_of
-from api.kinds import Kind
+from api.kinds import SERVED, Kind
+from controlplane.apiserver.openapi import descriptions
 
 Schema = dict[str, Any]
+T = TypeVar("T")
 
 META = "io.k8s.apimachinery.pkg.apis.meta.v1"
 GVK = "x-kubernetes-group-version-kind"
 INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 PATCH, STATUS, DELETE_OPTIONS = f"{META}.Patch", f"{META}.Status", f"{META}.DeleteOptions"
 QUANTITY_NAME = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_RAW, _FIELDS, _EVENT = "io.k8s.apimachinery.pkg.runtime.RawExtension", f"{META}.FieldsV1", f"{META}.WatchEvent"
 _ROOTS = {
     "meta": "io.k8s.apimachinery.pkg.apis",
     "apiextensions": "io.k8s.apiextensions-apiserver.pkg.apis",
@@ -123,12 +128,15 @@ _NOT_NEEDED = {
 _NEEDED = {
     "CapacityRequestPolicyRange": "min",
     "Condition": "lastTransitionTime",
+    "core.Event": "metadata",
     "Counter": "value",
     "CounterSet": "counters",
     "DaemonSetSpec": "selector",
     "DeploymentSpec": "selector",
     "DeviceCapacity": "value",
     "DeviceCounterConsumption": "counters",
+    "events.Event": "eventTime",
+    "events.EventSeries": "lastObservedTime",
     "HTTPIngressPath": "pathType",
     "IPAddressSpec": "parentRef",
     "MutatingWebhook": "sideEffects",
@@ -140,6 +148,15 @@ _NEEDED = {
     "TokenReviewSpec": "token",
     "ValidatingAdmissionPolicyBindingSpec": "policyName validationActions",
     "ValidatingWebhook": "sideEffects",
+}
+# Of what only one part may be there: the field that says which, and the parts by what it then says.
+_UNIONS: dict[str, tuple[str, str]] = {
+    "AppArmorProfile": ("type", "localhostProfile"),
+    "LimitResponse": ("type", "queuing"),
+    "PodSchedulingGroup": ("", "podGroupName"),
+    "PriorityLevelConfigurationSpec": ("type", "exempt limited"),
+    "SeccompProfile": ("type", "localhostProfile"),
+    "flowcontrol.Subject": ("kind", "group serviceAccount user"),
 }
 
 
@@ -166,22 +183,39 @@ class Schemas:
         item = self.kind(kind)
         name = f"{item}List"
         if name not in self.found:
-            text = {"type": "string"}
-            properties = {
-                "apiVersion": text,
-                "kind": text,
+            properties: dict[str, Schema] = {
+                "apiVersion": {"type": "string"},
+                "kind": {"type": "string"},
                 "metadata": {"$ref": self.add(meta_v1.ListMeta)},
                 "items": {"type": "array", "items": {"$ref": item}},
             }
-            self.found[name] = {"type": "object", "required": ["items"], "properties": properties}
+            for field, schema in properties.items():
+                schema["description"] = descriptions.of_everywhere("List", field)
+            described = f"A list of objects of the kind {kind.name}."
+            self.found[name] = {
+                "description": described,
+                "type": "object",
+                "required": ["items"],
+                "properties": properties,
+            }
             self.mark(name, kind.group, kind.version, f"{kind.name}List")
         return name
 
-    def shared(self) -> None:
-        """Add what operations on any kind need."""
+    def shared(self, kinds: Iterable[Kind[Any]]) -> None:
+        """Add what operations on any kind need, and the frame of watches; some are there in every group."""
         self.mark(self.add(meta_v1.Status), "", "v1", "Status")
-        self.mark(self.add(meta_v1.DeleteOptions), "", "v1", "DeleteOptions")
-        self.found[PATCH] = {"type": "object"}
+        self.add(meta_v1.DeleteOptions)
+        self.found[PATCH] = {"description": "Changes to an object, in one of the forms of patches.", "type": "object"}
+        self.found[_EVENT] = {
+            "description": "Something that happened to an object that is watched.",
+            "type": "object",
+            "required": ["type", "object"],
+            "properties": {"type": {"type": "string"}, "object": {"$ref": self._raw()}},
+        }
+        places = {(kind.group, kind.version) for kind in kinds}
+        for group, version in sorted(places | {("", "v1")}):
+            self.mark(DELETE_OPTIONS, group, version, "DeleteOptions")
+            self.mark(_EVENT, group, version, "WatchEvent")
 
     def add(self, cls: type[Type]) -> str:
         """Add a type; its name."""
@@ -190,15 +224,31 @@ class Schemas:
             return name
         schema: Schema = {"type": "object"}
         self.found[name] = schema  # before its fields: types may contain themselves
-        widths = typing.get_type_hints(cls, include_extras=True)
-        schema["properties"] = {
-            json: self._property(field, _is_wide(widths[field.name])) for json, field in fields_of(cls).items()
-        }
+        if described := descriptions.of_type(cls):
+            schema["description"] = described
+        if properties := self._properties(cls):
+            schema["properties"] = properties
+        if (union := _named(_UNIONS, cls)) is not None:
+            schema["x-kubernetes-unions"] = [_union(*union)]
+        if (kind := _kinds().get(cls)) is not None:
+            self.mark(name, kind.group, kind.version, kind.name)
         if needed := _needed(cls):
             schema["required"] = needed
         if cls in ATOMIC:
             schema["x-kubernetes-map-type"] = "atomic"
         return name
+
+    def _properties(self, cls: type[Type]) -> dict[str, Schema]:
+        widths = typing.get_type_hints(cls, include_extras=True)
+        described = descriptions.of_fields(cls)
+        properties = {}
+        for json, field in fields_of(cls).items():
+            properties[json] = schema = self._property(field, _is_wide(widths[field.name]))
+            if (cls, json) in GRANULAR:
+                schema["x-kubernetes-map-type"] = "granular"
+            if text := described.get(field.name) or descriptions.of_everywhere(cls.__name__, json):
+                schema["description"] = text
+        return properties
 
     def _property(self, field: Field, wide: bool) -> Schema:
         item = self._item(field, wide)
@@ -213,6 +263,8 @@ class Schemas:
             return mapped | ({"x-kubernetes-map-type": "atomic"} if facts is not None and facts.atomic else {})
         if field.shape == "list":
             return {"type": "array", "items": item} | _list_type(field) | merging
+        if field.item is bytes and facts is not None and facts.atomic:
+            merging["x-kubernetes-list-type"] = "atomic"
         return item | merging
 
     def _item(self, field: Field, wide: bool) -> Schema:
@@ -228,8 +280,17 @@ class Schemas:
             self.found[shared[0]] = shared[1]
             return {"$ref": shared[0]}
         if field.item is Json:
-            return {"type": "object"}
-        return dict(_SCALARS.get(field.item, {"type": "object"}))
+            return {"$ref": self._raw(_FIELDS if field.json == "fieldsV1" else _RAW)}
+        if typing.get_origin(field.item) is list:
+            return {"type": "array", "items": dict(_SCALARS[typing.get_args(field.item)[0]])}
+        scalar = dict(_SCALARS.get(field.item, {"type": "object"}))
+        if field.facts is not None and field.facts.among:
+            scalar["enum"] = list(field.facts.among)
+        return scalar
+
+    def _raw(self, name: str = _RAW) -> str:
+        self.found[name] = {"type": "object"}
+        return name
 
 
 def _name(cls: type[Type]) -> str:
@@ -249,16 +310,34 @@ def _is_wide(hint: Any) -> bool:
 
 def _needed(cls: type[Type]) -> list[str]:
     """The fields that an object of the type must have: those that are always written, with the exceptions above."""
-    name = cls.__name__
+    name, fields = cls.__name__, fields_of(cls)
     left_out = set(_NOT_NEEDED.get(name, "").split())
-    if {"kind", "metadata"} <= fields_of(cls).keys():
+    if {"kind", "metadata"} <= fields.keys():
         left_out |= _OF_OBJECTS - ({"spec"} if name in _WITH_SPEC else set())
     always = {
         field.encode_name
         for field in msgspec.structs.fields(cls)
         if field.default_factory not in (msgspec.NODEFAULT, list, dict)
     }
-    return sorted(always - left_out | set(_NEEDED.get(name, "").split()))
+    needed = always - left_out | set((_named(_NEEDED, cls) or "").split())
+    return [json for json in fields if json in needed]
+
+
+def _named(table: dict[str, T], cls: type[Type]) -> T | None:
+    """What a table says of a type, by its name, or by its group and name where several have the name."""
+    group = cls.__module__.rpartition(".")[2].partition("_")[0]
+    return table.get(f"{group}.{cls.__name__}") or table.get(cls.__name__)
+
+
+@functools.cache
+def _kinds() -> dict[type[Type], Kind[Any]]:
+    return {kind.type: kind for kind in SERVED}
+
+
+def _union(discriminator: str, parts: str) -> Schema:
+    said = {part: part[0].upper() + part[1:] for part in parts.split()}
+    named = {"discriminator": discriminator} if discriminator else {}
+    return {**named, "fields-to-discriminateBy": said}
 
 
 def _strategy(merge: str | bool, retain_keys: bool) -> str:
@@ -272,4 +351,4 @@ def _list_type(field: Field) -> Schema:
     keys = list(facts.keys) or ([facts.merge] if isinstance(facts.merge, str) else [])
     if keys and field.struct is not None:
         return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys}
-    return {"x-kubernetes-list-type": "set"} if facts.unique else {}
+    return {"x-kubernetes-list-type": "set"} if facts.unique or facts.merge is True else {}

@@ -69,6 +69,8 @@ def render(
     if metadata:
         table.metadata = codec.from_dict(ListMeta, {key: value for key, value in metadata.items() if value})
     table.rows = [_row(kind, layout, data, now, include) for data in objects]
+    if layout.order:
+        table.rows.sort(key=lambda row: [row.cells[place] for place in layout.order])
     return codec.encode(table)
 
 

@@ -15,20 +15,21 @@ class Layout(NamedTuple):
     columns: list[TableColumnDefinition]
     cells: Callable[[Any, float], list[Cell]]
     conditions: Callable[[Any], list[TableRowCondition]] | None = None
+    order: tuple[int, ...] = ()  # the cells by which rows are sorted; without, they stay in order of their names
 
 
 def columns(*always: str, wide: tuple[str, ...] = ()) -> list[TableColumnDefinition]:
-    """Columns from `Name`, or `Name:type` where the type is not string; `wide` ones show with -o wide only."""
+    """Columns from `Name`, or `Name:type:format` where they are not usual; `wide` ones show with -o wide only."""
     shown = [_column(text, 0) for text in always]
     return shown + [_column(text, 1) for text in wide]
 
 
 def _column(text: str, priority: int) -> TableColumnDefinition:
-    name, _, type_ = text.partition(":")
+    name, type_, format_ = (text + "::").split(":")[:3]
     return TableColumnDefinition(
         name=name,
         type=type_ or "string",
-        format="name" if name == "Name" else "",
+        format=format_ or ("name" if name == "Name" else ""),
         description=_DESCRIPTIONS.get(name, ""),
         priority=priority,
     )

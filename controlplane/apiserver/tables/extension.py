@@ -132,6 +132,6 @@ LAYOUTS: dict[Kind[Any], Layout] = {
     kinds.CERTIFICATE_SIGNING_REQUEST: Layout(
         columns("Name", "Age", "SignerName", "Requestor", "RequestedDuration", "Condition"), _certificate
     ),
-    kinds.FLOW_SCHEMA: Layout(columns(*_FLOW_COLUMNS), _flow_schema),
+    kinds.FLOW_SCHEMA: Layout(columns(*_FLOW_COLUMNS), _flow_schema, order=(2, 0)),
     kinds.PRIORITY_LEVEL_CONFIGURATION: Layout(columns(*_LEVEL_COLUMNS), _priority_level),
 }

@@ -96,11 +96,11 @@ def _ingress(obj: Ingress, now: float) -> list[Cell]:
 
 
 def _hosts(hosts: list[str]) -> str:
-    named = [host for host in hosts if host]
-    if not named:
-        return "*"
-    text = ",".join(named[:_SHOWN])
-    return f"{text} + {len(hosts) - _SHOWN} more..." if len(named) >= _SHOWN and len(hosts) > _SHOWN else text
+    """The first few hosts; if rules follow the last of them, how many more there are."""
+    places = [place for place, host in enumerate(hosts) if host][:_SHOWN]
+    text = ",".join(hosts[place] for place in places) or "*"
+    follow = len(places) == _SHOWN and places[-1] + 1 < len(hosts)
+    return f"{text} + {len(hosts) - _SHOWN} more..." if follow else text
 
 
 def _ingress_class(obj: IngressClass, now: float) -> list[Cell]:

@@ -107,7 +107,7 @@ def _running(pod: Pod, sidecars: set[str], before: _Seen) -> _Seen:
             running = True
             ready += 1
     if reason == "Completed":
-        if running and _is_true(pod.status.conditions, "Ready"):
+        if running and any(item.type == "Ready" and item.status == "True" for item in pod.status.conditions):
             reason = "Running"
         elif failed or running:
             reason = failed or "NotReady"

@@ -89,7 +89,9 @@ _PRIORITY_COLUMNS = ("Name", "Value:integer", "Global-Default:boolean", "Age", "
 
 LAYOUTS: dict[Kind[Any], Layout] = {
     kinds.STORAGE_CLASS: Layout(columns(*_CLASS_COLUMNS), _storage_class),
-    kinds.VOLUME_ATTACHMENT: Layout(columns("Name", "Attacher", "PV", "Node", "Attached:boolean", "Age"), _attachment),
+    kinds.VOLUME_ATTACHMENT: Layout(
+        columns("Name", "Attacher::name", "PV", "Node", "Attached:boolean", "Age"), _attachment
+    ),
     kinds.VOLUME_ATTRIBUTES_CLASS: Layout(columns("Name", "DriverName", "Age"), _attributes_class),
     kinds.CSI_DRIVER: Layout(columns(*_DRIVER_COLUMNS, "RequiresRepublish:boolean", "Modes", "Age"), _driver),
     kinds.CSI_NODE: Layout(columns("Name", "Drivers:integer", "Age"), _node),

@@ -53,7 +53,7 @@ async def test_a_collection_goes_and_its_watchers_see_it(admin: Client, kind: ki
     assert patched["metadata"]["annotations"]["patched"] == "true"
     listed = await admin.list_raw(kind, namespace, labels="suite=behaviours")
     assert [msgspec.json.decode(item)["metadata"]["name"] for item in listed.items] == [name]
-    options = {"gracePeriodSeconds": 0} if kind is kinds.POD else None
+    options = {"gracePeriodSeconds": 0} if kind is kinds.POD else {"propagationPolicy": "Background"}
     await send(admin, "DELETE", collection, options, labelSelector="suite=behaviours")
     seen = []
     async with asyncio.timeout(PATIENCE):

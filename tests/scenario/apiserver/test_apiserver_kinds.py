@@ -8,7 +8,7 @@ import pytest
 
 from api import codec, kinds, zeros
 from api.fields import fields_of
-from client.errors import NotFound
+from client.errors import AlreadyExists, NotFound
 from controlplane.apiserver import tables
 from tests.samples import GOOD
 from tests.unit.api import protobuf_writer as writer
@@ -77,7 +77,8 @@ async def test_a_life(admin, kind):
     if "status" in kind.subresources:
         await _through_status(admin, kind, path, labelled)
 
-    await answer(admin, "DELETE", path, {}, {"gracePeriodSeconds": 0} if kind is kinds.POD else b"")
+    at_once = {"gracePeriodSeconds": 0} if kind is kinds.POD else {"propagationPolicy": "Background"}
+    await answer(admin, "DELETE", path, {}, at_once)
     if kind is not kinds.NAMESPACE:  # its finalizer is the namespace controller's
         with pytest.raises(NotFound):
             await admin.get(kind, name, namespace)
@@ -146,6 +147,18 @@ async def test_a_job_selects_its_pods_by_its_uid(admin):
         "job-name": name,
         "batch.kubernetes.io/job-name": name,
     }
+
+
+async def test_a_name_whose_holder_is_on_its_way_out(admin):
+    document = sample(kinds.CONFIG_MAP)
+    document["metadata"]["finalizers"] = ["a.b/c"]
+    path = kinds.CONFIG_MAP.path("default")
+    name = (await answer(admin, "POST", path, {}, document))["metadata"]["name"]
+    with pytest.raises(AlreadyExists, match=f'^configmaps "{name}" already exists'):
+        await answer(admin, "POST", path, {}, document)
+    await admin.delete(kinds.CONFIG_MAP, name, "default")
+    with pytest.raises(AlreadyExists, match=f'^object is being deleted: configmaps "{name}" already exists'):
+        await answer(admin, "POST", path, {}, document)
 
 
 @pytest.mark.parametrize("kind", [kinds.STATEFUL_SET, kinds.REPLICATION_CONTROLLER], ids=lambda kind: kind.name)

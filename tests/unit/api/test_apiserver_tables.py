@@ -175,6 +175,42 @@ PODS: dict[str, tuple[dict[str, Any], list[str]]] = {
         pod("Running", status("d", terminated=DONE), RUNNING),
         ["1/1", "NotReady", "0"],
     ),
+    "ready as a later condition has it": (
+        pod("Running", status("d", terminated=DONE), RUNNING, conditions=[{"type": "Ready", "status": "False"}, READY]),
+        ["1/1", "Running", "0"],
+    ),
+    "evicted while it ran": (
+        pod("Failed", status(terminated={"exitCode": 137, "reason": "Error"}), reason="Evicted"),
+        ["0/1", "Error", "0"],
+    ),
+    "of an unknown node": (pod("Unknown"), ["0/1", "Unknown", "0"]),
+    "restarted long ago": (
+        pod(
+            "Running",
+            status(
+                ready=True,
+                running={},
+                restartCount=12,
+                lastState={"terminated": {"exitCode": 1, "finishedAt": "2025-12-29T17:00:00Z"}},
+            ),
+        ),
+        ["1/1", "Running", "12 (3d7h ago)"],
+    ),
+    "restarted, nobody knows when": (
+        pod("Running", status(ready=True, running={}, restartCount=2)),
+        ["1/1", "Running", "2"],
+    ),
+    "two that were restarted": (
+        pod(
+            "Running",
+            status(
+                "d", restartCount=1, lastState={"terminated": {"exitCode": 1, "finishedAt": "2026-01-01T23:50:00Z"}}
+            ),
+            status(restartCount=2, lastState={"terminated": {"exitCode": 1, "finishedAt": "2026-01-01T23:59:00Z"}}),
+            spec={"containers": [{"name": "d"}, {"name": "c"}]},
+        ),
+        ["0/2", "Running", "3 (60s ago)"],
+    ),
     "one done, one failed": (
         pod("Failed", status("d", terminated=DONE), status(terminated={"exitCode": 1, "reason": "Error"})),
         ["0/1", "Error", "0"],
@@ -210,6 +246,19 @@ PODS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "initialized, restarts of init containers do not count": (
         init(status("a", restartCount=4, terminated=DONE), ordinary=(RUNNING,)),
         ["1/1", "Pending", "0"],
+    ),
+    "a sidecar that crashes while the rest runs": (
+        init(
+            status("a", restartCount=2, started=False, waiting={"reason": "CrashLoopBackOff"}),
+            sidecars=("a",),
+            ordinary=(RUNNING,),
+            conditions=[{"type": "Initialized", "status": "True"}],
+        ),
+        ["1/2", "Init:CrashLoopBackOff", "2"],
+    ),
+    "rejected before it was initialized": (
+        {**init(status("a", waiting={})), "status": {"phase": "Failed", "reason": "OutOfcpu"}},
+        ["0/1", "OutOfcpu", "0"],
     ),
     "with a sidecar": (
         init(
@@ -313,6 +362,85 @@ def test_nodes() -> None:
     ]
     assert cells(kinds.NODE)[1:3] == ["Unknown", "<none>"]
     assert cells(kinds.NODE, status={"conditions": [{"type": "Ready", "status": "Unknown"}]})[1] == "NotReady"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [
+        ([], "*"),
+        ([""], "*"),
+        (["a", "b"], "a,b"),
+        (["a", "b", "c"], "a,b,c"),
+        (["a", "", "b", "c"], "a,b,c"),
+        (["a", "b", "c", ""], "a,b,c + 1 more..."),
+        (["a", "b", "c", "d", "e"], "a,b,c + 2 more..."),
+    ],
+)
+def test_ingresses(hosts: list[str], expected: str) -> None:
+    ingress = [{"ip": "10.0.0.2"}, {"hostname": "a.b"}, {"ip": "10.0.0.1", "hostname": "c.d"}, {"ip": "10.0.0.2"}]
+    got = cells(
+        kinds.INGRESS,
+        spec={"rules": [{"host": host} for host in hosts], "tls": [{}]},
+        status={"loadBalancer": {"ingress": ingress}},
+    )
+    assert got == ["x", "<none>", expected, "10.0.0.1,10.0.0.2,a.b", "80, 443", "5m"]
+
+
+@pytest.mark.parametrize(
+    ("true", "expected"),
+    [
+        ([], "Running"),
+        (["SuccessCriteriaMet"], "SuccessCriteriaMet"),
+        (["SuccessCriteriaMet", "Complete"], "Complete"),
+        (["FailureTarget"], "FailureTarget"),
+        (["FailureTarget", "Failed"], "Failed"),
+        (["Suspended"], "Suspended"),
+    ],
+)
+def test_jobs(true: list[str], expected: str) -> None:
+    conditions = [{"type": word, "status": "True"} for word in true] + [{"type": "Other", "status": "True"}]
+    times_ = {"startTime": "2026-01-01T21:00:00Z", "completionTime": "2026-01-01T23:30:00Z"}
+    got = cells(kinds.JOB, spec={"parallelism": 3}, status={"conditions": conditions, "succeeded": 1, **times_})
+    assert got[1:5] == [expected, "1/1 of 3", "150m", "5m"]
+    going = {"metadata": {**META, "deletionTimestamp": META["creationTimestamp"]}}
+    word = table(kinds.JOB, {**going, "status": {"conditions": conditions}})["rows"][0]["cells"][1]
+    assert word == (expected if expected in ("Complete", "Failed") else "Terminating")
+
+
+def test_autoscalers() -> None:
+    def shown(*pairs: tuple[dict[str, Any], dict[str, Any]], source: str = "resource", type_: str = "Resource") -> Any:
+        base = {"name": "cpu"} if "esource" in source else {}
+        metrics = [{"type": type_, source: {**base, "target": target}} for target, _ in pairs]
+        current = [{"type": type_, source: {**base, "current": now}} for _, now in pairs if now]
+        return cells(kinds.HORIZONTAL_POD_AUTOSCALER, spec={"metrics": metrics}, status={"currentMetrics": current})[2]
+
+    half = ({"averageUtilization": 80}, {"averageUtilization": 55})
+    assert shown() == "<none>"
+    assert shown(half) == "cpu: 55%/80%"
+    assert shown(({"averageUtilization": 80}, {})) == "cpu: <unknown>/80%"
+    assert shown(({}, {"averageUtilization": 5})) == "cpu: 5%/<auto>"
+    assert shown(({"averageValue": "2"}, {"averageValue": "1500m"})) == "cpu: 1500m/2"
+    assert shown(half, half, half, half) == "cpu: 55%/80%, cpu: 55%/80% + 2 more..."
+    assert shown(half, source="containerResource", type_="ContainerResource") == "cpu: 55%/80%"
+    worth, apiece = ({"value": "3"}, {"value": "2"}), ({"averageValue": "3"}, {"averageValue": "2", "value": "9"})
+    for source in ("object", "external"):
+        assert shown(worth, source=source, type_=source.capitalize()) == "2/3"
+        assert shown(apiece, source=source, type_=source.capitalize()) == "2/3 (avg)"
+    assert shown(apiece, source="pods", type_="Pods") == "2/3"
+
+
+def test_flow_schemas_are_in_the_order_in_which_they_are_tried() -> None:
+    def schema(name: str, precedence: int, **status_: Any) -> dict[str, Any]:
+        return {"metadata": {"name": name}, "spec": {"matchingPrecedence": precedence}, "status": status_}
+
+    dangling = {"conditions": [{"type": "Dangling", "status": "False"}]}
+    rows = table(kinds.FLOW_SCHEMA, schema("a", 900), schema("b", 100, **dangling), schema("c", 100))["rows"]
+    assert [(row["cells"][0], row["cells"][5]) for row in rows] == [("b", "False"), ("c", "?"), ("a", "?")]
+
+
+def test_the_attacher_is_a_name() -> None:
+    formats = {one["name"]: one["format"] for one in table(kinds.VOLUME_ATTACHMENT)["columnDefinitions"]}
+    assert [name for name, format_ in formats.items() if format_] == ["Name", "Attacher"]
 
 
 def test_endpoints() -> None:

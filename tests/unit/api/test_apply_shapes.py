@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api import codec, defaults, kinds
+from api import codec, core_v1, defaults, kinds
 from api.apply import check, sets
 from api.apply.compare import compare
 from api.apply.objects import Compared, blank_of, plain
@@ -54,6 +54,14 @@ RICH_POD = {
 def every() -> list[tuple[Kind[Any], dict[str, Any]]]:
     """A sample of each stored kind, and a richer pod."""
     return [(kind, samples.GOOD[kind]) for kind in kinds.ALL] + [(kinds.POD, RICH_POD)]
+
+
+def test_the_claim_of_a_volume_is_owned_field_by_field() -> None:
+    volume = shape_of(kinds.PERSISTENT_VOLUME.type).fields["spec"]
+    assert isinstance(volume, Struct)
+    claim, same = volume.fields["claimRef"], shape_of(core_v1.ObjectReference)
+    assert isinstance(claim, Struct)
+    assert (claim.leaf, same.leaf, claim.fields) == (False, True, same.fields)
 
 
 @pytest.mark.parametrize(("kind", "body"), every(), ids=lambda one: one.name if isinstance(one, Kind) else "")

@@ -132,3 +132,19 @@ def test_preconditions():
     assert (caught.value.code, caught.value.reason) == (409, "Conflict")
     with pytest.raises(status.StatusError, match="ResourceVersion in precondition: 6"):
         check_preconditions(about, meta, 7, DeleteOptions(preconditions=Preconditions(resource_version="6")))
+
+
+@pytest.mark.parametrize(
+    ("present", "options", "expected"),
+    [
+        ([], {}, ["orphan"]),
+        (["x/y"], {}, ["x/y", "orphan"]),
+        (["foregroundDeletion"], {}, ["foregroundDeletion"]),
+        ([], {"propagation_policy": "Background"}, None),
+        ([], {"orphan_dependents": False}, None),
+    ],
+)
+@pytest.mark.parametrize("kind", [kinds.JOB, kinds.REPLICATION_CONTROLLER], ids=lambda kind: kind.name)
+def test_pods_of_old_kinds_stay_unless_the_client_says_otherwise(kind, present, options, expected):
+    made = plan(kind, kind.type(metadata=ObjectMeta(name="c", finalizers=present)), **options)
+    assert (made.obj.metadata.finalizers if isinstance(made, Mark) else None) == expected
