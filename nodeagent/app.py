@@ -16,6 +16,7 @@ from api import codec, kinds, quantity
 from api.core_v1 import Node, Pod
 from client import kubeconfig
 from client.client import Client
+from client.errors import ApiError
 from client.events import EventRecorder
 from client.http import HttpTransport
 from client.informer import Informer
@@ -38,6 +39,7 @@ from nodeagent.cri.port import Runtime
 from nodeagent.images.puller import Puller
 from nodeagent.model.memory import BackoffPolicy
 from nodeagent.model.origin import is_mirror
+from nodeagent.plan.admission import NodeView
 from nodeagent.plan.rotation import RotationPolicy
 from nodeagent.plan.status import NodeFacts
 from nodeagent.probes.prober import Prober
@@ -46,14 +48,16 @@ from nodeagent.render.settings import NodeSettings, ResolvConf
 from nodeagent.report.events import NodeEventRecorder, PodEventRecorder
 from nodeagent.report.facts import MachineFacts, read_machine
 from nodeagent.report.lease import keep_alive
-from nodeagent.report.node import NodeIdentity, NodeReporter
+from nodeagent.report.node import NodeIdentity, NodeReporter, initial_node
 from nodeagent.report.pods import PodReporter
 from nodeagent.server.app import AgentApi
 from nodeagent.sources.alone import LoggedEvents, NoObjects, NoReporter
+from nodeagent.sources.claims import Claims, NoClaims
 from nodeagent.sources.mirrors import Mirrors
 from nodeagent.sources.objects import Objects
 from nodeagent.sources.static import StaticPods
 from nodeagent.sources.tokens import NoTokens, Tokens
+from nodeagent.sync.allocations import Allocations
 from nodeagent.sync.cgroups import PodCgroups
 from nodeagent.sync.doors import Doors
 from nodeagent.sync.pods import Pods
@@ -126,6 +130,7 @@ class Agent:
             cgroups=PodCgroups(kernel.cgroups, config.cgroup_root, slices, systemd.stop if slices else None),
             objects=self.link.objects if self.link is not None else NoObjects(),
             tokens=self.link.tokens if self.link is not None else NoTokens(),
+            claims=self.link.claims if self.link is not None else NoClaims(),
             events=events,
             reporter=self.link.mirrors if self.link is not None else NoReporter(),
             probing=self.prober,
@@ -136,7 +141,8 @@ class Agent:
             policy=policy,
             register=self.pods.own,
         )
-        self.pods.open(self.doors)
+        self.allocations = Allocations(config.root_dir, _view(config, machine), events)
+        self.pods.open(self.doors, self.allocations, self._ask_node)
         port = parse_address(config.listen)[1]
         identity = NodeIdentity(config.node_name, self.settings.host_ips, port, config.max_pods, machine)
         node_events = NodeEventRecorder(self.recorder, config.node_name)
@@ -250,8 +256,18 @@ class Agent:
     def _observed(self, node: Node | None) -> None:
         """The API server's news of our own node."""
         if node is not None:
+            self.allocations.observed(node)
             self.node.observed(node)
             self._write_network(node.spec.pod_cidr or "")
+
+    async def _ask_node(self) -> None:
+        """Look at our node's object as it is now; with the API server away, what is known must do."""
+        if self.client is None:
+            return
+        try:
+            self._observed(await self.client.get(kinds.NODE, self.config.node_name))
+        except ApiError as error:
+            _log.warning("cannot look at the node's object", error=error)
 
     def _write_network(self, pod_cidr: str) -> None:
         """Tell the runtime of the pod network once the node has its part of it."""
@@ -271,6 +287,7 @@ class ServerLink:
         self.reporter = PodReporter(client, clock)
         self.objects = Objects(client, clock, pods.objects_changed)
         self.tokens = Tokens(client, clock, pods.objects_changed)
+        self.claims = Claims(client)
         self.node_uid = ""
         self.registered = asyncio.Event()
         self.mirrors = Mirrors(client, clock, node, self.reporter, lambda: self.node_uid)
@@ -319,6 +336,16 @@ async def _until_it_answers(runtime: Runtime, endpoint: str, clock: Clock) -> No
             if retries.failures in (5, 20) or retries.failures % 100 == 99:
                 _log.warning("waiting for the container runtime", endpoint=endpoint, error=error)
         await clock.sleep(retries.next())
+
+
+def _view(config: Config, machine: MachineFacts) -> NodeView:
+    """The node as admission sees it until its object is known."""
+    try:
+        apparmor = Path("/sys/module/apparmor/parameters/enabled").read_text().startswith("Y")
+    except OSError:
+        apparmor = False
+    labels = initial_node(NodeIdentity(config.node_name, (), 0, config.max_pods, machine)).metadata.labels
+    return NodeView(config.node_name, machine.allocatable(config.max_pods), labels, apparmor=apparmor)
 
 
 def _settings(config: Config, machine: MachineFacts) -> NodeSettings:

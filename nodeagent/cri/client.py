@@ -4,7 +4,8 @@ Each call has its own time limit: none may hang for ever, and each pod has its o
 up one pod only. The channel reconnects by itself; calls made while the runtime is away fail at once with `RuntimeAway`.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import grpc
 import grpc.aio
@@ -45,6 +46,17 @@ _KINDS: dict[grpc.StatusCode, type[RuntimeFault]] = {
     grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
     grpc.StatusCode.UNIMPLEMENTED: Unsupported,
 }
+# Calls that upstream counts under other names than their own.
+_OPERATIONS = {
+    "RunPodSandbox": "run_podsandbox",
+    "StopPodSandbox": "stop_podsandbox",
+    "RemovePodSandbox": "remove_podsandbox",
+    "PodSandboxStatus": "podsandbox_status",
+    "ListPodSandbox": "list_podsandbox",
+    "ListPodSandboxStats": "list_podsandbox_stats",
+    "UpdateContainerResources": "update_container",
+    "UpdatePodSandboxResources": "update_podsandbox_resources",
+}
 _OPTIONS = [
     ("grpc.max_receive_message_length", 16 << 20),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -63,6 +75,7 @@ class GrpcRuntime:
         options = [*_OPTIONS, ("grpc.enable_http_proxy", 0), ("grpc.default_authority", "localhost")]
         self._channel = grpc.aio.insecure_channel(self.endpoint, options=options)
         self._name = ""
+        self.called: Callable[[str, float, bool], object] | None = None  # hears of each call: what, how long, whether it failed
 
     async def close(self) -> None:
         await self._channel.close(None)
@@ -124,6 +137,10 @@ class GrpcRuntime:
         except NotFound:
             pass
 
+    async def update_resources(self, ident: str, resources: pb.LinuxContainerResources) -> None:
+        request = pb.UpdateContainerResourcesRequest(container_id=ident, linux=resources)
+        await self._call(calls.UPDATE_CONTAINER_RESOURCES, request, ident, USUAL)
+
     async def container(self, ident: str) -> SeenContainer:
         request = pb.ContainerStatusRequest(container_id=ident)
         answer = await self._call(calls.CONTAINER_STATUS, request, ident, QUICK)
@@ -177,6 +194,14 @@ class GrpcRuntime:
         request = pb.RemoveImageRequest(image=pb.ImageSpec(image=name))
         await self._call(calls.REMOVE_IMAGE, request, name, USUAL)
 
+    async def image_filesystems(self) -> list[pb.FilesystemUsage]:
+        answer = await self._call(calls.IMAGE_FS_INFO, pb.ImageFsInfoRequest(), "", QUICK)
+        return list(answer.image_filesystems)
+
+    async def checkpoint(self, ident: str, location: str, seconds: int) -> None:
+        request = pb.CheckpointContainerRequest(container_id=ident, location=location, timeout=seconds)
+        await self._call(calls.CHECKPOINT_CONTAINER, request, ident, float(seconds or USUAL))
+
     async def pod_stats(self) -> list[pb.PodSandboxStats]:
         answer = await self._call(calls.LIST_POD_SANDBOX_STATS, pb.ListPodSandboxStatsRequest(), "", QUICK)
         return list(answer.stats)
@@ -202,10 +227,17 @@ class GrpcRuntime:
             request_serializer=call.request.SerializeToString,
             response_deserializer=call.response.FromString,
         )
+        seconds, failed = asyncio.get_running_loop().time, True
+        began = seconds()
         try:
             answer: Response = await method(request, timeout=timeout)
+            failed = False
         except grpc.aio.AioRpcError as error:
             raise _fault(_spoken(call.name), subject, error) from error
+        finally:
+            if self.called is not None:
+                name = _OPERATIONS.get(call.name) or _spoken(call.name).replace(" ", "_")
+                self.called(name, seconds() - began, failed)
         return answer
 
 

@@ -12,7 +12,7 @@ from nodeagent.cri.port import (
     RuntimeStatus,
     SeenImage,
 )
-from nodeagent.model.seen import ContainerState, PodRef, SeenContainer, SeenSandbox
+from nodeagent.model.seen import ContainerState, Limits, PodRef, SeenContainer, SeenSandbox, User
 from proto import cri_v1_pb2 as pb
 
 NANO = 1e9
@@ -105,7 +105,19 @@ def container_status(found: pb.ContainerStatus) -> SeenContainer:
         image_ref=found.image_ref,
         spec_hash=found.annotations.get(SPEC_HASH, ""),
         log_path=found.log_path,
+        limits=limits_of(found.resources.linux) if found.resources.HasField("linux") else None,
+        user=_user(found.user.linux) if found.user.HasField("linux") else None,
     )
+
+
+def limits_of(found: pb.LinuxContainerResources) -> Limits:
+    """What a container may use."""
+    quota = found.cpu_quota if found.cpu_quota > 0 else -1
+    return Limits(int(found.cpu_shares), int(quota), max(0, int(found.memory_limit_in_bytes)))
+
+
+def _user(found: pb.LinuxContainerUser) -> User:
+    return User(found.uid, found.gid, tuple(found.supplemental_groups))
 
 
 def image(found: pb.Image) -> SeenImage:

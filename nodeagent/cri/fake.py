@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
 from kit.clock import Clock
-from nodeagent.cri.errors import AlreadyExists, NotFound, Refused, RuntimeAway
+from nodeagent.cri.convert import limits_of
+from nodeagent.cri.errors import AlreadyExists, NotFound, Refused, RuntimeAway, Unsupported
 from nodeagent.cri.port import (
     POD_NAME,
     POD_NAMESPACE,
@@ -163,6 +164,7 @@ class FakeRuntime:
             image_ref=config.image.image,
             spec_hash=config.annotations.get(SPEC_HASH, ""),
             log_path=f"{sandbox.log_directory}/{config.log_path}",
+            limits=limits_of(config.linux.resources),
         )
         self.live_containers[seen.id] = FakeContainer(seen, home.pod, config)
         self._leave("create_container", name)
@@ -205,6 +207,14 @@ class FakeRuntime:
         self.live_containers.pop(ident, None)
         self._leave("remove_container", ident)
 
+    async def update_resources(self, ident: str, resources: pb.LinuxContainerResources) -> None:
+        self._enter("update_resources", ident)
+        found = self._container("update container resources", ident)
+        if not found.seen.running:
+            raise Refused("update container resources", ident, f"it is {found.seen.state.value}")
+        found.seen = replace(found.seen, limits=limits_of(resources))
+        self._leave("update_resources", ident)
+
     async def container(self, ident: str) -> SeenContainer:
         self._enter("container", ident)
         return replace(self._container("container status", ident).seen, sandbox_id="")
@@ -212,7 +222,10 @@ class FakeRuntime:
     async def containers(self, uid: str = "") -> list[Owned[SeenContainer]]:
         self._enter("containers", uid)
         found = [c for c in self.live_containers.values() if uid in ("", c.pod.uid)]
-        bare = [replace(c.seen, started_at=0.0, finished_at=0.0, exit_code=0, reason="", log_path="") for c in found]
+        bare = [
+            replace(c.seen, limits=None, started_at=0.0, finished_at=0.0, exit_code=0, reason="", log_path="")
+            for c in found
+        ]
         return [Owned(c.pod, seen) for c, seen in zip(found, bare, strict=True)]
 
     async def exec_sync(self, ident: str, command: list[str], timeout: float) -> ExecResult:
@@ -266,6 +279,17 @@ class FakeRuntime:
     async def remove_image(self, name: str) -> None:
         self._enter("remove_image", name)
         self.present.pop(name, None)
+
+    async def image_filesystems(self) -> list[pb.FilesystemUsage]:
+        self._enter("image_filesystems", "")
+        used = sum(image.size for image in self.present.values())
+        place = pb.FilesystemIdentifier(mountpoint="/var/lib/runtime")
+        return [pb.FilesystemUsage(fs_id=place, used_bytes=pb.UInt64Value(value=used))]
+
+    async def checkpoint(self, ident: str, location: str, seconds: int) -> None:
+        self._enter("checkpoint", ident)
+        self._container("checkpoint container", ident)
+        raise Unsupported("checkpoint container", ident, "unknown method CheckpointContainer")
 
     async def pod_stats(self) -> list[pb.PodSandboxStats]:
         self._enter("pod_stats", "")

@@ -134,6 +134,9 @@ class Runtime(Protocol):
 
     async def remove_container(self, ident: str) -> None: ...
 
+    async def update_resources(self, ident: str, resources: pb.LinuxContainerResources) -> None:
+        """Give a running container other limits."""
+
     async def container(self, ident: str) -> SeenContainer: ...
 
     async def containers(self, uid: str = "") -> list[Owned[SeenContainer]]:
@@ -157,6 +160,12 @@ class Runtime(Protocol):
     async def pull(self, name: str, auth: pb.AuthConfig | None, sandbox: pb.PodSandboxConfig | None) -> str: ...
 
     async def remove_image(self, name: str) -> None: ...
+
+    async def image_filesystems(self) -> list[pb.FilesystemUsage]:
+        """The filesystems that images are kept on."""
+
+    async def checkpoint(self, ident: str, location: str, seconds: int) -> None:
+        """Write the state of a container's processes into a file; 0 seconds for the usual time limit."""
 
     async def pod_stats(self) -> list[pb.PodSandboxStats]: ...
 

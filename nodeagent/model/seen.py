@@ -19,6 +19,24 @@ class ContainerState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a control group is given. Quota -1 and memory 0 mean no limit."""
+
+    shares: int
+    quota: int = -1
+    memory: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Whom a container's first process runs as."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SeenContainer:
     """A container as the runtime knows it. Times are seconds since 1970, 0 when not known."""
 
@@ -37,6 +55,8 @@ class SeenContainer:
     image_ref: str = ""
     spec_hash: str = ""
     log_path: str = ""
+    limits: Limits | None = None  # not every runtime tells
+    user: User | None = None
 
     @property
     def running(self) -> bool:

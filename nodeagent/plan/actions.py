@@ -49,6 +49,13 @@ class StopContainer:
 
 
 @dataclass(frozen=True, slots=True)
+class ResizePod:
+    """Give the pod's group, and these of its running containers, the limits they are to have now."""
+
+    containers: tuple[tuple[str, str], ...] = ()  # id and name
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveContainer:
     id: str
     name: str
@@ -76,6 +83,7 @@ Action = (
     | RemoveSandbox
     | StartContainer
     | StopContainer
+    | ResizePod
     | RemoveContainer
     | CleanUp
     | DeleteObject

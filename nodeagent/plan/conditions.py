@@ -2,13 +2,21 @@
 
 from api import times
 from api.core_v1 import ContainerStatus, Pod, PodCondition
+from nodeagent.model.memory import ResizeNote, Verdict
 from nodeagent.model.spec import is_sidecar
 
-OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+DISRUPTED = "DisruptionTarget"
+RESIZE = ("PodResizePending", "PodResizeInProgress")
+OWNED = (*RESIZE, "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
 
 def compute_conditions(
-    pod: Pod, statuses: list[ContainerStatus], phase: str, sandbox_ready: bool, now: float
+    pod: Pod,
+    statuses: list[ContainerStatus],
+    phase: str,
+    sandbox_ready: bool,
+    now: float,
+    resize: tuple[ResizeNote | None, ...] = (),
 ) -> list[PodCondition]:
     """All conditions in order; those of others are kept, transition times move only when a status does."""
     named = {status.name: status for status in statuses}
@@ -22,12 +30,40 @@ def compute_conditions(
         PodCondition(type="PodScheduled", status="True"),
     ]
     before = {c.type: c for c in pod.status.conditions}
+    for condition in (notes := _resizes(resize)):
+        old = before.get(condition.type)
+        condition.last_transition_time = old.last_transition_time if old else times.format_time(now)
     for condition in owned:
         old = before.get(condition.type)
         same = old is not None and old.status == condition.status
         condition.last_transition_time = old.last_transition_time if same and old else times.format_time(now)
         condition.observed_generation = pod.metadata.generation
-    return foreign + owned
+    return foreign + notes + owned
+
+
+def disrupted(pod: Pod, verdict: Verdict | None, now: float) -> list[PodCondition]:
+    """Says of a pod that the node ended that it was no fault of its own, so that its owner may not count it as one."""
+    if verdict is None or not verdict.disruption or any(c.type == DISRUPTED for c in pod.status.conditions):
+        return []
+    stamp, generation = times.format_time(now), pod.metadata.generation
+    condition = PodCondition(type=DISRUPTED, status="True", reason="TerminationByKubelet", message=verdict.message)
+    condition.last_transition_time, condition.observed_generation = stamp, generation
+    return [condition]
+
+
+def _resizes(notes: tuple[ResizeNote | None, ...]) -> list[PodCondition]:
+    """How changes of resources stand; what is none of them has no condition."""
+    return [
+        PodCondition(
+            type=kind,
+            status="True",
+            reason=note.reason or None,
+            message=note.message or None,
+            observed_generation=note.generation or None,
+        )
+        for kind, note in zip(RESIZE, notes, strict=False)
+        if note is not None
+    ]
 
 
 def _containers_ready(pod: Pod, named: dict[str, ContainerStatus], phase: str) -> PodCondition:

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 from api import times
 from api.core_v1 import (
+    Container,
     ContainerState,
     ContainerStateRunning,
     ContainerStateTerminated,
     ContainerStateWaiting,
     ContainerStatus,
+    ContainerUser,
+    LinuxContainerUser,
     Pod,
     ResourceRequirements,
     VolumeMountStatus,
@@ -17,6 +20,7 @@ from nodeagent.model import seen as model
 from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.seen import SeenContainer, SeenPod
 from nodeagent.model.spec import AnyContainer, is_sidecar, should_restart
+from nodeagent.plan.resizing import container_resources
 
 UNKNOWN = "ContainerStatusUnknown"
 LOST = "The container could not be located when the pod was terminated"
@@ -42,6 +46,8 @@ def _status(
 ) -> ContainerStatus:
     history = [c for c in seen.containers if c.name == container.name][:2]
     status = _observed(container, history, old, runtime) if history else _unseen(pod, container, old, seen)
+    if history and isinstance(container, Container):
+        status.resources = container_resources(container, history[0], memory.applied.get(history[0].id))
     waiting = memory.waiting.get(container.name)
     latest = history[0] if history else None
     if waiting is not None and _is_to_start(pod, container, latest):
@@ -69,6 +75,7 @@ def _observed(
         allocated_resources=needs.requests,
         resources=needs,
         volume_mounts=_mounts(container),
+        user=_user(latest),
     )
     if len(history) > 1:
         status.last_state = _state(history[1], None, runtime)
@@ -78,6 +85,11 @@ def _observed(
         elif old.last_state is not None:
             status.last_state = old.last_state
     return status
+
+
+def _user(found: SeenContainer) -> ContainerUser | None:
+    user = found.user
+    return ContainerUser(LinuxContainerUser(user.uid, user.gid, list(user.groups))) if user is not None else None
 
 
 def _state(found: SeenContainer, old: ContainerStatus | None, runtime: str) -> ContainerState:

@@ -8,6 +8,7 @@ from nodeagent.model.seen import ContainerState, SeenContainer, SeenPod
 from nodeagent.model.spans import span
 from nodeagent.model.spec import AnyContainer, is_sidecar, long_name, should_restart, spec_hash, status_named
 from nodeagent.plan.actions import Action, Plan, RemoveContainer, StartContainer, StopContainer, earliest
+from nodeagent.plan.resizing import plan_resize
 
 CRASH_LOOP = "CrashLoopBackOff"
 
@@ -44,6 +45,10 @@ def plan_containers(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> P
         _plan_app(draft, container)
     if not draft.busy:
         return Plan(ended=True)
+    if (resize := plan_resize(pod, seen, memory, now)) is not None:
+        draft.actions.append(resize)
+    if now < memory.resize_retry:
+        draft.wake_at = earliest(draft.wake_at, memory.resize_retry)
     return draft.done()
 
 
@@ -66,9 +71,15 @@ def _plan_init(draft: Draft) -> str:
 def _plan_sidecar(draft: Draft, container: Container) -> bool:
     """Keep it running; true once it has started."""
     found = draft.seen.current(container.name)
+    if found is not None and found.exited and _is_to_be_replaced(draft, found):
+        _start(draft, container, found)
+        return False
     if found is None or not found.running:
         _restart(draft, container, found)
         return False
+    if _is_to_be_replaced(draft, found):
+        _stop(draft, found, container, f"Container {container.name} resize requires restart")
+        return True
     health = draft.memory.health.get(found.id)
     if failure := _failing_probe(draft, container, found):
         _stop(draft, found, container, f"Init container {container.name} failed {failure} probe")
@@ -94,7 +105,10 @@ def _plan_app(draft: Draft, container: Container) -> None:
         draft.busy = True
         _restart(draft, container, found)
     elif found.exited:
-        if should_restart(draft.pod, container, found.exit_code):
+        if _is_to_be_replaced(draft, found):
+            draft.busy = True
+            _start(draft, container, found)
+        elif should_restart(draft.pod, container, found.exit_code):
             draft.busy = True
             _restart(draft, container, found)
     elif found.state is ContainerState.UNKNOWN:
@@ -110,11 +124,18 @@ def _reason_to_stop(draft: Draft, container: Container, found: SeenContainer) ->
     """Why a running container must go; empty if it may stay."""
     if found.spec_hash and found.spec_hash != spec_hash(container):
         return f"Container {container.name} definition changed, will be restarted"
+    if _is_to_be_replaced(draft, found):
+        return f"Container {container.name} resize requires restart"
     failure = _failing_probe(draft, container, found)
     if not failure:
         return ""
     again = ", will be restarted" if should_restart(draft.pod, container, 137) else ""
     return f"Container {container.name} failed {failure} probe{again}"
+
+
+def _is_to_be_replaced(draft: Draft, found: SeenContainer) -> bool:
+    """Whether its resources changed in a way that wants it made anew."""
+    return found.attempt <= draft.memory.replace.get(found.name, -1)
 
 
 def _failing_probe(draft: Draft, container: Container, found: SeenContainer) -> str:

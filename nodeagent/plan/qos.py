@@ -1,25 +1,16 @@
 """Quality of service and the numbers that follow from it: class, CPU shares and quota, OOM score."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from api import quantity
 from api.core_v1 import Container, EphemeralContainer, Pod, ResourceRequirements
+from nodeagent.model.seen import Limits
 
 GUARANTEED, BURSTABLE, BEST_EFFORT = "Guaranteed", "Burstable", "BestEffort"
 MIN_SHARES, MAX_SHARES = 2, 262144
 PERIOD = 100_000  # microseconds
 MIN_QUOTA = 1000
 NODE_CRITICAL_PRIORITY = 2_000_001_000
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a cgroup is given. Quota -1 and memory 0 mean no limit."""
-
-    shares: int
-    quota: int = -1
-    memory: int = 0
 
 
 def qos_class(pod: Pod) -> str:
@@ -67,7 +58,7 @@ def pod_total(pod: Pod, name: str, limits: bool) -> int:
     """What a pod needs: its containers and sidecars together, or its hungriest init container, and its overhead."""
     whole = pod.spec.resources
     if whole is not None and (whole.limits if limits else whole.requests).get(name):
-        return _amount(whole.limits if limits else whole.requests, name)
+        return _amount(whole.limits if limits else whole.requests, name) + _amount(pod.spec.overhead, name)
     total = sum(_need(c, name, limits) for c in pod.spec.containers)
     beside = hungriest = 0
     for container in pod.spec.init_containers:
@@ -77,6 +68,11 @@ def pod_total(pod: Pod, name: str, limits: bool) -> int:
             need = 0
         hungriest = max(hungriest, beside + need)
     return max(total + beside, hungriest) + _amount(pod.spec.overhead, name)
+
+
+def milli_of_shares(shares: int) -> int:
+    """The request in thousandths of a core that these shares stand for."""
+    return -(-shares * 1000 // 1024)
 
 
 def _need(container: Container, name: str, limits: bool) -> int:

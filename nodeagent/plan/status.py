@@ -16,11 +16,12 @@ from nodeagent.model.memory import PodMemory
 from nodeagent.model.seen import ContainerState as Seen
 from nodeagent.model.seen import SeenPod
 from nodeagent.model.spec import is_host_network, is_sidecar, is_terminal
-from nodeagent.plan.conditions import compute_conditions
+from nodeagent.plan.conditions import OWNED, compute_conditions, disrupted
 from nodeagent.plan.container_status import LOST, UNKNOWN, compute_container_statuses
 from nodeagent.plan.phase import compute_phase
 from nodeagent.plan.pod import is_ending, needs_sandbox
 from nodeagent.plan.qos import qos_class
+from nodeagent.plan.resizing import pod_requests, pod_resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class NodeFacts:
 def compute_status(pod: Pod, seen: SeenPod, memory: PodMemory, node: NodeFacts, now: float) -> PodStatus:
     """The whole status, from what is wanted, seen, remembered and was reported before (`pod.status`)."""
     old = pod.status
+    if was_rejected(pod, seen, memory):
+        return _rejected(pod, memory)
     lists = (
         (pod.spec.init_containers, old.init_container_statuses),
         (pod.spec.containers, old.container_statuses),
@@ -57,7 +60,15 @@ def compute_status(pod: Pod, seen: SeenPod, memory: PodMemory, node: NodeFacts, 
     return PodStatus(
         observed_generation=pod.metadata.generation,
         phase=phase,
-        conditions=compute_conditions(pod, init + apps, phase, not needs_sandbox(pod, seen), now),
+        conditions=disrupted(pod, memory.verdict, now)
+        + compute_conditions(
+            pod,
+            init + apps,
+            phase,
+            not needs_sandbox(pod, seen),
+            now,
+            (memory.resize_pending, None if final else memory.resize_progress),
+        ),
         message=message,
         reason=reason,
         nominated_node_name=old.nominated_node_name,
@@ -70,6 +81,31 @@ def compute_status(pod: Pod, seen: SeenPod, memory: PodMemory, node: NodeFacts, 
         container_statuses=apps,
         qos_class=qos_class(pod),
         ephemeral_container_statuses=ephemeral,
+        resource_claim_statuses=old.resource_claim_statuses,
+        allocated_resources=pod_requests(pod),
+        resources=pod_resources(pod, old.phase == "Running"),
+    )
+
+
+def was_rejected(pod: Pod, seen: SeenPod, memory: PodMemory) -> bool:
+    """Whether the node did not take it: nothing of it was ever begun."""
+    if memory.verdict is not None:
+        return memory.verdict.rejected
+    return is_terminal(pod) and seen.empty and not pod.status.container_statuses
+
+
+def _rejected(pod: Pod, memory: PodMemory) -> PodStatus:
+    """What a pod that was not taken shows: why, and nothing of containers."""
+    old, verdict = pod.status, memory.verdict
+    return PodStatus(
+        observed_generation=pod.metadata.generation,
+        phase="Failed" if verdict is not None else old.phase,
+        conditions=[c for c in old.conditions if c.type not in OWNED],
+        message=f"Pod was rejected: {verdict.message}" if verdict is not None else old.message,
+        reason=verdict.reason if verdict is not None else old.reason,
+        nominated_node_name=old.nominated_node_name,
+        start_time=old.start_time or times.format_time(memory.accepted_at),
+        qos_class=qos_class(pod),
         resource_claim_statuses=old.resource_claim_statuses,
     )
 

@@ -7,7 +7,7 @@ comes every second.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from api.core_v1 import Pod
 from api.meta_v1 import ObjectMeta
@@ -16,10 +16,12 @@ from kit.backoff import Backoff
 from kit.clock import Clock, deadline
 from nodeagent.cri.errors import RuntimeFault, Unsupported
 from nodeagent.cri.port import Exited, OutOfMemory, Runtime, RuntimeEvent
-from nodeagent.model.memory import Health
+from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.seen import ContainerState, PodRef
 from nodeagent.model.spec import is_terminal
-from nodeagent.sync.doors import Doors
+from nodeagent.plan.pod import is_ending
+from nodeagent.sync.allocations import Allocations
+from nodeagent.sync.doors import WARNING, Doors
 from nodeagent.sync.stopping import logged
 from nodeagent.sync.worker import PodWorker
 
@@ -48,10 +50,17 @@ class Pods:
         self._sources_known = False
         self._look = asyncio.Event()
         self.forgotten: Callable[[str], object] = lambda uid: None  # told when nothing of a pod is left
+        self._allocations: Allocations | None = None
+        self._ask_node: Callable[[], Awaitable[None]] | None = None
+        self._asking: dict[str, asyncio.Task[None]] = {}
 
-    def open(self, doors: Doors) -> None:
-        """The doors are made after us, as they tell us who owns what."""
+    def open(
+        self, doors: Doors, allocations: Allocations, ask_node: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """The doors are made after us, as they tell us who owns what. `ask_node` looks at our node's object anew."""
         self._doors = doors
+        self._allocations = allocations
+        self._ask_node = ask_node
 
     def own(self, ident: str, uid: str) -> None:
         """This container or sandbox belongs to that pod."""
@@ -74,14 +83,40 @@ class Pods:
             worker = self.workers.get(uid)
             if worker is None:
                 self._begin(new)
-            elif worker.state.memory.gone:
-                worker.state.memory.gone = False
-                worker.update(new)
             else:
-                worker.update(new)
+                worker.state.memory.gone = False
+                worker.update(self._allowed(worker, new))
             self._weigh()
         elif old is not None:
+            self._asking.pop(old.metadata.uid or "", None)
             self._weigh()
+        self.retry_resizes()
+
+    def retry_resizes(self) -> None:
+        """What could not be given before may be free now; the more important pods are asked first."""
+        waiting = [w for w in self.workers.values() if w.state.memory.resize_wish is not None]
+        for worker in sorted(waiting, key=lambda w: -(w.state.pod.spec.priority or 0)):
+            wish = worker.state.memory.resize_wish
+            if wish is None or is_ending(worker.state.pod, worker.state.memory):
+                continue
+            pod = self._allowed(worker, wish)
+            if worker.state.memory.resize_wish is None:
+                worker.update(pod)
+
+    def _allowed(self, worker: PodWorker, pod: Pod) -> Pod:
+        """The pod with the resources that it may have."""
+        assert self._allocations is not None
+        memory = worker.state.memory
+        others = self._others(pod.metadata.uid or "")
+        return self._allocations.update(pod, others, memory, worker.state.seen)
+
+    def _others(self, uid: str) -> Callable[[], list[Pod]]:
+        """The pods beside this one that need their share of the node."""
+        return lambda: [
+            w.state.pod
+            for other, w in self.workers.items()
+            if other != uid and not _is_over(w.state.memory) and not is_terminal(w.state.pod)
+        ]
 
     def named(self, namespace: str, name: str) -> PodWorker | None:
         """The worker of a pod that the API server knows by this name."""
@@ -229,10 +264,37 @@ class Pods:
         uid = pod.metadata.uid or ""
         fresh = not orphan and self._in_runtime is not None and uid not in self._in_runtime and not is_terminal(pod)
         worker = PodWorker(pod, self._doors, fresh=fresh, orphan=orphan)
+        if not orphan and not self._admit(worker, fresh):
+            return
         worker.state.memory.network_ready = self._network_ready
         self.workers[uid] = worker
         task = asyncio.create_task(self._run(uid, worker), name=f"pod {pod.metadata.namespace}/{pod.metadata.name}")
         self._tasks[uid] = task
+
+    def _admit(self, worker: PodWorker, fresh: bool) -> bool:
+        """Whether it can be begun, be it only to fail; if not, it is begun later."""
+        assert self._allocations is not None and self._doors is not None
+        pod, memory = worker.state.pod, worker.state.memory
+        uid = pod.metadata.uid or ""
+        if is_ending(pod, memory):
+            return True
+        worker.state.pod = self._allocations.admit(pod, self._others(uid), memory, not fresh)
+        verdict = memory.verdict
+        if verdict is None:
+            return True
+        if verdict.reason == "NodeAffinity" and self._ask_node is not None and uid not in self._asking:
+            self._asking[uid] = asyncio.create_task(self._ask_and_begin(uid, pod))
+            return False
+        self._asking.pop(uid, None)
+        self._doors.events.tell(pod, WARNING, verdict.reason, verdict.message)
+        return True
+
+    async def _ask_and_begin(self, uid: str, pod: Pod) -> None:
+        """The labels that we know of our node may be old."""
+        assert self._ask_node is not None
+        await self._ask_node()
+        if uid in self._asking and uid not in self.workers:
+            self._begin(pod)
 
     async def _run(self, uid: str, worker: PodWorker) -> None:
         try:
@@ -241,12 +303,20 @@ class Pods:
             self._tasks.pop(uid, None)
             if self.workers.get(uid) is worker:
                 del self.workers[uid]
+                assert self._allocations is not None
+                self._allocations.forget(uid)
             if worker.forgotten:
                 self.forgotten(uid)
 
     def _weigh(self) -> None:
         assert self._doors is not None
         self._doors.cgroups.weigh(_living(self.workers.values()))
+
+
+def _is_over(memory: PodMemory) -> bool:
+    """Whether nothing of a pod counts any more."""
+    rejected = memory.verdict is not None and memory.verdict.rejected
+    return memory.gone or memory.cleaned or rejected
 
 
 def _is(worker: PodWorker, namespace: str, name: str) -> bool:

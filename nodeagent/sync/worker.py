@@ -17,7 +17,7 @@ from kit.backoff import Backoff
 from linux.cgroup import CgroupBusy, CgroupError
 from linux.mounts import MountError
 from nodeagent.cri.errors import RuntimeAway, RuntimeFault
-from nodeagent.model.memory import Health, PodMemory, Waiting
+from nodeagent.model.memory import Health, PodMemory, Verdict, Waiting
 from nodeagent.model.seen import Exit, SeenPod
 from nodeagent.model.spec import long_name, ref_of
 from nodeagent.plan.actions import (
@@ -30,14 +30,17 @@ from nodeagent.plan.actions import (
     PrepareVolumes,
     RemoveContainer,
     RemoveSandbox,
+    ResizePod,
     StartContainer,
     StopContainer,
     StopSandbox,
 )
 from nodeagent.plan.pod import grace_seconds, is_ending, plan_pod
+from nodeagent.plan.resizing import is_resizing
 from nodeagent.plan.status import compute_status
-from nodeagent.sync import starting, stopping
-from nodeagent.sync.doors import WARNING, Doors
+from nodeagent.sync import resizing, starting, stopping
+from nodeagent.sync.allocations import summary
+from nodeagent.sync.doors import NORMAL, WARNING, Doors
 from nodeagent.sync.observer import last_words, observe
 from nodeagent.sync.starting import StartProblem
 from nodeagent.sync.state import PodState
@@ -114,10 +117,20 @@ class PodWorker:
             self.state.memory.sandbox_retry = 0.0
             self.wake()
 
+    def end(self, why: Verdict, grace: int) -> None:
+        """The node cannot go on with the pod: it has so many seconds."""
+        memory = self.state.memory
+        memory.verdict = why
+        memory.grace = grace if memory.grace is None else min(grace, memory.grace)
+        self._doors.events.tell(self.state.pod, WARNING, why.reason, why.message)
+        self._may_hurry()
+        self.wake()
+
     def refresh_volumes(self) -> None:
         """Something that its volumes show has changed."""
         if not is_ending(self.state.pod, self.state.memory):
-            self.state.memory.volumes_ready = False
+            self.state.memory.volumes_stale = True
+            self.state.memory.volumes_retry = 0.0
             self.wake()
 
     def wake(self) -> None:
@@ -226,6 +239,11 @@ class PodWorker:
             memory.waiting[name] = waiting
         if plan.verdict is not None:
             self._doors.events.tell(self.state.pod, WARNING, plan.verdict.reason, plan.verdict.message)
+        note = memory.resize_progress
+        if note is not None and not is_resizing(self.state.pod, self.seen(), memory):
+            memory.resize_progress = None
+            message = f"Pod resize completed: {summary(self.state.pod, note.generation)}"
+            self._doors.events.tell(self.state.pod, NORMAL, "ResizeCompleted", message)
         if is_ending(self.state.pod, memory):
             memory.grace = grace_seconds(self.state.pod, memory)
             if memory.stopping_since is None:
@@ -281,6 +299,8 @@ class PodWorker:
                 await starting.start_container(doors, state, action)
             case StopContainer():
                 await stopping.stop_container(doors, state, action)
+            case ResizePod():
+                await resizing.resize(doors, state, action)
             case StopSandbox():
                 await stopping.stop_sandbox(doors, state, action)
             case RemoveSandbox():
@@ -307,6 +327,8 @@ class PodWorker:
         if result is None:
             if isinstance(action, StopContainer | StopSandbox | CleanUp):
                 memory.stop_failures = 0
+            elif isinstance(action, PrepareVolumes):
+                memory.volumes_failures = 0
             return True
         self.state.dirty = not (isinstance(result, StartProblem) and result.harmless)
         if isinstance(result, asyncio.CancelledError):
@@ -321,6 +343,10 @@ class PodWorker:
         if isinstance(action, StartContainer):
             memory.waiting[action.name] = _waiting_for(result)
             memory.retries[action.name] = now + RETRY.delay(2)
+        elif isinstance(action, PrepareVolumes) and memory.volumes_ready:  # it lives on with what they showed before
+            memory.volumes_failures += 1
+            memory.volumes_retry = now + RETRY.delay(memory.volumes_failures)
+            self._tell_failure(action, result)
         elif isinstance(action, PrepareVolumes | CreateSandbox):
             memory.sandbox_failures += 1
             memory.sandbox_retry = now + RETRY.delay(memory.sandbox_failures)

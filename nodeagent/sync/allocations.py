@@ -1,0 +1,165 @@
+"""What pods are allowed here: whether they are taken at all, and with which resources.
+
+What a pod was allowed is kept in its directory, in a file of its own, and outlives the agent: a wish that came while nobody
+looked is a change like any other, and who was taken once is not judged again.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from api.core_v1 import Container, Node, Pod, ResourceRequirements
+from kit import log
+from nodeagent.model.memory import PodMemory, ResizeNote
+from nodeagent.model.seen import SeenPod
+from nodeagent.plan.admission import NodeView, judge
+from nodeagent.plan.resizing import Resources, changed_resources, replacements, resources_of, with_resources
+from nodeagent.sync.doors import NORMAL, WARNING, PodEvents
+
+FILE = "allocation.json"
+DEFERRED, INFEASIBLE = "Deferred", "Infeasible"
+PENDING, PROGRESS = "PodResizePending", "PodResizeInProgress"
+_log = log.get("allocations")
+Others = Callable[[], Sequence[Pod]]  # the pods beside this one, with what they are allowed
+
+
+class _Kept(msgspec.Struct):
+    """The file: resources by container, and up to which attempt containers are to be made anew."""
+
+    resources: dict[str, ResourceRequirements] = {}
+    replace: dict[str, int] = {}
+
+
+@dataclass(slots=True)
+class Allocations:
+    """See the module. `view` is the node; labels and taints come with `observed`."""
+
+    root_dir: str
+    view: NodeView
+    events: PodEvents
+    _known: dict[str, Resources] = field(default_factory=dict)
+
+    def observed(self, node: Node) -> None:
+        """The API server shows our node like this."""
+        extra = {k: v for k, v in node.status.allocatable.items() if k not in self.view.allocatable}
+        self.view = replace(
+            self.view,
+            labels=node.metadata.labels,
+            taints=node.spec.taints,
+            allocatable={**self.view.allocatable, **extra},
+        )
+
+    def admit(self, pod: Pod, others: Others, memory: PodMemory, running: bool) -> Pod:
+        """Judge a pod that is new here, unless it was taken before or runs already. The pod with what it is allowed."""
+        uid = pod.metadata.uid or ""
+        kept = self._read(uid)
+        if kept is not None:
+            self._known[uid] = kept.resources
+            memory.replace = kept.replace
+            _recall(pod, memory)
+            return self.update(pod, others, memory, SeenPod())
+        if not running:
+            memory.verdict = judge(pod, others(), self.view)
+            if memory.verdict is not None:
+                return pod
+        self._allow(pod, memory)
+        return pod
+
+    def update(self, pod: Pod, others: Others, memory: PodMemory, seen: SeenPod) -> Pod:
+        """The pod as it is wished now, with what it is allowed."""
+        uid = pod.metadata.uid or ""
+        allowed, wished = self._known.get(uid), resources_of(pod)
+        if allowed is None:
+            return pod  # one without resources, or one that was refused
+        changed = changed_resources(allowed, wished)
+        if not changed:
+            memory.resize_pending, memory.resize_wish = None, None
+            return pod
+        generation = pod.metadata.generation or 0
+        verdict = judge(pod, others(), self.view)
+        if verdict is None:
+            memory.replace = {**memory.replace, **replacements(pod, changed, seen)}
+            memory.resize_pending, memory.resize_wish, memory.resize_retry = None, None, 0.0
+            memory.resize_progress = ResizeNote("", "", generation)
+            self._allow(pod, memory)
+            text = f"Pod resize started: {summary(pod, generation)}"
+            self.events.tell(pod, NORMAL, "ResizeStarted", text)
+            return pod
+        reason = INFEASIBLE if verdict.reason == INFEASIBLE else DEFERRED
+        before, memory.resize_pending = memory.resize_pending, ResizeNote(reason, verdict.message, generation)
+        memory.resize_wish = pod
+        if before is None or (before.reason, before.generation) != (reason, generation):
+            text = f"Pod resize {reason}: {summary(pod, generation, verdict.message)}"
+            self.events.tell(pod, WARNING, f"Resize{reason}", text)
+        return with_resources(pod, allowed)
+
+    def forget(self, uid: str) -> None:
+        """The pod is gone."""
+        self._known.pop(uid, None)
+
+    def _allow(self, pod: Pod, memory: PodMemory) -> None:
+        resources = resources_of(pod)
+        if not any(need.requests or need.limits for need in resources.values()):
+            return  # its class of service cannot change, so nothing can be added
+        uid = pod.metadata.uid or ""
+        self._known[uid] = resources
+        path = self._path(uid)
+        try:
+            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            draft = path.with_suffix(".new")
+            draft.write_bytes(msgspec.json.encode(_Kept(resources, memory.replace)))
+            os.replace(draft, path)
+        except OSError as error:
+            _log.warning("cannot keep what a pod is allowed", pod=pod.metadata.name, error=error)
+
+    def _read(self, uid: str) -> _Kept | None:
+        try:
+            return msgspec.json.decode(self._path(uid).read_bytes(), type=_Kept)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            _log.warning("cannot read what a pod was allowed", uid=uid, error=error)
+            return None
+
+    def _path(self, uid: str) -> Path:
+        return Path(self.root_dir) / "pods" / uid / FILE
+
+
+def _recall(pod: Pod, memory: PodMemory) -> None:
+    """What an agent before this one told of a change that was under way."""
+    for condition in pod.status.conditions:
+        note = ResizeNote(condition.reason or "", condition.message or "", condition.observed_generation or 0)
+        if condition.type == PENDING:
+            memory.resize_pending = note
+        elif condition.type == PROGRESS:
+            memory.resize_progress = note
+
+
+class _Container(msgspec.Struct, omit_defaults=True):
+    name: str
+    resources: ResourceRequirements | None = None
+
+
+class _Summary(msgspec.Struct, omit_defaults=True, kw_only=True):
+    init_containers: list[_Container] = msgspec.field(name="initContainers", default_factory=list)
+    containers: list[_Container] = []
+    generation: int
+    error: str = ""
+
+
+def summary(pod: Pod, generation: int, error: str = "") -> str:
+    """The resources that a pod is to have, as Events tell them."""
+
+    def told(containers: Sequence[Container]) -> list[_Container]:
+        return [_Container(c.name, c.resources or ResourceRequirements()) for c in containers]
+
+    found = _Summary(
+        init_containers=told(pod.spec.init_containers),
+        containers=told(pod.spec.containers),
+        generation=generation,
+        error=error,
+    )
+    return msgspec.json.encode(found).decode()
