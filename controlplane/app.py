@@ -29,7 +29,8 @@ async def run(config: Config, supervisor: Supervisor) -> None:
     """Start all parts; returns when the API server answers."""
     clock, pki = supervisor.clock, config.pki
     addresses = [parse_address(text) for text in config.listen]
-    tls = ServerTls(pki.serving_cert, pki.serving_key, pki.ca_cert)
+    proxies = config.request_header
+    tls = ServerTls(pki.serving_cert, pki.serving_key, pki.ca_cert, other_ca=proxies.client_ca if proxies else None)
     own = load_pair(pki.kubelet_client_cert, pki.kubelet_client_key)
     agents = client_context(cert=own.cert, key=own.key, verify=False)  # agents' own certificates may be self-signed
     store = await open_store(config.store_place, clock)
@@ -46,6 +47,8 @@ async def run(config: Config, supervisor: Supervisor) -> None:
             issuer=config.service_account_issuer,
             audiences=config.api_audiences,
             token_file=config.token_auth_file,
+            other_keys=tuple(Path(path).read_bytes() for path in pki.service_account_verification_keys),
+            front=proxies.settings() if proxies else None,
         ),
         in_flight=(config.max_requests_inflight, config.max_mutating_requests_inflight),
         accounts=True,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from controlplane.apiserver.identity import token_file
+from controlplane.apiserver.identity.front_proxies import FrontSettings
 from controlplane.apiserver.identity.settings import ISSUER
-from controlplane.apiserver.identity.signing import SigningKey
+from controlplane.apiserver.identity.signing import SigningKey, verify_keys
 from controlplane.store.choice import Etcd
 from kit import config
 from kit.config import ConfigError, Section
 from kit.http.server import ListenError, parse_address
+from kit.http.tls import TlsError, fingerprints
 from kit.pki import PkiError
 
 STORE_FILE = "store.db"
@@ -28,7 +31,49 @@ class Pki(Section, frozen=True, kw_only=True):
     kubelet_client_cert: str
     kubelet_client_key: str
     service_account_key: str  # signs the tokens of service accounts
+    # Private or public keys whose tokens are accepted as well: the one before, or the one to come, while they are changed.
+    service_account_verification_keys: tuple[str, ...] = ()
     ca_key: str = ""  # files of older clusters name it; the control plane signs nothing with it
+
+
+class RequestHeader(Section, frozen=True, kw_only=True):
+    """Front proxies, who say in headers who the user is: by which authority they are known, and in which headers they say it."""
+
+    client_ca: str
+    allowed_names: tuple[str, ...] = ()  # common names; none are all that the authority has signed
+    username_headers: tuple[str, ...] = ("X-Remote-User",)
+    uid_headers: tuple[str, ...] = ("X-Remote-Uid",)
+    group_headers: tuple[str, ...] = ("X-Remote-Group",)
+    extra_headers_prefix: tuple[str, ...] = ("X-Remote-Extra-",)
+
+    def problem(self) -> str:
+        """What is wrong, "" if nothing."""
+        texts = (
+            self.allowed_names,
+            self.username_headers,
+            self.uid_headers,
+            self.group_headers,
+            self.extra_headers_prefix,
+        )
+        if any(not text or text != text.strip() for some in texts for text in some):
+            return "a name is empty or has blanks around it"
+        if not self.username_headers:
+            return "usernameHeaders names no header"
+        try:
+            return "" if fingerprints(Path(self.client_ca).read_text()) else f"{self.client_ca} holds no certificate"
+        except (OSError, ValueError, TlsError) as error:
+            return f"cannot read {self.client_ca}: {getattr(error, 'strerror', None) or error}"
+
+    def settings(self) -> FrontSettings:
+        """The same, read."""
+        return FrontSettings(
+            Path(self.client_ca).read_text(),
+            self.allowed_names,
+            self.username_headers,
+            self.uid_headers,
+            self.group_headers,
+            self.extra_headers_prefix,
+        )
 
 
 class Store(Section, frozen=True, kw_only=True):
@@ -54,6 +99,7 @@ class Config(Section, frozen=True, kw_only=True):
     store: Store = Store()
     service_account_issuer: str = ISSUER
     api_audiences: tuple[str, ...] = ()  # default: the issuer
+    request_header: RequestHeader | None = None
     token_auth_file: str = ""  # static tokens, one a line: TOKEN,USER,UID,"GROUP,..."
 
     @property
@@ -95,7 +141,11 @@ def _problems(found: Config) -> dict[str, str]:
         "store": _store_problem(found.store),
         "serviceAccountIssuer": _issuer_problem(found.service_account_issuer),
         "tokenAuthFile": _token_file_problem(found.token_auth_file),
-        "pki.serviceAccountKey": _key_problem(found.pki.service_account_key),
+        "requestHeader": found.request_header.problem() if found.request_header else "",
+        "pki.serviceAccountKey": _key_problem(SigningKey, found.pki.service_account_key),
+        "pki.serviceAccountVerificationKeys": next(
+            filter(None, (_key_problem(verify_keys, path) for path in found.pki.service_account_verification_keys)), ""
+        ),
     }
 
 
@@ -123,9 +173,9 @@ def _token_file_problem(path: str) -> str:
     return ""
 
 
-def _key_problem(path: str) -> str:
+def _key_problem(read: Callable[[bytes], object], path: str) -> str:
     try:
-        SigningKey(Path(path).read_bytes())
+        read(Path(path).read_bytes())
     except OSError as error:
         return f"cannot read {path}: {error.strerror}"
     except PkiError as error:

@@ -12,6 +12,7 @@ from controlplane.apiserver.cache import Cache
 from controlplane.apiserver.call import User
 from controlplane.apiserver.connect.addresses import Doors
 from controlplane.apiserver.connect.agents import Agents
+from controlplane.apiserver.identity.front_proxies import FrontProxies
 from controlplane.apiserver.identity.issuer import Issuer
 from controlplane.apiserver.identity.verdicts import INVALID, Verdict
 from controlplane.apiserver.representation import Representations
@@ -55,5 +56,6 @@ class Core:
     tokens: Tokens = field(default_factory=NoTokens)
     policies: Policies = field(default_factory=lambda: Policies(GIVEN))
     issuer: Issuer | None = None
+    front: FrontProxies | None = None
     doubtful: int = 0  # calls that were refused and wait to be looked at again
     accounts: bool = False  # a controller makes them, so pods must have one

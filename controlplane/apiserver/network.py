@@ -11,6 +11,7 @@ from controlplane.apiserver.cache import TooOld
 from controlplane.apiserver.call import Answer, Call, Connected, Listed, Relayed, Result, Watching
 from controlplane.apiserver.connect.reading import read_out
 from controlplane.apiserver.identity import bearer
+from controlplane.apiserver.identity.front_proxies import FrontProxies, Met
 from controlplane.apiserver.identity.impersonation import PREFIX
 from controlplane.apiserver.instruments import Instruments
 from controlplane.apiserver.load import Lane, Load
@@ -49,7 +50,7 @@ class NetworkDoor:
         """Answer one request; at once where that is possible."""
         core = self._core
         started = core.clock.monotonic()
-        call = _call(request)
+        call = _call(request, core.front)
         try:
             if self._load.full:
                 self._admit(call)
@@ -247,7 +248,8 @@ def _no_upgrade() -> status.StatusError:
     return status.bad_request("Upgrade request required: it needs HTTP/1.1, and this is HTTP/2")
 
 
-def _call(request: Request) -> Call:
+def _call(request: Request, front: FrontProxies | None) -> Call:
+    met = Met(peer=request.peer) if front is None else front.meet(request)
     headers = request.headers
     target = request.target
     call = Call(
@@ -260,11 +262,11 @@ def _call(request: Request) -> Call:
     )
     if "?" in target:
         call.repeated = request.query
-    peer = request.peer
+    peer, call.user = met.peer, met.user
     if peer is not None and peer.common_name:
         call.subject, call.fingerprint = (peer.common_name, peer.organizations), peer.fingerprint
     else:
-        call.token = bearer.token(headers)
+        call.token = bearer.token(headers) or (bearer.BROKEN if met.stranger else "")
     for name in headers:
         if name.startswith(PREFIX):
             call.impersonation = request.raw_headers

@@ -10,6 +10,7 @@ from api import kinds
 from client.client import Client
 from controlplane.apiserver.allocators.services import ServiceNumbers
 from controlplane.apiserver.bootstrap import Bootstrap
+from controlplane.apiserver.bootstrap.trust import Trusted
 from controlplane.apiserver.cache import Cache
 from controlplane.apiserver.call import Answer
 from controlplane.apiserver.compaction import compact_for_ever
@@ -18,6 +19,7 @@ from controlplane.apiserver.connect.places import is_proxied
 from controlplane.apiserver.core import Core
 from controlplane.apiserver.discovery import Discovery
 from controlplane.apiserver.identity import settings as identity
+from controlplane.apiserver.identity.front_proxies import FrontProxies
 from controlplane.apiserver.identity.issuer import CONFIGURATION, KEPT_SECONDS, KEYS, KEYS_TYPE
 from controlplane.apiserver.identity.settings import IdentitySettings
 from controlplane.apiserver.identity.users import MASTERS
@@ -70,6 +72,8 @@ class ApiServer:
         self.core = Core(store, cache, clock, numbers, Representations(clock), Agents(settings.agent_tls))
         self.core.accounts = settings.accounts
         self.core.tokens, self.core.issuer = identity.make(settings.identity, cache, clock)
+        if (front := settings.identity.front) is not None:
+            self.core.front = FrontProxies(front, settings.client_ca)
         cache.observe(self.core.policies.observe)
         self.pages = Pages(
             Discovery(kinds.SERVED, f"{settings.address}:{settings.port}"),
@@ -83,7 +87,8 @@ class ApiServer:
         tell_build(self._metrics, about())
         self._publish()
         itself = self.client(ITSELF, MASTERS)
-        self._bootstrap = Bootstrap(self.core, itself, settings.address, settings.port, settings.client_ca)
+        trusted = Trusted(settings.client_ca, settings.identity.front)
+        self._bootstrap = Bootstrap(self.core, itself, settings.address, settings.port, trusted)
         for hook in self._bootstrap.hooks.all:
             self.pages.check(hook.check, hook.problem)
         load = Load(*settings.in_flight, self._metrics)

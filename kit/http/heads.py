@@ -7,6 +7,7 @@ import hashlib
 from http import HTTPStatus
 
 from kit.http.model import Headers, Peer
+from kit.http.tls import chain_of
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _STARTS: dict[tuple[int, str], bytes] = {}
@@ -26,7 +27,8 @@ def peer_of(transport: asyncio.BaseTransport) -> Peer | None:
     pairs = [pair for group in certificate.get("subject", ()) for pair in group]
     names = [value for name, value in pairs if name == "commonName"]
     organizations = tuple(value for name, value in pairs if name == "organizationName")
-    return Peer(names[0] if names else "", organizations, hashlib.sha256(der).hexdigest() if der else "")
+    fingerprint = hashlib.sha256(der).hexdigest() if der else ""
+    return Peer(names[0] if names else "", organizations, fingerprint, chain_of(tls, fingerprint))
 
 
 def remote_of(transport: asyncio.BaseTransport) -> str:

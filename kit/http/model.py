@@ -40,6 +40,9 @@ class Peer:
     common_name: str
     organizations: tuple[str, ...] = ()
     fingerprint: str = ""  # SHA-256 of the certificate, in hex
+    chain: tuple[
+        str, ...
+    ] = ()  # the same of the certificates by which it was believed, itself first; empty if that is forgotten
 
 
 class Response:

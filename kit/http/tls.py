@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import ssl
 import tempfile
 from pathlib import Path
+
+_MOST_CHAINS = 4096
+_CHAINS: dict[str, tuple[str, ...]] = {}  # of clients that have been here: a resumed session has none
 
 
 class TlsError(Exception):
@@ -15,7 +19,8 @@ class TlsError(Exception):
 class ServerTls:
     """What a server proves itself with, and which client certificates it believes. `reload` takes effect for new connections.
 
-    Clients that can speak HTTP/2 get it, unless `http2` says otherwise.
+    Certificates by `client_ca` and by `other_ca` are believed alike; `Peer.chain` tells which it was. Clients that can speak HTTP/2 get it,
+    unless `http2` says otherwise.
     """
 
     def __init__(
@@ -24,15 +29,20 @@ class ServerTls:
         key: str | Path,
         client_ca: str | Path | None = None,
         *,
+        other_ca: str | Path | None = None,
         require_client: bool = False,
         http2: bool = True,
     ) -> None:
-        self._cert, self._key, self._client_ca = cert, key, client_ca
+        self._cert, self._key, self._authorities = (
+            cert,
+            key,
+            [path for path in (client_ca, other_ca) if path is not None],
+        )
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
         self.reload()
-        if client_ca is not None:
+        if self._authorities:
             self.context.verify_mode = ssl.CERT_REQUIRED if require_client else ssl.CERT_OPTIONAL
 
     def reload(self) -> None:
@@ -42,11 +52,39 @@ class ServerTls:
             self.context.load_cert_chain(self._cert, self._key)
         except (OSError, ssl.SSLError) as error:
             raise TlsError(f"cannot use certificate {self._cert} with key {self._key}: {_reason(error)}") from error
-        if self._client_ca is not None:
+        for path in self._authorities:
             try:
-                self.context.load_verify_locations(self._client_ca)
+                self.context.load_verify_locations(path)
             except (OSError, ssl.SSLError) as error:
-                raise TlsError(f"cannot use CA {self._client_ca}: {_reason(error)}") from error
+                raise TlsError(f"cannot use CA {path}: {_reason(error)}") from error
+
+
+def chain_of(tls: ssl.SSLObject, fingerprint: str) -> tuple[str, ...]:
+    """The SHA-256 of the certificates by which the client's was believed, itself first, in hex.
+
+    A session that is resumed here was begun here, so the chain is known from then; if it is forgotten, there is none.
+    """
+    handle = getattr(tls, "_sslobj", None)  # before Python 3.13 only this knows it
+    chain = handle.get_verified_chain() if handle is not None else None
+    if not chain:
+        return _CHAINS.get(fingerprint, ())
+    found = tuple(hashlib.sha256(ssl.PEM_cert_to_DER_cert(one.public_bytes())).hexdigest() for one in chain)
+    while len(_CHAINS) >= _MOST_CHAINS:
+        del _CHAINS[next(iter(_CHAINS))]
+    _CHAINS[fingerprint] = found
+    return found
+
+
+def fingerprints(pem: str) -> frozenset[str]:
+    """The SHA-256 of each authority of a bundle, in hex; none of an empty one. Raises TlsError."""
+    if not pem:
+        return frozenset()
+    reader = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        reader.load_verify_locations(cadata=pem.encode("ascii", "ignore").decode())  # comments are in any language
+    except (ValueError, ssl.SSLError) as error:
+        raise TlsError(f"cannot read a bundle of certificates: {_reason(error)}") from error
+    return frozenset(hashlib.sha256(one).hexdigest() for one in reader.get_ca_certs(binary_form=True))
 
 
 def client_context(

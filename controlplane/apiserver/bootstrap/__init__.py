@@ -13,7 +13,7 @@ from controlplane.apiserver.bootstrap.aggregation import Aggregation
 from controlplane.apiserver.bootstrap.ensure import Ensurer
 from controlplane.apiserver.bootstrap.hooks import Hook, Hooks
 from controlplane.apiserver.bootstrap.kubernetes import KubernetesService
-from controlplane.apiserver.bootstrap.presence import Presence
+from controlplane.apiserver.bootstrap.presence import Presence, place
 from controlplane.apiserver.bootstrap.ranges import DefaultRange
 from controlplane.apiserver.repair import EVERY_SECONDS as REPAIR_SECONDS
 from controlplane.apiserver.repair import Repair
@@ -28,11 +28,13 @@ OFTEN, SELDOM, RARELY = 10.0, 60.0, 3600.0  # seconds, as upstream has it
 class Bootstrap:
     """The hooks of one server, which nodes and pods reach at `address` and `port`."""
 
-    def __init__(self, core: Core, client: Client, address: str, port: int, client_ca: str = "") -> None:
-        self._core, self._client_ca = core, client_ca
+    def __init__(
+        self, core: Core, client: Client, address: str, port: int, trusted: trust.Trusted = trust.NOBODY
+    ) -> None:
+        self._core, self._trusted = core, trusted
         self._ensurer = ensurer = Ensurer(client, core.cache)
         self._service = KubernetesService(ensurer, core.store, address, port, core.numbers.first)
-        self._presence = presence = Presence(ensurer, core.clock)
+        self._presence = presence = Presence(ensurer, core.clock, place(address, port))
         self._repair = Repair(core, client)
         self._aggregation = Aggregation(ensurer, core.clock)
         ranges = DefaultRange(ensurer, core.numbers.cidrs, core.clock)
@@ -88,7 +90,7 @@ class Bootstrap:
         await apiservices.drop_others(self._ensurer, wanted)
 
     async def _trust(self) -> None:
-        await self._ensurer.ensure(trust.wanted(self._client_ca, self._core.clock.now()))
+        await self._ensurer.ensure(trust.wanted(self._trusted, self._core.clock.now()))
 
     async def _flow(self) -> None:
         ensurer = self._ensurer

@@ -16,6 +16,7 @@ from kit.clock import Clock
 
 NAMESPACE = "kube-system"
 LABEL, COMPONENT, HOSTNAME = "apiserver.kubernetes.io/identity", "kube-apiserver", "kubernetes.io/hostname"
+ADDRESS = "kubernetes.io/peer-advertise-address"
 LEASE_SECONDS = 3600
 TRIES = 3
 
@@ -23,10 +24,11 @@ TRIES = 3
 class Presence:
     """One server's lease."""
 
-    def __init__(self, ensurer: Ensurer, clock: Clock, hostname: str = "") -> None:
-        self._ensurer, self._clock = ensurer, clock
+    def __init__(self, ensurer: Ensurer, clock: Clock, where: str, hostname: str = "") -> None:
+        """`where` is the server's address and port: there may be several on a host, and several hosts of one name."""
+        self._ensurer, self._clock, self._where = ensurer, clock, where
         self._hostname = hostname or platform.node()
-        self.name = _name(self._hostname)
+        self.name = lease_name(self._hostname, where)
         self._holder = f"{self.name}_{uuid.uuid4()}"
 
     async def renew(self) -> None:
@@ -35,7 +37,7 @@ class Presence:
             try:
                 await self._write()
                 break
-            except (AlreadyExists, Conflict, NotFound):  # two servers of one host share a lease
+            except (AlreadyExists, Conflict, NotFound):  # the one before us has not quite gone
                 if not left:
                     raise
 
@@ -45,12 +47,13 @@ class Presence:
         found = self._ensurer.find(kinds.LEASE, self.name, NAMESPACE)
         if found is None:
             spec = LeaseSpec(holder_identity=self._holder, lease_duration_seconds=LEASE_SECONDS, renew_time=now)
-            meta = ObjectMeta(name=self.name, namespace=NAMESPACE, labels=labels)
+            meta = ObjectMeta(name=self.name, namespace=NAMESPACE, labels=labels, annotations={ADDRESS: self._where})
             await self._ensurer.client.create(kinds.LEASE, Lease(metadata=meta, spec=spec))
             return
         found.spec.holder_identity, found.spec.lease_duration_seconds = self._holder, LEASE_SECONDS
         found.spec.renew_time = now
         found.metadata.labels = {**found.metadata.labels, **labels}
+        found.metadata.annotations = {**found.metadata.annotations, ADDRESS: self._where}
         await self._ensurer.client.update(kinds.LEASE, found)
 
     async def leave(self) -> None:
@@ -78,8 +81,13 @@ class Presence:
         return times.parse_time(spec.renew_time) + spec.lease_duration_seconds < self._clock.now()
 
 
-def _name(hostname: str) -> str:
-    """The same for each start on a host."""
-    parts = (hostname.encode(), COMPONENT.encode())
+def place(address: str, port: int) -> str:
+    """Address and port as one text."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def lease_name(hostname: str, where: str) -> str:
+    """The same for each start of a server."""
+    parts = (hostname.encode(), COMPONENT.encode(), where.encode())
     digest = hashlib.sha256(b"".join(len(part).to_bytes(2, "big") + part for part in parts)).digest()
     return "apiserver-" + base64.b32encode(digest[:16]).decode().rstrip("=").lower()

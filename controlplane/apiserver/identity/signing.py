@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _CURVES = {"secp256r1": ("ES256", "P-256"), "secp384r1": ("ES384", "P-384"), "secp521r1": ("ES512", "P-521")}
 _RSA = "RS256"
+_BLOCK = re.compile(rb"(-----BEGIN ([A-Z ]+)-----.+?-----END \2-----)", re.DOTALL)
 _LONGEST = 64 * 1024  # characters of a token that is looked at
 
 
@@ -124,6 +126,37 @@ class SigningKey:
             r, s = decode_dss_signature(self._key.sign(content.encode(), ECDSA(digest)))
             signature = r.to_bytes(size, "big") + s.to_bytes(size, "big")
         return f"{content}.{encode64(signature)}"
+
+
+def verify_keys(pem: bytes) -> list[VerifyKey]:
+    """The keys of a file, each by its public half: public or private keys, or certificates, as many as there are. Raises PkiError."""
+    found = [
+        _public(kind, block) for block, kind in _BLOCK.findall(pem) if kind == b"CERTIFICATE" or kind.endswith(b" KEY")
+    ]
+    if not found:
+        raise PkiError("cannot find a key: there is neither a public nor a private key in PEM")
+    return [VerifyKey(key) for key in found]
+
+
+def _public(kind: bytes, block: bytes) -> Public:
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    what = "a key that tokens are checked with"
+    if kind.endswith(b"PRIVATE KEY"):
+        return private_key(block, what).public_key()
+    try:
+        key = (
+            x509.load_pem_x509_certificate(block).public_key() if kind == b"CERTIFICATE" else load_pem_public_key(block)
+        )
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise PkiError(f"cannot read {what}: {error}") from error
+    if not isinstance(key, EllipticCurvePublicKey | RSAPublicKey):
+        raise PkiError(f"cannot use {what}: it is neither an elliptic curve key nor RSA")
+    return key
 
 
 def parse(token: str) -> Signed | None:

@@ -700,4 +700,4 @@ async def test_strangers_are_not_told_what_is_wrong(cluster: Cluster):
     code, answer = await stranger("GET", "/readyz?verbose")
     assert (code, b"[-]store failed: reason withheld" in answer, b"10.1.2.3" in answer) == (500, True, False)
     code, answer = await monitor("GET", "/readyz/store")
-    assert (code, b"[-]store failed: cannot reach 10.1.2.3:2379" in answer) == (500, True)
+    assert (code, b"internal server error: cannot reach 10.1.2.3:2379" in answer) == (500, True)

@@ -1,6 +1,7 @@
 """The whole control plane in one process, from its configuration file, as `wherry controlplane` runs it."""
 
 import asyncio
+import json
 import socket
 from pathlib import Path
 
@@ -13,9 +14,14 @@ from client.errors import NotFound
 from client.http import HttpTransport
 from client.kubeconfig import Access
 from controlplane import app
+from controlplane.apiserver.identity.claims import Asked, Bound, Ref
+from controlplane.apiserver.identity.issuer import Issuer
+from controlplane.apiserver.identity.signing import SigningKey
 from controlplane.config import load
 from kit import pki
 from kit.config import ConfigError
+from kit.http.client import HttpClient
+from kit.http.tls import client_context
 from kit.supervisor import Supervisor
 
 WEB = {
@@ -134,6 +140,14 @@ async def _found(asked):
             "field serviceAccountIssuer: 'kubernetes' is not a URL https://HOST/PATH",
         ),
         ({"serviceAccountIssuer": "https://x/?a=b"}, "field serviceAccountIssuer"),
+        ({"requestHeader": {"clientCa": "/nowhere"}}, "field requestHeader: cannot read /nowhere: No such file"),
+        (
+            {"requestHeader": {"clientCa": "/etc/hostname"}},
+            "field requestHeader: cannot read /etc/hostname: cannot read a bundle",
+        ),
+        ({"requestHeader": {"clientCa": "/x", "groupHeaders": [" a"]}}, "a name is empty or has blanks around it"),
+        ({"requestHeader": {"clientCa": "/x", "usernameHeaders": []}}, "usernameHeaders names no header"),
+        ({"requestHeader": {}}, "field requestHeader.clientCa is missing"),
         ({"tokenAuthFile": "/nowhere"}, "field tokenAuthFile: cannot read /nowhere: No such file"),
     ],
 )
@@ -155,6 +169,91 @@ def test_a_key_that_cannot_sign(tmp_path, key, message):
         (tmp_path / "sa.key").write_bytes(key)
     with pytest.raises(ConfigError, match=f"field pki.serviceAccountKey: .*{message}"):
         load(path)
+
+
+@pytest.mark.parametrize(("key", "message"), [(None, "cannot read "), (b"nonsense", "cannot find a key")])
+def test_a_key_that_checks_nothing(tmp_path, key, message):
+    path = configuration(tmp_path)
+    document = yaml.safe_load(path.read_text())
+    document["pki"]["serviceAccountVerificationKeys"] = [str(tmp_path / "sa.key"), str(tmp_path / "old.pub")]
+    path.write_text(yaml.safe_dump(document))
+    if key is not None:
+        (tmp_path / "old.pub").write_bytes(key)
+    with pytest.raises(ConfigError, match=f"field pki.serviceAccountVerificationKeys: .*{message}"):
+        load(path)
+
+
+async def test_front_proxies_and_keys_of_before(tmp_path):
+    """All of it by configuration: a proxy names the user, old tokens are good, and extension servers are told."""
+    authority, old = pki.make_ca("front"), pki.make_key()
+    (tmp_path / "front.crt").write_bytes(authority.cert)
+    (tmp_path / "old.key").write_bytes(old)
+    path = configuration(
+        tmp_path, requestHeader={"clientCa": str(tmp_path / "front.crt"), "allowedNames": ["front-proxy"]}
+    )
+    document = yaml.safe_load(path.read_text())
+    document["pki"]["serviceAccountVerificationKeys"] = [str(tmp_path / "old.key")]
+    path.write_text(yaml.safe_dump(document))
+    config = load(path)
+    port = int(config.listen[0].rpartition(":")[2])
+    ca = (tmp_path / "ca.crt").read_bytes()
+    review = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+
+    async def ask(pair, *headers):
+        """Who one is; or the code of the refusal."""
+        tls = client_context(ca, *(pair or (None, None)))
+        client = HttpClient("127.0.0.1", port, tls)
+        try:
+            told = [("Content-Type", "application/json"), *headers]
+            reply = await client.request("POST", review, body=b"{}", headers=told)
+            document = json.loads(reply.body)
+            return document["status"]["userInfo"] if reply.status == 201 else reply.status
+        finally:
+            await client.close()
+
+    def shown(name, authority, *organizations):
+        return pki.issue(authority, name, organizations, client=True)
+
+    async with Supervisor(signals=False) as supervisor:
+        await app.run(config, supervisor)
+        cluster_ca = pki.load_pair(tmp_path / "ca.crt", tmp_path / "ca.key")
+        jane = [("X-Remote-User", "jane"), ("X-Remote-Group", "devs"), ("X-Remote-Group", "ops"), ("X-Remote-Uid", "7")]
+        proxy = shown("front-proxy", authority)
+        found = await ask(proxy, *jane, ("X-Remote-Extra-Acme.com%2FKey", "v"))
+        assert found == {
+            "username": "jane",
+            "uid": "7",
+            "groups": ["devs", "ops", "system:authenticated"],
+            "extra": {"acme.com/key": ["v"]},
+        }
+        assert await ask(proxy) == 401, "it is nobody itself"
+        assert await ask(shown("someone", authority, "system:masters"), *jane) == 401
+        assert await ask(shown("front-proxy", authority, "system:masters"), ("X-Remote-Group", "x")) == 401
+        assert (await ask(shown("front-proxy", cluster_ca), *jane))["username"] == "front-proxy"
+        assert await ask(None, *jane) == 403, "anonymous may not review himself"
+        acting = await ask(
+            proxy, ("X-Remote-User", "root"), ("X-Remote-Group", "system:masters"), ("Impersonate-User", "joe")
+        )
+        assert acting["username"] == "joe"
+
+        cert, key = (tmp_path / name for name in ("admin.crt", "admin.key"))
+        admin = Client(
+            HttpTransport(Access(f"https://{config.listen[0]}", ca=ca, cert=cert.read_bytes(), key=key.read_bytes()))
+        )
+        account = await until(lambda: _found(admin.get(kinds.SERVICE_ACCOUNT, "default", "default")))
+        issuer = Issuer(config.service_account_issuer, (config.service_account_issuer,), SigningKey(old))
+        asked = Asked("default", Ref("default", account.metadata.uid), Bound(), issuer.audiences, 3600)
+        token = issuer.issue(asked, "before", supervisor.clock.now())
+        found = await ask(None, ("Authorization", f"Bearer {token}"))
+        assert found["username"] == "system:serviceaccount:default:default"
+        assert (await ask(proxy, ("Authorization", f"Bearer {token}")))["username"] == found["username"]
+
+        told = await admin.get(kinds.CONFIG_MAP, "extension-apiserver-authentication", "kube-system")
+        assert told.data["requestheader-client-ca-file"].encode() == authority.cert
+        assert told.data["requestheader-allowed-names"] == '["front-proxy"]'
+        assert told.data["client-ca-file"].encode() == ca
+        await admin.close()
+        supervisor.stop()
 
 
 def test_tokens_of_a_file_are_read(tmp_path):

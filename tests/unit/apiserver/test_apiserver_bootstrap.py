@@ -13,7 +13,9 @@ from controlplane.apiserver.access.escalation import uncovered
 from controlplane.apiserver.bootstrap import apiservices, flowcontrol, namespaces, priorities, rbac, trust
 from controlplane.apiserver.bootstrap.ensure import Remade, Wanted
 from controlplane.apiserver.bootstrap.policy import AUTOUPDATE, BOOTSTRAPPING, read
+from controlplane.apiserver.bootstrap.presence import lease_name, place
 from controlplane.apiserver.bootstrap.rbac import aggregated, reconcile_binding, reconcile_role
+from controlplane.apiserver.identity.front_proxies import FrontSettings
 from kit import pki
 
 ALL = [
@@ -185,6 +187,42 @@ def test_a_schema_says_whether_its_level_is_there() -> None:
     told = flowcontrol.dangling(told, {"system"}, 0.0)
     assert told is not None
     assert [(c.status, c.reason) for c in told.status.conditions] == [("True", "NotFound")]
+
+
+def test_servers_of_one_host_or_of_hosts_of_one_name_have_leases_of_their_own() -> None:
+    places = ("192.0.2.1:6443", "192.0.2.1:7443", "192.0.2.2:6443")
+    names = {lease_name("debian", where) for where in places}
+    assert len(names) == 3 and all(name.startswith("apiserver-") and len(name) == 36 for name in names)
+    assert lease_name("debian", places[0]) in names, "the same after a restart"
+    assert lease_name("other", places[0]) not in names
+    assert (place("192.0.2.1", 1), place("2001:db8::1", 1)) == ("192.0.2.1:1", "[2001:db8::1]:1")
+
+
+def test_what_extension_servers_are_told() -> None:
+    one, two, three = (pki.make_ca(name).cert.decode() for name in ("one", "two", "three"))
+    assert trust.published({}, trust.Trusted(one), 0.0) == {"client-ca-file": one}
+    assert trust.published({}, trust.NOBODY, 0.0) == {}
+    front = FrontSettings(two, ("front-proxy",))
+    told = trust.published({"other": "gone"}, trust.Trusted(one, front), 0.0)
+    assert told == {
+        "client-ca-file": one,
+        "requestheader-client-ca-file": two,
+        "requestheader-allowed-names": '["front-proxy"]',
+        "requestheader-username-headers": '["X-Remote-User"]',
+        "requestheader-uid-headers": '["X-Remote-Uid"]',
+        "requestheader-group-headers": '["X-Remote-Group"]',
+        "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+    }
+    assert trust.published(told, trust.Trusted(one, front), 0.0) == told
+    assert trust.published(told, trust.Trusted(one), 0.0) == told, "another server has front proxies"
+    more = trust.published(told, trust.Trusted(one, FrontSettings(three, ("b",), ("X-User",), ())), 0.0)
+    assert more["requestheader-allowed-names"] == '["front-proxy","b"]'
+    assert more["requestheader-username-headers"] == '["X-Remote-User","X-User"]'
+    assert more["requestheader-client-ca-file"] == two + three
+    bare = FrontSettings(two, (), (), (), (), ())
+    assert "requestheader-uid-headers" not in trust.published({}, trust.Trusted(one, bare), 0.0)
+    spoilt = told | {"requestheader-allowed-names": "front-proxy", "client-ca-file": "x"}
+    assert trust.published(spoilt, trust.Trusted(one, front), 0.0) == told
 
 
 def test_certificates_of_all_servers_are_trusted_until_they_have_run_out() -> None:

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from controlplane.apiserver.identity import claims, signing
 from controlplane.apiserver.identity.claims import Asked, Bound, Ref
 from controlplane.apiserver.identity.issuer import Issuer
-from controlplane.apiserver.identity.signing import SigningKey, TokenError
+from controlplane.apiserver.identity.signing import SigningKey, TokenError, verify_keys
+from kit import pki
 from kit.pki import PkiError
 
 HASHES = {"ES256": hashes.SHA256(), "ES384": hashes.SHA384(), "ES512": hashes.SHA512(), "RS256": hashes.SHA256()}
@@ -219,3 +220,77 @@ def test_audiences(meant, wanted, both):
         return
     with pytest.raises(TokenError, match=r"token audiences \[.*\] is invalid for the target audiences"):
         claims.check_audiences(made, wanted, ("api",))
+
+
+# several keys
+
+
+def public(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+CERTIFIED = pki.make_ca("sa")
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (public(KEYS["ES256"]), 1),
+        (public(RSA_KEY), 1),
+        (RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1), 1),
+        (pem(KEYS["ES384"]), 1),
+        (pem(KEYS["ES256"], PrivateFormat.TraditionalOpenSSL), 1),
+        (CERTIFIED.cert, 1),
+        (b"# old\n" + public(KEYS["ES256"]) + b"\n# new\n" + public(RSA_KEY) + CERTIFIED.cert, 3),
+    ],
+)
+def test_keys_that_are_accepted(text: bytes, count: int):
+    assert len(verify_keys(text)) == count
+
+
+def test_a_key_is_known_by_any_of_its_forms():
+    key = KEYS["ES256"]
+    assert {one.id for form in (pem(key), public(key)) for one in verify_keys(form)} == {SigningKey(pem(key)).public.id}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"", "cannot find a key"),
+        (b"-----BEGIN EC PARAMETERS-----\nBggq\n-----END EC PARAMETERS-----\n", "cannot find a key"),
+        (
+            b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+            "cannot read a key that tokens are checked with",
+        ),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot read a key"),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "cannot read a key"),
+    ],
+)
+def test_keys_that_are_none(text: bytes, why: str):
+    with pytest.raises(PkiError, match=why):
+        verify_keys(text)
+
+
+def test_a_key_is_replaced_without_a_token_being_lost():
+    """First the new key is accepted, then it signs, then the old one is forgotten."""
+    old, new = SigningKey(pem(KEYS["ES256"])), SigningKey(pem(RSA_KEY))
+    stages = [
+        Issuer("https://x", (), old),
+        Issuer("https://x", (), old, [new.public]),
+        Issuer("https://x", (), new, [old.public, new.public]),
+    ]
+    for stage, algorithms in zip(stages, (["ES256"], ["ES256", "RS256"], ["ES256", "RS256"]), strict=True):
+        assert json.loads(stage.configuration("x"))["id_token_signing_alg_values_supported"] == algorithms
+        assert [key["kid"] for key in json.loads(stage.keys())["keys"]] == [key.id for key in stage.accepted]
+    asked = Asked("ns", Ref("a", "u"), Bound(), ("x",), 600)
+    for giver in stages:
+        token = signing.parse(giver.issue(asked, "j", 0.0))
+        assert token is not None
+        for taker in stages[1:]:
+            signing.verify(token, taker.accepted)
+    assert [key.id for key in stages[2].accepted] == [new.public.id, old.public.id], "the one that signs is first"
+    after = Issuer("https://x", (), new)
+    gone = signing.parse(stages[0].issue(asked, "j", 0.0))
+    assert gone is not None
+    with pytest.raises(TokenError, match="no keys found"):
+        signing.verify(gone, after.accepted)

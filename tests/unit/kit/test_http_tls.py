@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import socket
 import ssl
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -11,7 +13,7 @@ from kit import pki
 from kit.http.client import ConnectFailed, HttpClient
 from kit.http.model import Peer, Request, Response
 from kit.http.server import Server
-from kit.http.tls import ServerTls, TlsError, client_context
+from kit.http.tls import ServerTls, TlsError, client_context, fingerprints
 
 
 class Place:
@@ -44,10 +46,15 @@ def who(request: Request) -> Response:
     return Response(200, repr(request.peer).encode(), "text/plain")
 
 
+def hashed(pair: pki.Pair) -> str:
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pair.cert.decode())).hexdigest()
+
+
 async def test_client_certificates_are_optional_and_named(place: Place) -> None:
     async with Server(who, tls=place.tls()) as server:
-        fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(place.client.cert.decode())).hexdigest()
-        for pair, peer in ((place.client, Peer("admin", ("system:masters", "devs"), fingerprint)), (None, None)):
+        fingerprint = hashed(place.client)
+        chain = (fingerprint, hashed(place.ca))
+        for pair, peer in ((place.client, Peer("admin", ("system:masters", "devs"), fingerprint, chain)), (None, None)):
             client = HttpClient("127.0.0.1", server.port, place.context(pair))
             for _ in range(2):
                 assert (await client.request("GET", "/")).body == repr(peer).encode()
@@ -55,6 +62,53 @@ async def test_client_certificates_are_optional_and_named(place: Place) -> None:
             await client.close()
             while server._connections:
                 await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_by_which_of_two_authorities_a_client_is_believed(
+    place: Place, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    """Also when it resumes a session, where nothing but its own certificate is left."""
+    other = pki.make_ca("test-ca")  # of the same name
+    (tmp_path / "other.crt").write_bytes(other.cert)
+    tls = ServerTls(place.path / "s.crt", place.path / "s.key", place.path / "ca.crt", other_ca=tmp_path / "other.crt")
+    chains: list[tuple[str, ...]] = []
+
+    def note(request: Request) -> Response:
+        assert request.peer is not None
+        chains.append(request.peer.chain)
+        return Response(200)
+
+    def visit(context: ssl.SSLContext, port: int, session: ssl.SSLSession | None) -> tuple[ssl.SSLSession | None, bool]:
+        with (
+            socket.create_connection(("127.0.0.1", port)) as plain,
+            context.wrap_socket(plain, server_hostname="localhost", session=session) as secure,
+        ):
+            secure.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert secure.recv(1000).startswith(b"HTTP/1.1 200")
+            return secure.session, bool(secure.session_reused)
+
+    async with Server(note, tls=tls) as server:
+        for authority in (place.ca, other):
+            pair = pki.issue(authority, "admin", client=True)
+            context = place.context(pair)
+            context.maximum_version = version
+            session, resumed = await asyncio.to_thread(visit, context, server.port, None)
+            assert not resumed
+            assert await asyncio.to_thread(visit, context, server.port, session) == (ANY, True)
+            expected = (hashed(pair), hashed(authority))
+            assert chains == [expected, expected]
+            chains.clear()
+
+
+def test_the_certificates_of_a_bundle(place: Place) -> None:
+    other = pki.make_ca("b")
+    bundle = f"{place.ca.cert.decode()}# comment\n{other.cert.decode()}"
+    assert fingerprints(bundle) == {hashed(place.ca), hashed(other)}
+    assert fingerprints(place.client.cert.decode()) == fingerprints("") == frozenset()
+    for nonsense in ("nothing", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "\u00fc"):
+        with pytest.raises(TlsError, match="cannot read a bundle of certificates"):
+            fingerprints(nonsense)
 
 
 async def test_a_stranger_s_certificate_is_refused(place: Place) -> None:
