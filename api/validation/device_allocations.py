@@ -1,6 +1,9 @@
 """Rules for the status of a claim: the devices that it has got, who uses them, and what drivers tell of them."""
 
 import ipaddress
+import re
+
+import msgspec
 
 from api import choices
 from api.resource_v1 import (
@@ -21,6 +24,8 @@ from api.validation.problems import Problems
 _MOST_CONSUMERS, _MOST_CONDITIONS, _MOST_ADDRESSES = 256, 8, 16
 _LONGEST_INTERFACE, _LONGEST_HARDWARE = 256, 128
 _SOURCES = choices.CONFIGURATION_SOURCES
+_MAPPED = 128 - 32  # bits before an IPv4 address within an IPv6 one
+_leading_zeros = re.compile(r"(^|\.)0+(?=\d)").sub  # of the parts of an IPv4 address
 _ADDRESS = "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)"
 _LEAVING = "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"
 
@@ -83,7 +88,7 @@ def _device(found: Problems, path: str, device: AllocatedDeviceStatus) -> None:
     if len(device.conditions) > _MOST_CONDITIONS:
         found.too_many(f"{path}.conditions", len(device.conditions), _MOST_CONDITIONS)
     metadata.conditions(found, f"{path}.conditions", device.conditions)
-    if isinstance(device.data, bytes | memoryview):
+    if isinstance(device.data, msgspec.Raw) and bytes(device.data) != b"null":
         json_object(found, f"{path}.data", device.data)
     if device.network_data is not None:
         _network(found, f"{path}.networkData", device.network_data)
@@ -109,12 +114,19 @@ def _address(found: Problems, path: str, value: str) -> None:
     try:
         if "/" not in value or "%" in value:
             raise ValueError
-        usual = str(ipaddress.ip_interface(value))
+        usual = _usual(ipaddress.ip_interface(_leading_zeros(r"\1", value)))
     except ValueError:
         found.invalid(path, value, _ADDRESS)
         return
     if value != usual:
         found.invalid(path, value, f'must be in canonical form ("{usual}")')
+
+
+def _usual(address: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> str:
+    prefix = address.network.prefixlen
+    if isinstance(address, ipaddress.IPv6Interface) and address.ipv4_mapped is not None and prefix >= _MAPPED:
+        return f"{address.ipv4_mapped}/{prefix - _MAPPED}"
+    return str(address)
 
 
 def _allocation(found: Problems, path: str, allocation: AllocationResult, known: set[str]) -> None:
