@@ -23,7 +23,7 @@ class APIServiceSpec(Type):
     group: Annotated[str | None, F(2)] = None
     version: Annotated[str | None, F(3)] = None
     insecure_skip_tls_verify: Annotated[bool | None, F(4)] = msgspec.field(default=None, name="insecureSkipTLSVerify")
-    ca_bundle: Annotated[bytes | None, F(5)] = None
+    ca_bundle: Annotated[bytes | None, F(5, atomic=True)] = None
     group_priority_minimum: Annotated[Int32, F(7)] = required(int)
     version_priority: Annotated[Int32, F(8)] = required(int)
 

@@ -29,10 +29,11 @@ class F:
     `keys` are the keys of the list in server-side apply where they are not just `merge`; `atomic` means replaced as a
     whole; `unique` a set of scalars. `explicit` fields tell a zero from absence; protobuf sends zeros of all others.
     `either` fields hold a struct or something else in its place: a "bool", an "array" of structs or of "strings", or any "JSON".
+    `replaced` structs are taken over from a strategic merge patch as a whole.
     `among` is all the text that the value, or each element, can be (`api.choices`).
     """
 
-    __slots__ = ("among", "atomic", "either", "explicit", "keys", "merge", "path", "retain_keys", "unique")
+    __slots__ = ("among", "atomic", "either", "explicit", "keys", "merge", "path", "replaced", "retain_keys", "unique")
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class F:
         explicit: bool = False,
         either: str = "",
         among: tuple[str, ...] = (),
+        replaced: bool = False,
     ) -> None:
         self.path = path
         self.merge = merge
@@ -55,6 +57,7 @@ class F:
         self.explicit = explicit
         self.either = either
         self.among = among
+        self.replaced = replaced
 
 
 class Special:

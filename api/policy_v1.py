@@ -11,7 +11,7 @@ class PodDisruptionBudgetSpec(Type):
     """The pods, and how many must stay or may be missing."""
 
     min_available: Annotated[IntOrString | None, F(1, explicit=True)] = None
-    selector: Annotated[LabelSelector | None, F(2)] = None
+    selector: Annotated[LabelSelector | None, F(2, replaced=True)] = None
     max_unavailable: Annotated[IntOrString | None, F(3, explicit=True)] = None
     unhealthy_pod_eviction_policy: Annotated[str | None, F(4, explicit=True, among=choices.UNHEALTHY_EVICTION)] = None
 

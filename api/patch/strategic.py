@@ -74,6 +74,8 @@ def _retained(document: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]
 
 
 def _merge_value(field: Field | None, name: str, old: Any, new: Any) -> Any:
+    if field is not None and field.facts is not None and field.facts.replaced:
+        return _plain(new)
     if isinstance(old, dict) and isinstance(new, dict):
         # The items of a map of structs are structs; the values of any other map have no declaration.
         return _merge_map(field.struct if field is not None and field.shape == "one" else None, old, new)

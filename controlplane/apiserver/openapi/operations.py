@@ -5,9 +5,11 @@ The old `/watch/` paths are served and not listed: to watch is a parameter of a 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from api import meta_v1
 from api.fields import Type
 from api.kinds import Kind, Subresource
 from controlplane.apiserver.openapi.schemas import DELETE_OPTIONS, PATCH, STATUS, Schemas
@@ -71,6 +73,15 @@ _CONNECT: dict[str, Parameters] = {
     "proxy": (("path", "string"),),
 }
 
+# What is served at a root of discovery, by how far down it is: its type, the end of the operation's name, and its tag if it is of no group.
+_DISCOVERED: dict[tuple[str, bool, bool], tuple[type[Type], str, str]] = {
+    ("api", False, False): (meta_v1.APIVersions, "APIVersions", ""),
+    ("api", False, True): (meta_v1.APIResourceList, "APIResources", ""),
+    ("apis", False, False): (meta_v1.APIGroupList, "APIVersions", "apis"),
+    ("apis", True, False): (meta_v1.APIGroup, "APIGroup", ""),
+    ("apis", True, True): (meta_v1.APIResourceList, "APIResources", ""),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -78,7 +89,7 @@ class Operation:
 
     name: str  # operationId
     tag: str
-    action: str
+    action: str  # "" for what is done with no kind
     gvk: dict[str, str]
     query: Parameters
     body: str
@@ -87,6 +98,31 @@ class Operation:
 
 
 Paths = dict[str, dict[str, Operation]]
+
+
+def everything(kinds: Iterable[Kind[Any]], roots: Iterable[str], schemas: Schemas) -> Paths:
+    """All of some kinds, and of some roots of discovery; adds the schemas."""
+    kinds = list(kinds)
+    if kinds:
+        schemas.shared(kinds)
+    paths: Paths = {}
+    for root in roots:
+        paths |= _discovery(root, schemas)
+    for kind in kinds:
+        paths |= operations(kind, schemas)
+    return paths
+
+
+def roots(kinds: Iterable[Kind[Any]]) -> list[str]:
+    """Where kinds are told of, from the top: `apis`, `apis/apps`, `apis/apps/v1`."""
+    found = {root_of(kind) for kind in kinds}
+    parts = [root.split("/") for root in found]
+    return sorted({"/".join(part[: end + 1]) for part in parts for end in range(len(part))})
+
+
+def root_of(kind: Kind[Any]) -> str:
+    """The root of a kind's group and version."""
+    return f"apis/{kind.group}/{kind.version}" if kind.group else f"api/{kind.version}"
 
 
 def operations(kind: Kind[Any], schemas: Schemas) -> Paths:
@@ -115,6 +151,24 @@ def operations(kind: Kind[Any], schemas: Schemas) -> Paths:
         found = {verb: _operation(kind, verb, template, answer, sub) for verb in sub.verbs}
         _put(paths, path, found, ("get", "create", "update", "patch"))
     return {path: methods for path, methods in paths.items() if methods}
+
+
+def _discovery(path: str, schemas: Schemas) -> Paths:
+    root, group, version = (*path.split("/"), "", "")[:3]
+    if root == "api":
+        group, version = "", group
+    at = (root, bool(group), bool(version))
+    words = "" if root == "apis" and not group else _group(group)
+    type_, tail, tag = _DISCOVERED[at]
+    answer = schemas.add(type_)
+    tag = tag or _lower(_group(group)) + (f"_{version}" if version else "")
+    name = f"get{words}{version.capitalize()}{tail}"
+    return {f"/{path}/": {"get": Operation(name, tag, "", {}, (), "", answer)}}
+
+
+def placeholders(path: str) -> list[str]:
+    """The parameters that stand in a path."""
+    return [name for name in ("name", "namespace", "path") if f"{{{name}}}" in path]
 
 
 def _of_kind(kind: Kind[Any], verb: str, template: str, schemas: Schemas) -> Operation:

@@ -59,6 +59,10 @@ def _packed_schema(schema: Mapping[str, Any]) -> bytes:
             packed += _text(1, value)
         elif key == "format":
             packed += _text(2, value)
+        elif key == "description":
+            packed += _text(4, value)
+        elif key == "enum":
+            packed += b"".join(piece(20, _text(2, item)) for item in value)
         elif key == "additionalProperties":
             packed += piece(21, piece(1, _packed_schema(value)))
         elif key == "required":

@@ -5,7 +5,6 @@ A reference is `{"$ref": name}`, perhaps with a description beside it; each vers
 
 from __future__ import annotations
 
-import functools
 import typing
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ import msgspec
 from api import meta_v1
 from api.apply.schema import ATOMIC, GRANULAR
 from api.fields import DURATION, MICRO_TIME, QUANTITY, TIME, Field, IntOrString, Json, Type, fields_of
-from api.kinds import SERVED, Kind
+from api.kinds import Kind
 from controlplane.apiserver.openapi import descriptions
 
 Schema = dict[str, Any]
@@ -43,10 +42,19 @@ _EITHER = {
     )
 }
 _SHARED: dict[Any, tuple[str, Schema]] = {
-    TIME: (f"{META}.Time", {"type": "string", "format": "date-time"}),
-    MICRO_TIME: (f"{META}.MicroTime", {"type": "string", "format": "date-time"}),
-    QUANTITY: (QUANTITY_NAME, {"type": "string"}),
-    IntOrString: (INT_OR_STRING, {"type": "string", "format": "int-or-string"}),
+    TIME: (f"{META}.Time", {"description": "A time, to the second.", "type": "string", "format": "date-time"}),
+    MICRO_TIME: (
+        f"{META}.MicroTime",
+        {"description": "A time, to the microsecond.", "type": "string", "format": "date-time"},
+    ),
+    QUANTITY: (
+        QUANTITY_NAME,
+        {"description": "An amount, perhaps with a unit: 500m, 1.5, 2Gi, 1e3.", "type": "string"},
+    ),
+    IntOrString: (
+        INT_OR_STRING,
+        {"description": "A whole number, or text.", "type": "string", "format": "int-or-string"},
+    ),
 }
 _SCALARS: dict[Any, Schema] = {
     str: {"type": "string"},
@@ -57,6 +65,7 @@ _SCALARS: dict[Any, Schema] = {
 }
 # The fields that every object of a kind may leave out, and the kinds that must have a spec.
 _OF_OBJECTS = frozenset({"kind", "apiVersion", "metadata", "spec", "status"})
+_KIND = frozenset({"kind", "api_version"})
 _WITH_SPEC = frozenset(
     {
         "CSIDriver",
@@ -82,13 +91,13 @@ _WITH_SPEC = frozenset(
 # What is always written need not be given by clients here, and must be there although it is not always written.
 _NOT_NEEDED = {
     "AllocatedDeviceStatus": "conditions",
+    "AllocationResult": "devices",
     "CSINodeDriver": "topologyKeys",
     "ClusterRole": "rules",
     "Container": "resources",
     "ContainerImage": "names",
     "ContainerStatus": "lastState state",
     "CustomResourceDefinitionStatus": "acceptedNames conditions storedVersions",
-    "DeleteOptions": "kind apiVersion",
     "DeviceClaim": "requests",
     "Endpoint": "conditions",
     "EndpointSlice": "endpoints ports",
@@ -149,6 +158,7 @@ _NEEDED = {
     "ValidatingAdmissionPolicyBindingSpec": "policyName validationActions",
     "ValidatingWebhook": "sideEffects",
 }
+_SAID_GRANULAR = frozenset({("PersistentVolumeClaimStatus", "allocatedResourceStatuses")})
 # Of what only one part may be there: the field that says which, and the parts by what it then says.
 _UNIONS: dict[str, tuple[str, str]] = {
     "AppArmorProfile": ("type", "localhostProfile"),
@@ -203,7 +213,7 @@ class Schemas:
 
     def shared(self, kinds: Iterable[Kind[Any]]) -> None:
         """Add what operations on any kind need, and the frame of watches; some are there in every group."""
-        self.mark(self.add(meta_v1.Status), "", "v1", "Status")
+        self.add(meta_v1.Status)
         self.add(meta_v1.DeleteOptions)
         self.found[PATCH] = {"description": "Changes to an object, in one of the forms of patches.", "type": "object"}
         self.found[_EVENT] = {
@@ -230,8 +240,8 @@ class Schemas:
             schema["properties"] = properties
         if (union := _named(_UNIONS, cls)) is not None:
             schema["x-kubernetes-unions"] = [_union(*union)]
-        if (kind := _kinds().get(cls)) is not None:
-            self.mark(name, kind.group, kind.version, kind.name)
+        if (declared := _declared(cls)) is not None:
+            self.mark(name, *declared)
         if needed := _needed(cls):
             schema["required"] = needed
         if cls in ATOMIC:
@@ -244,7 +254,7 @@ class Schemas:
         properties = {}
         for json, field in fields_of(cls).items():
             properties[json] = schema = self._property(field, _is_wide(widths[field.name]))
-            if (cls, json) in GRANULAR:
+            if (cls, json) in GRANULAR or (cls.__name__, json) in _SAID_GRANULAR:
                 schema["x-kubernetes-map-type"] = "granular"
             if text := described.get(field.name) or descriptions.of_everywhere(cls.__name__, json):
                 schema["description"] = text
@@ -254,7 +264,9 @@ class Schemas:
         item = self._item(field, wide)
         facts = field.facts
         merging: Schema = {}
-        if facts is not None and (strategy := _strategy(facts.merge, facts.retain_keys)):
+        if facts is not None and facts.replaced:
+            merging["x-kubernetes-patch-strategy"] = "replace"
+        elif facts is not None and (strategy := _strategy(facts.merge, facts.retain_keys)):
             merging["x-kubernetes-patch-strategy"] = strategy
             if isinstance(facts.merge, str):
                 merging["x-kubernetes-patch-merge-key"] = facts.merge
@@ -270,7 +282,7 @@ class Schemas:
     def _item(self, field: Field, wide: bool) -> Schema:
         if field.facts is not None and field.facts.either:
             name = _EITHER[field.facts.either]
-            self.found[name] = {}  # anything: it has no one type
+            self.found[name] = {"description": "A schema, or something in its place."}  # it has no one type
             return {"$ref": name}
         if field.struct is not None:
             return {"$ref": self.add(field.struct)}
@@ -289,7 +301,8 @@ class Schemas:
         return scalar
 
     def _raw(self, name: str = _RAW) -> str:
-        self.found[name] = {"type": "object"}
+        said = "An object of any kind." if name == _RAW else "Fields, as a tree of their names."
+        self.found[name] = {"description": said, "type": "object"}
         return name
 
 
@@ -314,6 +327,8 @@ def _needed(cls: type[Type]) -> list[str]:
     left_out = set(_NOT_NEEDED.get(name, "").split())
     if {"kind", "metadata"} <= fields.keys():
         left_out |= _OF_OBJECTS - ({"spec"} if name in _WITH_SPEC else set())
+    if _declared(cls) is not None:
+        left_out |= {"kind", "apiVersion"}
     always = {
         field.encode_name
         for field in msgspec.structs.fields(cls)
@@ -329,9 +344,17 @@ def _named(table: dict[str, T], cls: type[Type]) -> T | None:
     return table.get(f"{group}.{cls.__name__}") or table.get(cls.__name__)
 
 
-@functools.cache
-def _kinds() -> dict[type[Type], Kind[Any]]:
-    return {kind.type: kind for kind in SERVED}
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return None if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+
+
+def _declared(cls: type[Type]) -> tuple[str, str, str] | None:
+    """Group, version and kind of a type whose objects always say them."""
+    made = {field.name: _default(field) for field in msgspec.structs.fields(cls) if field.name in _KIND}
+    if len(made) < 2 or not all(made.values()):
+        return None
+    group, _, version = made["api_version"].rpartition("/")
+    return group, version, made["kind"]
 
 
 def _union(discriminator: str, parts: str) -> Schema:

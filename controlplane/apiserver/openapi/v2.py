@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
@@ -13,7 +12,8 @@ from api.kinds import Kind
 from controlplane.apiserver import status
 from controlplane.apiserver.call import JSON, Answer, Call
 from controlplane.apiserver.openapi import packed
-from controlplane.apiserver.openapi.operations import PATCHES, Operation, operations
+from controlplane.apiserver.openapi.keeping import Kept, keep
+from controlplane.apiserver.openapi.operations import PATCHES, Operation, everything, placeholders, roots
 from controlplane.apiserver.openapi.schemas import GVK, PATCH, Schemas
 
 PATH = "/openapi/v2"
@@ -31,7 +31,7 @@ class Swagger:
     def __init__(self, kinds: Iterable[Kind[Any]], version: str) -> None:
         self._kinds = list(kinds)
         self._version = version
-        self._made: dict[str, tuple[bytes, str]] = {}
+        self._made: dict[str, Kept] = {}
 
     def serve(self, call: Call) -> Answer | Awaitable[Answer] | None:
         """The document; None for other paths."""
@@ -43,13 +43,8 @@ class Swagger:
     def _answer(self, form: str, call: Call) -> Answer:
         if form not in self._made:
             document = describe(self._kinds, self._version)
-            body = msgspec.json.encode(document) if form == JSON else packed.pack(document)
-            self._made[form] = (body, f'"{hashlib.sha512(body).hexdigest().upper()}"')
-        body, tag = self._made[form]
-        headers = (("ETag", tag), ("Vary", "Accept"))
-        if call.has(tag):
-            return Answer(b"", 304, form, headers)
-        return Answer(body, 200, form, headers)
+            self._made[form] = keep(msgspec.json.encode(document) if form == JSON else packed.pack(document))
+        return self._made[form].answer(call, form, (("Vary", "Accept"),))
 
 
 def _form(accept: str) -> str:
@@ -64,9 +59,8 @@ def _form(accept: str) -> str:
 
 def describe(kinds: Iterable[Kind[Any]], version: str) -> Document:
     """The document as JSON has it."""
-    schemas = Schemas()
-    schemas.shared()
-    paths = {path: _path(path, methods) for kind in kinds for path, methods in operations(kind, schemas).items()}
+    schemas, kinds = Schemas(), list(kinds)
+    paths = {path: _path(path, methods) for path, methods in everything(kinds, roots(kinds), schemas).items()}
     security = {"type": "apiKey", "name": "authorization", "in": "header"}
     return {
         "swagger": "2.0",
@@ -92,10 +86,11 @@ def _written(schema: Any) -> Any:
 
 def _path(path: str, methods: dict[str, Operation]) -> Document:
     found: Document = {method: _operation(operation) for method, operation in methods.items()}
-    named = [name for name in ("name", "namespace", "path") if f"{{{name}}}" in path]
-    found["parameters"] = [
-        {"name": name, "in": "path", "required": True, "type": "string", "uniqueItems": True} for name in named
-    ] + [_query("pretty", "string")]
+    if all(operation.action for operation in methods.values()):
+        found["parameters"] = [
+            {"name": name, "in": "path", "required": True, "type": "string", "uniqueItems": True}
+            for name in placeholders(path)
+        ] + [_query("pretty", "string")]
     return found
 
 
@@ -109,6 +104,7 @@ def _operation(operation: Operation) -> Document:
     answer = {"$ref": _PREFIX + operation.answer} if operation.answer else {"type": "string"}
     answers = {str(code): {"description": _WORDS[code], "schema": answer} for code in operation.codes}
     watched = [f"{form};stream=watch" for form in (JSON, "application/vnd.kubernetes.protobuf")]
+    marks = {"x-kubernetes-action": operation.action, GVK: operation.gvk} if operation.action else {}
     return {
         "tags": [operation.tag],
         "operationId": operation.name,
@@ -117,8 +113,7 @@ def _operation(operation: Operation) -> Document:
         "produces": [*_ANSWERS, *(watched if operation.action == "list" else [])] if operation.answer else ["*/*"],
         "parameters": parameters,
         "responses": answers | {"401": {"description": "Unauthorized"}},
-        "x-kubernetes-action": operation.action,
-        GVK: operation.gvk,
+        **marks,
     }
 
 

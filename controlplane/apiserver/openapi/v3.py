@@ -7,7 +7,6 @@ the server.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
@@ -16,7 +15,8 @@ import msgspec
 from api.kinds import Kind
 from controlplane.apiserver import status
 from controlplane.apiserver.call import JSON, Answer, Call
-from controlplane.apiserver.openapi.operations import PATCHES, Operation, operations
+from controlplane.apiserver.openapi.keeping import Kept, keep
+from controlplane.apiserver.openapi.operations import PATCHES, Operation, everything, placeholders, root_of, roots
 from controlplane.apiserver.openapi.schemas import GVK, INT_OR_STRING, PATCH, QUANTITY_NAME, Schemas
 
 ROOT = "/openapi/v3"
@@ -25,7 +25,7 @@ _ANSWERS = (JSON, "application/vnd.kubernetes.protobuf", "application/yaml")
 _WORDS = {200: "OK", 201: "Created", 202: "Accepted"}
 # What this version can say of types that are written in more than one way.
 _SEVERAL: dict[str, Any] = {
-    INT_OR_STRING: {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]},
+    INT_OR_STRING: {"oneOf": [{"type": "integer"}, {"type": "string"}]},
     QUANTITY_NAME: {"oneOf": [{"type": "string"}, {"type": "number"}]},
 }
 _UNAUTHORIZED = {"401": {"description": "Unauthorized"}}
@@ -37,11 +37,11 @@ class OpenApi:
 
     def __init__(self, kinds: Iterable[Kind[Any]], version: str) -> None:
         self._version = version
-        self._table: dict[str, list[Kind[Any]]] = {}
+        kinds = list(kinds)
+        self._table: dict[str, list[Kind[Any]]] = {root: [] for root in roots(kinds)}
         for kind in kinds:
-            root = f"apis/{kind.group}/{kind.version}" if kind.group else f"api/{kind.version}"
-            self._table.setdefault(root, []).append(kind)
-        self._documents: dict[str, tuple[bytes, str]] = {}  # with their ETags
+            self._table[root_of(kind)].append(kind)
+        self._documents: dict[str, Kept] = {}
         self._index = b""
 
     def serve(self, call: Call) -> Answer | Awaitable[Answer] | None:
@@ -56,34 +56,30 @@ class OpenApi:
             return Answer(self._index) if self._index else asyncio.to_thread(self._make_index)
         if root not in self._table:
             raise status.no_such_path()
-        body, tag = self._document(root)
-        headers = (("ETag", tag),)
-        return Answer(b"", 304, headers=headers) if call.has(tag) else Answer(body, headers=headers)
+        return self._document(root).answer(call, JSON)
 
     def _make_index(self) -> Answer:
-        hashes = {root: self._document(root)[1].strip('"') for root in self._table}
+        hashes = {root: self._document(root).tag.strip('"') for root in self._table}
         paths = {root: {"serverRelativeURL": f"{ROOT}/{root}?hash={digest}"} for root, digest in hashes.items()}
         self._index = msgspec.json.encode({"paths": paths})
         return Answer(self._index)
 
-    def _document(self, root: str) -> tuple[bytes, str]:
+    def _document(self, root: str) -> Kept:
         known = self._documents.get(root)
         if known is None:
-            body = msgspec.json.encode(describe(self._table[root], self._version))
-            tag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
-            known = self._documents[root] = (body, tag)
+            document = describe(self._table[root], self._version, [root])
+            known = self._documents[root] = keep(msgspec.json.encode(document))
         return known
 
 
-def describe(kinds: Iterable[Kind[Any]], version: str) -> Document:
-    """The document of some kinds."""
+def describe(kinds: Iterable[Kind[Any]], version: str, roots: Iterable[str]) -> Document:
+    """The document of some kinds and roots of discovery."""
     schemas = Schemas()
-    schemas.shared()
-    paths = {path: _path(path, methods) for kind in kinds for path, methods in operations(kind, schemas).items()}
+    paths = {path: _path(path, methods) for path, methods in everything(kinds, roots, schemas).items()}
     found = {name: _written(schema) for name, schema in sorted(schemas.found.items())}
     for name, several in _SEVERAL.items():
         if name in found:
-            found[name] = several
+            found[name] = {key: value for key, value in found[name].items() if key != "type"} | several
     return {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": version},
@@ -107,10 +103,10 @@ def _written(schema: Any) -> Any:
 
 def _path(path: str, methods: dict[str, Operation]) -> Document:
     found: Document = {method: _operation(operation) for method, operation in methods.items()}
-    named = [name for name in ("name", "namespace", "path") if f"{{{name}}}" in path]
-    found["parameters"] = [
-        {"name": name, "in": "path", "required": True, "schema": _text("string")} for name in named
-    ] + [{"name": "pretty", "in": "query", "schema": _text("string")}]
+    if all(operation.action for operation in methods.values()):
+        found["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": _text("string")} for name in placeholders(path)
+        ] + [{"name": "pretty", "in": "query", "schema": _text("string")}]
     return found
 
 
@@ -127,8 +123,9 @@ def _operation(operation: Operation) -> Document:
     found["responses"] = {
         str(code): {"description": _WORDS[code], **_content(operation)} for code in operation.codes
     } | _UNAUTHORIZED
-    found["x-kubernetes-action"] = operation.action
-    found[GVK] = operation.gvk
+    if operation.action:
+        found["x-kubernetes-action"] = operation.action
+        found[GVK] = operation.gvk
     return found
 
 

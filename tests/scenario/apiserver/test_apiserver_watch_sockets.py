@@ -201,4 +201,4 @@ async def test_it_is_measured_while_it_lasts(watch, secure, writer):
     await until(lambda: "apiserver_request_total" in gauge(), "it is counted as ended")
     assert 'code="0"' in gauge()  # as upstream has it for connections that became another than HTTP
     await asyncio.sleep(0)
-    assert [line for line in gauge().splitlines() if "longrunning" in line][0].endswith(" 0.0")
+    assert next(line for line in gauge().splitlines() if "longrunning" in line).endswith(" 0.0")
