@@ -7,7 +7,8 @@ its own revision has come round before it answers, so who has seen a write's ans
 
 Other API servers may write to the same store; `fresh` waits for what they did (see `freshness`).
 
-Watches start in the past from the ring; a revision older than the ring is `TooOld`, and the client lists again. The first load is of a
+Watches start in the past from the ring; a revision older than the ring is `TooOld`, and the client lists again. Only the newest events are
+kept whole: of older ones the state before and what was encoded for the watchers of that time go (`Event.fade`). The first load is of a
 moment a while ago, from where the feed goes over the store's history: so the rings are full again after a restart, and who watched before
 goes on without a gap. If the feed breaks (the store compacted what we had not seen yet), everything is loaded again and the difference is
 applied as if it had been fed.
@@ -40,7 +41,7 @@ from kit import log
 from kit.backoff import Backoff
 from kit.clock import Clock, SystemClock
 
-RING = 4096
+RING, WHOLE = 4096, 512  # events that are kept; those of them that are kept whole
 ROOT = "/registry/"
 
 _PAST_TRIES = 3  # somebody may compact in between
@@ -57,7 +58,10 @@ class TooOld(Exception):
 
 
 class Event:
-    """One change of one object. `encoded` holds the bytes of each representation, made once for all watchers."""
+    """One change of one object. `encoded` holds the bytes of each representation, made once for all watchers.
+
+    `previous` says what the object was selected by, and holds its bytes until the event fades.
+    """
 
     __slots__ = ("encoded", "entry", "gone", "previous", "revision")
 
@@ -67,6 +71,12 @@ class Event:
         self.previous = previous
         self.gone = gone
         self.encoded: dict[Any, bytes] = {}
+
+    def fade(self) -> None:
+        """Let go of what is large and what only a watcher misses that lost sight of the object and comes back late."""
+        self.encoded.clear()
+        if self.previous is not None:
+            self.previous = self.previous.outline()
 
 
 class Listener(Protocol):
@@ -137,6 +147,8 @@ class Kept:
             return None
         self.changed = revision
         self.ring.append(event)
+        if len(self.ring) > WHOLE:
+            self.ring[-WHOLE - 1].fade()
         if len(self.ring) > RING:
             self.oldest = self.ring.popleft().revision
         return event

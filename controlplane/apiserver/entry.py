@@ -36,6 +36,10 @@ class Entry:
         """metadata.namespace, "" for what has none."""
         return self.key.rpartition("/")[0]
 
+    def outline(self) -> Entry:
+        """The entry without its bytes."""
+        return Entry(self.key, b"", self.revision, self.labels, self.fields)
+
 
 def object_key(namespace: str, name: str) -> str:
     """The key of an object within its resource; `namespace` is "" for what has none."""

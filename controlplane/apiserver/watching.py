@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from controlplane.apiserver.cache import Event, Kept
+from controlplane.apiserver.cache import Event, Kept, TooOld
 from controlplane.apiserver.call import Watching
 from controlplane.apiserver.entry import Entry
 from controlplane.apiserver.representation import Representation
@@ -48,9 +48,8 @@ class Watcher(ABC):
             entries = watching.selection.of(self._kept)
             end = [(BOOKMARK, bookmark_object(self._kept, revision, True))] if watching.end_of_initial else []
             return chain(((ADDED, entry) for entry in entries), end)
-        events = list(self._kept.since(watching.after))
-        meant = ((self._meaning(event), event) for event in events)
-        return ((type_, event) for type_, event in meant if type_)
+        meant = ((self._meaning(event), event) for event in self._kept.since(watching.after))
+        return iter([(type_, self._kept_whole(type_, event)) for type_, event in meant if type_])
 
     def _listen(self) -> None:
         self._kept.listeners[self] = None
@@ -89,6 +88,15 @@ class Watcher(ABC):
         if known is None:
             known = event.encoded[DELETED] = self._kept.moved(event.previous, event.revision)
         return known
+
+    def _kept_whole(self, type_: str, event: Event) -> Event | Entry:
+        """What stays what it is while it waits to be handed out: the event may fade. Raises TooOld if it has faded already."""
+        before = event.previous
+        if type_ != DELETED or event.gone or before is None:
+            return event
+        if not before.data:
+            raise TooOld(self._watching.after, event.revision)
+        return Entry(before.key, self._object(type_, event), event.revision, before.labels, before.fields)
 
     @abstractmethod
     def flush(self) -> None:

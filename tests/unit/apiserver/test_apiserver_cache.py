@@ -227,6 +227,54 @@ def test_a_watch_from_the_past_replays_the_ring():
     assert drain(watch(kept, after=1)) == [("ADDED", "b", "2"), ("DELETED", "a", "3")]
 
 
+def test_events_fade(monkeypatch):
+    """An event of long ago no longer has what was before it: only who lost sight of something just then must list again."""
+    monkeypatch.setattr(cache_module, "WHOLE", 2)
+    kept = Kept(kinds.POD)
+    forms = Representations(FakeClock())
+    put(kept, 1, "a", app="web")
+    StreamWatcher(Watching(kept, Selection(), 1), forms.json, Reader()).begin(1)
+    lost, *_ = [put(kept, 2, "a", app="db"), put(kept, 3, "b", app="web"), put(kept, 4, "b", app="web")]
+    assert [bool(event.encoded) for event in kept.ring] == [False, False, True, True]
+    assert (lost.previous.data, lost.previous.labels, lost.previous.revision) == (b"", {"app": "web"}, 1)
+    assert kept.ring[-1].previous.data, "the newest are whole"
+    assert kept.entries["default/a"].data, "and so is what is there"
+    everything = drain(watch(kept, after=1))
+    assert everything == [("MODIFIED", "a", "2"), ("ADDED", "b", "3"), ("MODIFIED", "b", "4")]
+    assert drain(watch(kept, select(kinds.POD, "", "app=db", ""), after=1)) == [("ADDED", "a", "2")]
+    with pytest.raises(TooOld):
+        watch(kept, select(kinds.POD, "", "app=web", ""), after=1)
+    assert len(drain(watch(kept, select(kinds.POD, "", "app=web", ""), after=2))) == 2
+
+
+def test_what_was_gone_stays_whole(monkeypatch):
+    monkeypatch.setattr(cache_module, "WHOLE", 1)
+    kept = Kept(kinds.POD)
+    put(kept, 1, "a", app="web")
+    remove(kept, 2, "a", app="web")
+    put(kept, 3, "b")
+    assert drain(watch(kept, select(kinds.POD, "", "app=web", ""), after=1)) == [("DELETED", "a", "2")]
+
+
+async def test_a_loss_that_waits_to_be_told_does_not_fade(monkeypatch):
+    monkeypatch.setattr("controlplane.apiserver.watching.PIECE", 10)
+    monkeypatch.setattr(cache_module, "WHOLE", 2)
+    kept = Kept(kinds.POD)
+    put(kept, 1, "a", app="web")
+    put(kept, 2, "b", app="web")
+    put(kept, 3, "a", app="db")
+    reader = Reader()
+    chosen = select(kinds.POD, "", "app=web", "")
+    rest = asyncio.ensure_future(
+        StreamWatcher(Watching(kept, chosen, 1), Representations(FakeClock()).json, reader).begin(3)
+    )
+    for revision in range(4, 9):
+        put(kept, revision, "c")
+    reader.gate.set()
+    await rest
+    assert reader.lines == [("ADDED", "b"), ("DELETED", "a")]
+
+
 def test_initial_events_end_with_a_bookmark():
     kept = Kept(kinds.POD)
     put(kept, 1, "b")
