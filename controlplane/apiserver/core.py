@@ -9,7 +9,6 @@ from controlplane.apiserver.access.builtin import GIVEN
 from controlplane.apiserver.access.policies import Policies
 from controlplane.apiserver.allocators.services import ServiceNumbers
 from controlplane.apiserver.cache import Cache
-from controlplane.apiserver.call import User
 from controlplane.apiserver.connect.addresses import Doors
 from controlplane.apiserver.connect.agents import Agents
 from controlplane.apiserver.identity.front_proxies import FrontProxies
@@ -24,17 +23,11 @@ from kit.clock import Clock
 class Tokens(Protocol):
     """Knows the users behind bearer tokens."""
 
-    def user(self, token: str) -> User | None: ...
-
     def review(self, token: str, audiences: tuple[str, ...] = ()) -> Verdict: ...
 
 
 class NoTokens:
     """A cluster without tokens: none is valid."""
-
-    def user(self, token: str) -> User | None:
-        """Nobody."""
-        return None
 
     def review(self, token: str, audiences: tuple[str, ...] = ()) -> Verdict:
         """Nobody's."""

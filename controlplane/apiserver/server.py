@@ -21,6 +21,7 @@ from controlplane.apiserver.discovery import Discovery
 from controlplane.apiserver.identity import settings as identity
 from controlplane.apiserver.identity.front_proxies import FrontProxies
 from controlplane.apiserver.identity.issuer import CONFIGURATION, KEPT_SECONDS, KEYS, KEYS_TYPE
+from controlplane.apiserver.identity.legacy_use import LegacyUse
 from controlplane.apiserver.identity.settings import IdentitySettings
 from controlplane.apiserver.identity.users import MASTERS
 from controlplane.apiserver.instruments import Instruments, count_objects, tell_build
@@ -71,7 +72,9 @@ class ApiServer:
         cache.observe(numbers.observe)
         self.core = Core(store, cache, clock, numbers, Representations(clock), Agents(settings.agent_tls))
         self.core.accounts = settings.accounts
-        self.core.tokens, self.core.issuer = identity.make(settings.identity, cache, clock)
+        self._legacy_use = LegacyUse(clock)
+        made = identity.make(settings.identity, cache, clock, self._legacy_use.used)
+        self.core.tokens, self.core.issuer = made
         if (front := settings.identity.front) is not None:
             self.core.front = FrontProxies(front, settings.client_ca)
         cache.observe(self.core.policies.observe)
@@ -121,6 +124,7 @@ class ApiServer:
             await cache.caught_up(store.revision)
         supervisor.spawn("apiserver-bookmarks", self._bookmark, restart=True)
         supervisor.spawn("apiserver-compaction", lambda: compact_for_ever(store, cache, self._clock), restart=True)
+        supervisor.spawn("apiserver-tokens", lambda: self._legacy_use.run(self.client(ITSELF, MASTERS)), restart=True)
         self._bootstrap.begin(supervisor)
 
     async def ready(self) -> None:

@@ -47,6 +47,8 @@ def token_review(call: Call, core: Core) -> Found:
     if not spec.token:
         raise status.bad_request("token is required for TokenReview in authentication")
     verdict = core.tokens.review(spec.token, tuple(spec.audiences))
+    if verdict.warning:
+        call.warnings.append(verdict.warning)
     review.status = TokenReviewStatus(error=verdict.error or None)
     if verdict.user is not None:
         found = TokenReviewStatus(authenticated=True, user=_info(verdict.user), audiences=list(verdict.audiences))

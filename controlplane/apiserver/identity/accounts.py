@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -35,6 +35,7 @@ from kit.clock import Clock
 
 REMEMBERED = 8192  # tokens
 INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
+AUTOMATIC = "Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated secret-based tokens."
 _INVALIDATED = "service account token has been invalidated"
 _EXTRA = "authentication.kubernetes.io/"
 
@@ -45,9 +46,17 @@ class _Meta(msgspec.Struct, gc=False, rename="camel"):
     labels: dict[str, str] | None = None
 
 
+class _Named(msgspec.Struct, gc=False):
+    name: str = ""
+
+
 class _Object(msgspec.Struct, gc=False):
     metadata: _Meta
     data: dict[str, bytes] | None = None  # of Secrets
+    secrets: tuple[_Named, ...] | None = None  # of accounts
+
+
+Used = Callable[[str, str, str, Mapping[str, str]], None]  # a Secret's namespace, name, uid, labels
 
 
 _object = msgspec.json.Decoder(_Object)
@@ -65,16 +74,23 @@ class _Known:
 
 
 class AccountTokens:
-    """Judges tokens of service accounts."""
+    """Judges tokens of service accounts. `used` is told of each use of an old one."""
 
     def __init__(
-        self, cache: Cache, clock: Clock, issuer: str, audiences: Sequence[str], keys: Sequence[VerifyKey]
+        self,
+        cache: Cache,
+        clock: Clock,
+        issuer: str,
+        audiences: Sequence[str],
+        keys: Sequence[VerifyKey],
+        used: Used = lambda *_: None,
     ) -> None:
         self._cache = cache
         self._clock = clock
         self._issuer = issuer
         self._audiences = tuple(audiences)
         self._keys = tuple(keys)
+        self._used = used
         self._known: dict[bytes, _Known] = {}
 
     def review(self, token: str, audiences: Sequence[str] = ()) -> Verdict | None:
@@ -86,9 +102,8 @@ class AccountTokens:
                 return None
             both = claims_.check_audiences(known.claims, audiences or self._audiences, self._audiences)
             if known.claims.iss == LEGACY_ISSUER:
-                self._check_legacy(known.claims, token)
-            else:
-                self._check(known)
+                return Verdict(known.user, both, warning=self._check_legacy(known.claims, token))
+            self._check(known)
         except TokenError as error:
             return Verdict(error=str(error))
         return Verdict(known.user, both)
@@ -151,8 +166,8 @@ class AccountTokens:
             is_account = kind is kinds.SERVICE_ACCOUNT
             raise TokenError(f"service account {namespace}/{ref.name} has been deleted" if is_account else _INVALIDATED)
 
-    def _check_legacy(self, found: Claims, token: str) -> None:
-        """The Secret is the token: when it goes or changes, so does the token."""
+    def _check_legacy(self, found: Claims, token: str) -> str:
+        """The Secret is the token: when it goes or changes, so does the token. What its bearer should be warned of."""
         namespace = found.legacy_namespace
         secret = self._object(kinds.SECRET, namespace, found.legacy_secret)
         if secret is None or secret.metadata.deletion_timestamp is not None:
@@ -167,13 +182,16 @@ class AccountTokens:
         if account.metadata.uid != found.legacy_uid:
             uid = account.metadata.uid
             raise TokenError(f"ServiceAccount UID ({uid}) does not match claim ({found.legacy_uid})")
-        if (secret.metadata.labels or {}).get(INVALID_SINCE):
+        labels = secret.metadata.labels or {}
+        self._used(namespace, found.legacy_secret, secret.metadata.uid, labels)
+        if labels.get(INVALID_SINCE):
             raise TokenError(
                 f"the token in secret {namespace}/{found.legacy_secret} for service account "
                 f"{namespace}/{found.legacy_account} has been marked invalid. Use tokens from the TokenRequest API or "
                 f"manually created secret-based tokens, or remove the '{INVALID_SINCE}' label from the secret to "
                 "temporarily allow use of this token"
             )
+        return AUTOMATIC if any(one.name == found.legacy_secret for one in account.secrets or ()) else ""
 
     def _object(self, kind: Kind[Any], namespace: str, name: str) -> _Object | None:
         entry = self._cache.resources[kind].entries.get(f"{namespace}/{name}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from controlplane.apiserver.cache import Cache
 from controlplane.apiserver.identity import token_file
-from controlplane.apiserver.identity.accounts import AccountTokens
+from controlplane.apiserver.identity.accounts import AccountTokens, Used
 from controlplane.apiserver.identity.bootstrap_tokens import BootstrapTokens
 from controlplane.apiserver.identity.front_proxies import FrontSettings
 from controlplane.apiserver.identity.issuer import Issuer
@@ -34,8 +34,10 @@ class IdentitySettings:
         return self.audiences or (self.issuer,)
 
 
-def make(settings: IdentitySettings, cache: Cache, clock: Clock) -> tuple[BearerTokens, Issuer | None]:
-    """Who judges tokens and who gives them out. Raises PkiError and TokenFileError."""
+def make(
+    settings: IdentitySettings, cache: Cache, clock: Clock, used: Used = lambda *_: None
+) -> tuple[BearerTokens, Issuer | None]:
+    """Who judges tokens and who gives them out; `used` is told of the use of old ones. Raises PkiError and TokenFileError."""
     audiences = settings.own_audiences
     judges: list[Judge] = []
     issuer = None
@@ -44,6 +46,6 @@ def make(settings: IdentitySettings, cache: Cache, clock: Clock) -> tuple[Bearer
     if settings.signing_key:
         others = [key for pem in settings.other_keys for key in verify_keys(pem)]
         issuer = Issuer(settings.issuer, audiences, SigningKey(settings.signing_key), others)
-        judges.append(AccountTokens(cache, clock, settings.issuer, audiences, issuer.accepted))
+        judges.append(AccountTokens(cache, clock, settings.issuer, audiences, issuer.accepted, used))
     judges.append(BootstrapTokens(cache, clock, audiences))
     return BearerTokens(judges, audiences), issuer

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from controlplane.apiserver.call import User
 from controlplane.apiserver.identity.verdicts import INVALID, Verdict
 
 
@@ -21,10 +20,6 @@ class BearerTokens:
     def __init__(self, judges: Sequence[Judge], audiences: Sequence[str]) -> None:
         self._judges = tuple(judges)
         self.audiences = tuple(audiences)
-
-    def user(self, token: str) -> User | None:
-        """Who may use the API server with it."""
-        return self.review(token).user
 
     def review(self, token: str, audiences: tuple[str, ...] = ()) -> Verdict:
         """Whose it is, for one of the audiences; without any, for the API server."""

@@ -10,8 +10,9 @@ INVALID = "invalid bearer token"
 
 
 class Verdict(NamedTuple):
-    """Whose token it is and for which of the wanted audiences, or why it is nobody's."""
+    """Whose token it is and for which of the wanted audiences, or why it is nobody's. Its bearer may be warned of it."""
 
     user: User | None = None
     audiences: tuple[str, ...] = ()
     error: str = ""
+    warning: str = ""

@@ -20,9 +20,12 @@ def authenticate(call: Call, core: Core) -> None:
     if call.subject is not None:
         call.user = _of_certificate(*call.subject, call.fingerprint)
     elif call.token:
-        call.user = core.tokens.user(call.token)
-        if call.user is None:
+        verdict = core.tokens.review(call.token)
+        if verdict.user is None:
             raise status.unauthorized()
+        call.user = verdict.user
+        if verdict.warning and verdict.warning not in call.warnings:
+            call.warnings.append(verdict.warning)
     else:
         call.user = ANONYMOUS
 

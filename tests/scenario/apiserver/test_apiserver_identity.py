@@ -1,7 +1,9 @@
 """Tokens, reviews, roles and acting as others, by real requests."""
 
+import asyncio
 import base64
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -689,6 +691,47 @@ async def test_a_request_says_who_made_it(cluster: Cluster):
     code, answer = await jane("PUT", f"{REQUESTS}/r/status", made)
     assert (code, "user not permitted to sign requests" in answer["message"]) == (403, True)
     assert (await admin("PUT", f"{REQUESTS}/r/status", made))[0] == 200
+
+
+# tokens of Secrets
+
+
+async def test_the_day_on_which_an_old_token_was_last_used(cluster: Cluster, admin: Client):
+    uid = (await admin.get(kinds.SERVICE_ACCOUNT, "robot", NS)).metadata.uid
+    prefix = "kubernetes.io/serviceaccount/"
+    said = {
+        "iss": "kubernetes/serviceaccount",
+        "sub": ROBOT,
+        f"{prefix}namespace": NS,
+        f"{prefix}secret.name": "old",
+        f"{prefix}service-account.name": "robot",
+        f"{prefix}service-account.uid": uid,
+    }
+    issuer = cluster.server.core.issuer
+    assert issuer is not None
+    token = issuer._key.sign(json.dumps(said).encode())
+    meta = ObjectMeta(name="old", namespace=NS, annotations={"kubernetes.io/service-account.name": "robot"})
+    kind = "kubernetes.io/service-account-token"
+    await admin.create(kinds.SECRET, Secret(metadata=meta, type=kind, data={"token": token.encode()}))
+    robot = bearer(cluster, token)
+    assert (await robot("GET", "/api"))[0] == 200
+
+    async def label() -> str:
+        async with asyncio.timeout(20):
+            while not (found := (await admin.get(kinds.SECRET, "old", NS)).metadata.labels):
+                await asyncio.sleep(0.01)
+            return found["kubernetes.io/legacy-token-last-used"]
+
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", await label())
+    written = (await admin.get(kinds.SECRET, "old", NS)).metadata.resource_version
+    assert (await robot("GET", "/api"))[0] == 200
+    old = {"metadata": {"labels": {"kubernetes.io/legacy-token-last-used": "2020-01-01"}}}
+    changed = await admin.patch(kinds.SECRET, "old", old, NS)
+    assert int(changed.metadata.resource_version or 0) == int(written or 0) + 1, "it is written once a day"
+    review = {"spec": {"token": token}}
+    assert (await Caller(cluster)("POST", kinds.TOKEN_REVIEW.path(), review))[1]["status"]["authenticated"]
+    while await label() == "2020-01-01":
+        await asyncio.sleep(0.01)
 
 
 # health

@@ -11,14 +11,14 @@ from api.kinds import Kind
 from controlplane.apiserver.cache import Kept
 from controlplane.apiserver.call import User
 from controlplane.apiserver.identity import bearer, token_file
-from controlplane.apiserver.identity.accounts import AccountTokens
+from controlplane.apiserver.identity.accounts import AUTOMATIC, AccountTokens
 from controlplane.apiserver.identity.bootstrap_tokens import BootstrapTokens
 from controlplane.apiserver.identity.claims import Asked, Bound, Ref
 from controlplane.apiserver.identity.issuer import Issuer
 from controlplane.apiserver.identity.signing import SigningKey, encode64
 from controlplane.apiserver.identity.token_file import FileTokens, TokenFileError
 from controlplane.apiserver.identity.tokens import BearerTokens
-from controlplane.apiserver.identity.verdicts import INVALID
+from controlplane.apiserver.identity.verdicts import INVALID, Verdict
 from kit import pki
 from kit.clock import FakeClock
 
@@ -224,6 +224,24 @@ def test_tokens_of_secrets(accounts: AccountTokens, objects: Objects):
     assert accounts.review(mine).error == "ServiceAccount UID (u8) does not match claim (u1)"
 
 
+def test_who_uses_an_old_token_is_told_and_noted(objects: Objects, clock: FakeClock):
+    noted = []
+    accounts = AccountTokens(objects, clock, "https://i", ("api",), (KEY.public,), lambda *use: noted.append(use))
+    mine = KEY.sign(json.dumps(LEGACY).encode())
+    data = {"token": base64.b64encode(mine.encode()).decode()}
+    objects.put(kinds.SECRET, "ns/old", "u9", data={"token": "eHh4"})
+    assert accounts.review(mine).error and not noted, "it was not this token"
+    objects.put(kinds.SECRET, "ns/old", "u9", data=data)
+    assert accounts.review(mine).warning == ""
+    objects.put(kinds.SERVICE_ACCOUNT, "ns/robot", "u1", secrets=[{"name": "else"}, {"name": "old"}])
+    assert accounts.review(mine).warning == AUTOMATIC
+    labels = {"kubernetes.io/legacy-token-invalid-since": "2026-01-01"}
+    objects.put(kinds.SECRET, "ns/old", "u9", data=data, metadata={"labels": labels})
+    assert "has been marked invalid" in accounts.review(mine).error
+    assert noted == [("ns", "old", "u9", {})] * 2 + [("ns", "old", "u9", labels)], "also when it is good for nothing"
+    assert accounts.review(token()).user is not None and len(noted) == 3
+
+
 @pytest.mark.parametrize("missing", [name for name in LEGACY if name != "iss"])
 def test_old_tokens_must_say_everything(accounts: AccountTokens, missing: str):
     mine = KEY.sign(json.dumps({**LEGACY, missing: ""}).encode())
@@ -325,10 +343,9 @@ def test_all_kinds_are_tried(accounts: AccountTokens, objects: Objects, clock: F
     file = FileTokens({"t": User("jane")}, ("api",))
     bootstrap(objects, clock)
     tokens = BearerTokens([file, accounts, BootstrapTokens(objects, clock, ("api",))], ("api",))
-    names = [tokens.user(one).name for one in ("t", token(), "abcdef.0123456789abcdef")]
+    names = [tokens.review(one).user.name for one in ("t", token(), "abcdef.0123456789abcdef")]
     assert names == ["jane", "system:serviceaccount:ns:robot", "system:bootstrap:abcdef"]
-    assert tokens.user("x") is None
-    assert tokens.review("x").error == INVALID
+    assert tokens.review("x") == Verdict(error=INVALID)
     objects.drop(kinds.SERVICE_ACCOUNT, "ns/robot")
     assert tokens.review(token()).error == 'serviceaccounts "robot" not found'
 
