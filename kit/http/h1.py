@@ -24,9 +24,10 @@ import httptools
 
 from kit import log
 from kit.http.chunked import ChunkedStream
-from kit.http.heads import header_lines, peer_of, remote_of, start_line
+from kit.http.heads import header_lines, start_line
 from kit.http.incoming import SMALL, IncomingBody
-from kit.http.model import BODILESS, Headers, Peer, Request, Response, StreamClosed
+from kit.http.model import BODILESS, Headers, Request, Response, StreamClosed
+from kit.http.peers import Peered
 from kit.http.raw import RawStream
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ JOIN_BELOW = 64 * 1024  # larger bodies are written apart from their head instea
 PIPELINED = 16
 
 
-class Connection(asyncio.Protocol):
+class Connection(Peered, asyncio.Protocol):
     """One accepted connection."""
 
     def __init__(self, server: Server) -> None:
@@ -64,8 +65,6 @@ class Connection(asyncio.Protocol):
         self._serving_waiting = False
         self._paused_reading = False
         self.paused_writing = False
-        self._peer: Peer | None = None
-        self._peer_known = False
         self._lost = False
         self._eof = False
         self.since = server.tick
@@ -434,19 +433,6 @@ class Connection(asyncio.Protocol):
     def disconnected(self) -> bool:
         """Whether the peer has gone, or has at least said that it sends no more."""
         return self._lost or self._eof
-
-    @property
-    def peer(self) -> Peer | None:
-        """Whom the client certificate names."""
-        if not self._peer_known:
-            self._peer_known = True
-            self._peer = peer_of(self._transport)
-        return self._peer
-
-    @property
-    def remote(self) -> str:
-        """The other side's address."""
-        return remote_of(self._transport)
 
     def start_stream(self, request: Request, status: int, headers: Headers) -> ChunkedStream:
         """Send a head and hand out the stream behind it."""

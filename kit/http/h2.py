@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, cast
 from kit import log
 from kit.http import h2_engine as h2
 from kit.http.h2_streams import BodyStream, Exchange
-from kit.http.heads import peer_of, remote_of
 from kit.http.incoming import SMALL, IncomingBody
-from kit.http.model import NoUpgrade, Peer, Request, Response
+from kit.http.model import NoUpgrade, Request, Response
+from kit.http.peers import Peered
 
 if TYPE_CHECKING:
     from kit.http.server import Server
@@ -41,7 +41,7 @@ NOISE = 1000
 NOISE_PER_TICK = 500
 
 
-class Connection(asyncio.Protocol):
+class Connection(Peered, asyncio.Protocol):
     """One accepted connection whose TLS handshake has chosen h2."""
 
     gone = h2.Gone
@@ -67,8 +67,6 @@ class Connection(asyncio.Protocol):
         self._pinged = False
         self._lost = False  # or as good as lost
         self.closing = False
-        self._peer: Peer | None = None
-        self._peer_known = False
         self.since = self._heard = server.tick
 
     # asyncio.Protocol
@@ -480,16 +478,3 @@ class Connection(asyncio.Protocol):
     def date(self) -> tuple[bytes, bytes]:
         """The Date header."""
         return (b"date", self._server.date[6:-2])
-
-    @property
-    def peer(self) -> Peer | None:
-        """Whom the client certificate names."""
-        if not self._peer_known:
-            self._peer_known = True
-            self._peer = peer_of(self._transport)
-        return self._peer
-
-    @property
-    def remote(self) -> str:
-        """The other side's address."""
-        return remote_of(self._transport)
