@@ -12,6 +12,7 @@ from api import codec, defaults, kinds, names, times, validation
 from api.defaults.quantities import canonical_quantities
 from api.kinds import Kind
 from api.meta_v1 import StatusCause, StatusDetails
+from api.resources import qos_class
 from client import errors
 
 Object = dict[str, Any]
@@ -50,10 +51,13 @@ def for_create(kind: Kind[Any], obj: Object, namespace: str, now: float, rng: ra
         meta["generation"] = 1
     new = {**obj, "metadata": meta}
     if "status" in kind.subresources:
-        new["status"] = (
-            {"phase": "Pending"} if kind is kinds.POD else obj.get("status", {}) if kind is kinds.NODE else {}
-        )
+        new["status"] = _fresh_status(obj) if kind is kinds.POD else obj.get("status", {}) if kind is kinds.NODE else {}
     return new
+
+
+def _fresh_status(pod: Object) -> Object:
+    """A new pod waits, and knows its class of service from the start."""
+    return {"phase": "Pending", "qosClass": qos_class(codec.from_dict(kinds.POD, pod).spec)}
 
 
 def for_update(kind: Kind[Any], old: Object, new: Object, subresource: str) -> Object:
