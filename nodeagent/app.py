@@ -9,10 +9,10 @@ import asyncio
 import gc
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from api import codec, kinds, quantity
+from api import codec, kinds
 from api.core_v1 import Node, Pod
 from client import kubeconfig
 from client.client import Client
@@ -27,7 +27,6 @@ from kit.clock import Clock
 from kit.http.health import Health
 from kit.http.server import Server, parse_address
 from kit.http.tls import ServerTls
-from kit.metrics import Metrics
 from kit.supervisor import Supervisor
 from linux import systemd
 from linux.cgroup import Cgroups, open_cgroups
@@ -40,7 +39,6 @@ from nodeagent.images.puller import Puller
 from nodeagent.model.memory import BackoffPolicy
 from nodeagent.model.origin import is_mirror
 from nodeagent.plan.admission import NodeView
-from nodeagent.plan.rotation import RotationPolicy
 from nodeagent.plan.status import NodeFacts
 from nodeagent.probes.prober import Prober
 from nodeagent.render.network import parse_resolv_conf
@@ -50,7 +48,8 @@ from nodeagent.report.facts import MachineFacts, read_machine
 from nodeagent.report.lease import keep_alive
 from nodeagent.report.node import NodeIdentity, NodeReporter, initial_node
 from nodeagent.report.pods import PodReporter
-from nodeagent.server.app import AgentApi
+from nodeagent.report.tally import Tally
+from nodeagent.serving import agent_api, image_policy, reserved_by, rotation_policy
 from nodeagent.sources.alone import LoggedEvents, NoObjects, NoReporter
 from nodeagent.sources.claims import Claims, NoClaims
 from nodeagent.sources.mirrors import Mirrors
@@ -62,6 +61,7 @@ from nodeagent.sync.cgroups import PodCgroups
 from nodeagent.sync.doors import Doors
 from nodeagent.sync.pods import Pods
 from nodeagent.sync.slots import Slots
+from nodeagent.upkeep.images import ImageCollection
 from nodeagent.upkeep.logs import LogRotation
 from nodeagent.volumes.pod import PodVolumes
 
@@ -81,6 +81,7 @@ async def run(config: Config, supervisor: Supervisor) -> None:
     runtime = GrpcRuntime(config.runtime_endpoint)
     supervisor.defer("runtime", runtime.close)
     agent = Agent(config, clock, client, runtime, machine)
+    runtime.called = agent.tally.called
     await agent.serve(supervisor)  # what can be wrong shows before anything is changed
     cni.install(config.cni.bin_dir, sys.executable, config.cni.socket, data_dir=config.cni.data_dir)
     supervisor.spawn("cni", lambda: cni.serve(config.cni.socket, config.cni.data_dir, clock=clock), restart=True)
@@ -108,6 +109,7 @@ class Agent:
         kernel: Kernel | None = None,
     ) -> None:
         kernel = kernel or Kernel()
+        machine = replace(machine, reserved=reserved_by(config))
         self.config = config
         self.clock = clock
         self.client = client
@@ -147,7 +149,15 @@ class Agent:
         identity = NodeIdentity(config.node_name, self.settings.host_ips, port, config.max_pods, machine)
         node_events = NodeEventRecorder(self.recorder, config.node_name)
         self.node = NodeReporter(client, runtime, identity, clock, node_events, self.pods.network)
-        self._metrics: Metrics | None = None
+        self.tally = Tally()
+        self.images = ImageCollection(
+            runtime,
+            node_events,
+            clock,
+            image_policy(config),
+            (config.sandbox_image,),
+            self.tally.images_removed.add,
+        )
         self._pod_cidr = ""
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -170,23 +180,19 @@ class Agent:
         """Listen on both ports."""
         pki = self.config.pki
         tls = ServerTls(pki.cert, pki.key, pki.client_ca)
-        api = AgentApi(self.pods, self.runtime, self.settings, self.clock, self.metrics, self._problem)
-        health = Health(live={"syncloop": self._problem})
-        for server in (
+        api = agent_api(self)
+        health = Health(live={"syncloop": self.problem})
+        servers = [
             Server(api, *parse_address(self.config.listen), tls, clock=self.clock),
             Server(health, *parse_address(self.config.healthz), clock=self.clock),
-        ):
+        ]
+        if self.config.read_only:
+            servers.append(Server(api.public, *parse_address(self.config.read_only), clock=self.clock))
+        for server in servers:
             await server.start()
             supervisor.defer("server", server.close)
 
-    def metrics(self) -> Metrics:
-        """Our numbers. Made when first asked for: until then the library that keeps them need not be loaded."""
-        if self._metrics is None:
-            self._metrics = Metrics()
-            self._metrics.gauge_of("kubelet_running_pods", "Pods that have a worker", lambda: len(self.pods.workers))
-        return self._metrics
-
-    def _problem(self) -> str:
+    def problem(self) -> str:
         """Health of the agent itself; a runtime that is away is the node's problem, not ours."""
         return ""
 
@@ -218,6 +224,7 @@ class Agent:
             await self._read_manifests(supervisor)
         supervisor.spawn("runtime-watch", self.pods.run, restart=True)
         supervisor.spawn("log-rotation", self._rotation().run, restart=True)
+        supervisor.spawn("image-collection", lambda: self.images.run(self.config.image_gc.every), restart=True)
         if self.link is not None:
             await self.link.start(supervisor)
         self.pods.sources_known()
@@ -240,8 +247,7 @@ class Agent:
         await read.wait()
 
     def _rotation(self) -> LogRotation:
-        config = self.config
-        policy = RotationPolicy(quantity.ceil(config.container_log_max_size), config.container_log_max_files)
+        policy = rotation_policy(self.config)
         return LogRotation(self.pods.workers, self.runtime, self.settings, self.clock, policy)
 
     async def _look_first(self) -> None:

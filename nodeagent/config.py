@@ -7,6 +7,7 @@ import msgspec
 
 from kit.config import Section
 from kit.config import load as load_config
+from nodeagent.plan.reserved import HARD
 
 
 class Pki(Section, frozen=True, kw_only=True):
@@ -55,6 +56,34 @@ class Eviction(Section, frozen=True, kw_only=True):
     pressure_transition_period: float = 300.0
 
 
+class Access(Section, frozen=True, kw_only=True):
+    """Who may use the agent's API without the API server saying so, and for how many seconds its answers are kept."""
+
+    anonymous: bool = False
+    allow_all: bool = False
+    token_seconds: float = 120.0
+    allowed_seconds: float = 300.0
+    denied_seconds: float = 30.0
+
+
+class ImageGc(Section, frozen=True, kw_only=True):
+    """When unused images go: above `high` percent of the disk, down to `low`, or by age. Seconds; a maximum age of 0 is none."""
+
+    high_percent: int = 85
+    low_percent: int = 80
+    minimum_age: float = 120.0
+    maximum_age: float = 0.0
+    every: float = 300.0
+
+
+class Reservations(Section, frozen=True, kw_only=True):
+    """Quantities by resource that pods do not get, and the signals at which pods are evicted."""
+
+    kube: dict[str, str] = {}
+    system: dict[str, str] = {}
+    eviction: dict[str, str] = msgspec.field(default_factory=lambda: dict(HARD))
+
+
 class Config(Section, frozen=True, kw_only=True):
     """`agent.yaml`."""
 
@@ -83,6 +112,11 @@ class Config(Section, frozen=True, kw_only=True):
     own_pod_cidr: str = ""  # this node's pod addresses where nobody gives it any: without an API server
     container_log_max_size: str = "10Mi"
     container_log_max_files: int = 5
+    read_only: str = ""  # a plain port, as 127.0.0.1:10255, that shows pods and numbers
+    system_logs: str = ""  # the folder that /logs/ shows
+    access: Access = msgspec.field(default_factory=Access)
+    image_gc: ImageGc = msgspec.field(default_factory=ImageGc)
+    reserved: Reservations = msgspec.field(default_factory=Reservations)
     eviction: Eviction = msgspec.field(default_factory=Eviction)
 
 

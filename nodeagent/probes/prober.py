@@ -9,7 +9,7 @@ the plan to decide.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from api.core_v1 import Pod, Probe
@@ -40,6 +40,7 @@ class _Running:
     last: bool | None = None
     row: int = 0
     held: bool = False  # it has said all it can say of this container
+    results: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -87,6 +88,25 @@ class Prober:
         """The pod is gone."""
         for watched in self._pods.pop(uid, {}).values():
             self._end(watched)
+
+    def results(self) -> Iterator[tuple[dict[str, str], int]]:
+        """How often each probe came out how, with what names it."""
+        for uid, pod in self._pods.items():
+            for watched in pod.values():
+                meta = watched.pod.metadata
+                for running in watched.probes:
+                    for result, count in sorted(running.results.items()):
+                        yield (
+                            {
+                                "container": watched.target.container.name,
+                                "namespace": meta.namespace or "",
+                                "pod": meta.name or "",
+                                "pod_uid": uid,
+                                "probe_type": running.kind,
+                                "result": result,
+                            },
+                            count,
+                        )
 
     def close(self) -> None:
         """End all probes."""
@@ -160,6 +180,8 @@ class Prober:
 
     def _judge(self, watched: _Watched, running: _Running, outcome: Outcome) -> None:
         """Count the result; act on it when its row is long enough."""
+        result = "unknown" if outcome.ok is None else "successful" if outcome.ok else "failed"
+        running.results[result] = running.results.get(result, 0) + 1
         if outcome.ok is None:
             message = f"{running.kind} probe errored and resulted in unknown state: {outcome.output}"
             self._events.tell(watched.pod, WARNING, "Unhealthy", message, watched.target.container.name)

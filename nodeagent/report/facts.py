@@ -4,11 +4,12 @@ import os
 import platform
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from nodeagent.plan.reserved import Reserved, compute_allocatable
+
 VERSION = "v1.36.0+wherry"
-RESERVED_MEMORY = 100 << 20  # below this the kernel is in trouble
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "riscv64": "riscv64", "s390x": "s390x"}
 
 
@@ -27,6 +28,7 @@ class MachineFacts:
     os_image: str
     architecture: str
     hostname: str
+    reserved: Reserved = field(default_factory=Reserved)
 
     def capacity(self, max_pods: int) -> dict[str, str]:
         """Everything there is."""
@@ -41,12 +43,7 @@ class MachineFacts:
 
     def allocatable(self, max_pods: int) -> dict[str, str]:
         """What pods may have of it."""
-        usable = self.memory - RESERVED_MEMORY - sum(self.hugepages.values())
-        return {
-            **self.capacity(max_pods),
-            "memory": f"{max(0, usable) // 1024}Ki",
-            "ephemeral-storage": str(self.disk * 9 // 10),
-        }
+        return compute_allocatable(self.capacity(max_pods), self.reserved)
 
 
 def read_machine(root_dir: str) -> MachineFacts:

@@ -1,41 +1,42 @@
-"""The agent's API on 10250: who may call what, and which handler answers.
+"""The agent's API on 10250: which handler answers what. Who may call is decided in `callers.py`.
 
-Who may call is decided in `callers.py`. /healthz is open to all who can connect.
+A second, plain port can be opened for those on the same machine: it shows pods and numbers, and neither logs nor ways into containers.
 """
 
+import asyncio
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
-from api import codec, times
-from api.core_v1 import Pod
-from kit import log
+from api import times
 from kit.clock import Clock
-from kit.http.errors import ClientError
-from kit.http.model import Answer, HttpError, Request, Response
-from kit.metrics import CONTENT_TYPE, Metrics
-from nodeagent.cri.errors import NotFound, RuntimeFault
+from kit.http.model import Answer, Request, Response
+from kit.metrics import CONTENT_TYPE
+from nodeagent.config import Config
+from nodeagent.cri.errors import RuntimeFault
 from nodeagent.cri.port import Runtime
-from nodeagent.model.seen import ContainerState, SeenContainer
 from nodeagent.model.spec import container_named
-from nodeagent.render.sandbox import log_directory
 from nodeagent.render.settings import NodeSettings
-from nodeagent.server.callers import TEXT, refusal
-from nodeagent.server.follow import NoLog, stream_log
-from nodeagent.server.logs import LogOptions, comparable
+from nodeagent.server.cadvisor import container_metrics
+from nodeagent.server.callers import TEXT, Gate
+from nodeagent.server.container_logs import LogApi
 from nodeagent.server.meter import Meter, Reading
+from nodeagent.server.pages import configuration, pod_list, running_pods
 from nodeagent.server.resource_metrics import CONTENT_TYPE as RESOURCES_TYPE
 from nodeagent.server.resource_metrics import Place, exposition
 from nodeagent.server.stats import summarize
 from nodeagent.server.streams import StreamApi
+from nodeagent.server.survey import Survey, Surveyor
+from nodeagent.server.system_logs import system_log
 from nodeagent.sync.pods import Pods
-from nodeagent.sync.worker import PodWorker
 
-SETTLE = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)  # seconds to let the runtime write the last of a log
-_LOGS = re.compile(r"/containerLogs/(?P<namespace>[^/]+)/(?P<pod>[^/]+)/(?P<container>[^/]+)")
-_log = log.get("server")
+_CHECKPOINT = re.compile(r"/checkpoint/(?P<namespace>[^/]+)/(?P<pod>[^/]+)/(?P<container>[^/]+)")
+_HEALTH = frozenset(("/healthz", "/healthz/ping", "/healthz/log", "/healthz/syncloop"))
+Page = Callable[[Request], Answer]
 
 
 class Check(Protocol):
@@ -44,8 +45,18 @@ class Check(Protocol):
     def __call__(self) -> str: ...
 
 
-class BadOptions(ValueError):
-    """A query that asks for logs in an impossible way."""
+class Expositor(Protocol):
+    """A page of numbers."""
+
+    async def __call__(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What tells numbers: of the agent itself, and of its probes."""
+
+    metrics: Expositor
+    probes: Callable[[], bytes]
 
 
 class AgentApi:
@@ -53,48 +64,85 @@ class AgentApi:
 
     def __init__(
         self,
+        config: Config,
         pods: Pods,
         runtime: Runtime,
         settings: NodeSettings,
-        clock: Clock,
-        metrics: Callable[[], Metrics],
+        gate: Gate,
+        instruments: Instruments,
         healthy: Check,
+        surveyor: Surveyor,
+        clock: Clock,
     ) -> None:
+        self._config = config
         self._pods = pods
         self._runtime = runtime
         self._settings = settings
-        self._clock = clock
-        self._metrics = metrics
+        self._gate = gate
         self._healthy = healthy
+        self._instruments = instruments
+        self._surveyor = surveyor
+        self._clock = clock
         self._streams = StreamApi(pods, runtime, clock)
+        self._container_logs = LogApi(pods, runtime, settings, clock)
         self._meter = Meter(runtime, clock)
+        self._pages: dict[str, Page] = {
+            "/pods": lambda _: Response(200, pod_list(self._pods.pods())),
+            "/metrics": lambda _: self._metrics(),
+            "/metrics/cadvisor": lambda _: self._surveyed(self._cadvisor),
+            "/metrics/resource": lambda _: self._measured(self._resources),
+            "/metrics/probes": lambda _: Response(200, self._instruments.probes(), CONTENT_TYPE),
+            "/stats/summary": lambda request: self._surveyed(self._summary, request.param("only_cpu_and_memory")),
+        }
 
     def __call__(self, request: Request) -> Answer:
         """Answer one request."""
-        path = request.path
-        if path in ("/healthz", "/healthz/ping", "/healthz/syncloop"):
-            problem = self._healthy()
-            return Response(500 if problem else 200, (problem or "ok").encode(), TEXT)
-        if (refused := refusal(request.peer)) is not None:
-            return refused
-        if (streaming := self._streams(request)) is not None:
-            return streaming
+        refused = self._gate.check(request)
+        if refused is None:
+            return self._answer(request)
+        return refused if isinstance(refused, Response) else self._judged(request, refused)
+
+    def public(self, request: Request) -> Answer:
+        """Answer one request on the plain port."""
         if request.method not in ("GET", "HEAD"):
             return Response(405, b"method not allowed\n", TEXT)
-        if path in ("/pods", "/pods/"):
-            return Response(200, pod_list(self._pods.pods()))
-        if path == "/metrics":
-            return self._exposition()
-        if path in ("/stats/summary", "/stats/summary/"):
-            return self._measured(self._summary)
-        if path == "/metrics/resource":
-            return self._measured(self._resources)
-        if (found := _LOGS.fullmatch(path)) is not None:
-            return self._logs(request, found["namespace"], found["pod"], found["container"])
-        return Response(404, b"404 page not found\n", TEXT)
+        return self._public(request) or Response(404, b"404 page not found\n", TEXT)
 
-    async def _exposition(self) -> Response:
-        return Response(200, await self._metrics().exposition(), CONTENT_TYPE)
+    async def _judged(self, request: Request, judgement: Awaitable[Response | None]) -> Response | None:
+        if (refused := await judgement) is not None:
+            return refused
+        answer = self._answer(request)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+    def _answer(self, request: Request) -> Answer:
+        if (streaming := self._streams(request)) is not None:
+            return streaming
+        path = request.path
+        if (found := _CHECKPOINT.fullmatch(path)) is not None and request.method == "POST":
+            return self._checkpoint(request, found["namespace"], found["pod"], found["container"])
+        if request.method not in ("GET", "HEAD"):
+            return Response(405, b"method not allowed\n", TEXT)
+        if (page := self._public(request)) is not None:
+            return page
+        if path in ("/runningpods", "/runningpods/"):
+            return self._running_pods()
+        if path == "/configz":
+            return Response(200, configuration(self._config))
+        if path == "/logs" or path.startswith("/logs/"):
+            return self._system_log(path[5:])
+        return self._container_logs(request) or Response(404, b"404 page not found\n", TEXT)
+
+    def _public(self, request: Request) -> Answer:
+        """The pages that show nothing private; None for all else."""
+        path = request.path
+        if path in _HEALTH:
+            problem = self._healthy()
+            return Response(500 if problem else 200, (problem or "ok").encode(), TEXT)
+        page = self._pages.get(path.rstrip("/"))
+        return page(request) if page is not None else None
+
+    async def _metrics(self) -> Response:
+        return Response(200, await self._instruments.metrics(), CONTENT_TYPE)
 
     async def _measured(self, page: Callable[[Reading], Response]) -> Response:
         try:
@@ -103,8 +151,20 @@ class AgentApi:
             return Response(500, str(error).encode(), TEXT)
         return page(reading)
 
-    def _summary(self, reading: Reading) -> Response:
-        return Response(200, msgspec.json.encode(summarize(self._settings.name, reading)))
+    async def _surveyed(self, page: Callable[[Reading, Survey | None], Response], quick: str = "") -> Response:
+        try:
+            reading = await self._meter.read()
+            survey = None if quick == "true" else await self._surveyor.look()
+        except RuntimeFault as error:
+            return Response(500, str(error).encode(), TEXT)
+        return page(reading, survey)
+
+    def _summary(self, reading: Reading, survey: Survey | None) -> Response:
+        summary = summarize(self._settings.name, reading, survey, self._started())
+        return Response(200, msgspec.json.format(msgspec.json.encode(summary), indent=1))
+
+    def _cadvisor(self, reading: Reading, survey: Survey | None) -> Response:
+        return Response(200, container_metrics(reading, survey, self._started()), CONTENT_TYPE)
 
     def _resources(self, reading: Reading) -> Response:
         return Response(200, exposition(reading, self._started()), RESOURCES_TYPE)
@@ -119,116 +179,36 @@ class AgentApi:
                 found[namespace, name, container.name] = container.started_at
         return found
 
-    async def _logs(self, request: Request, namespace: str, name: str, container: str) -> Response | None:
+    async def _running_pods(self) -> Response:
+        try:
+            return Response(200, running_pods(await self._runtime.containers()))
+        except RuntimeFault as error:
+            return Response(500, str(error).encode(), TEXT)
+
+    async def _system_log(self, path: str) -> Response:
+        return await asyncio.to_thread(system_log, self._config.system_logs, path)
+
+    async def _checkpoint(self, request: Request, namespace: str, name: str, container: str) -> Response:
         worker = self._pods.named(namespace, name)
         if worker is None:
-            return Response(404, f'pod "{name}" does not exist\n'.encode(), TEXT)
+            return Response(404, b"pod does not exist", TEXT)
         if container_named(worker.state.pod, container) is None:
-            return _bad(f'container "{container}" not found in pod "{name}"')
-        try:
-            options = read_options(request, self._clock.now())
-            found = chosen_container(worker, container, options.previous)
-        except (BadOptions, NoLog) as error:
-            return _bad(str(error))
-        path = f"{log_directory(worker.state.pod, self._settings)}/{container}/{found.attempt}.log"
-        pieces = stream_log(path, options, lambda: self._ended(worker, found.id), lambda: self._clock.sleep(SETTLE[3]))
-        try:
-            first = await anext(pieces, b"")
-        except NoLog as error:
-            return Response(500, f"{error}\n".encode(), TEXT)
-        stream = request.start_stream(200, [("Content-Type", TEXT)])
-        try:
-            stream.write(first)
-            async for piece in pieces:
-                stream.write(piece)
-                await stream.drain()
-            stream.close()
-        except (HttpError, ClientError):
-            pass  # the reader has gone
-        except (OSError, NoLog) as error:
-            _log.warning("cannot send a log", path=path, error=error)
-            stream.abort()
-        finally:
-            await pieces.aclose()
-        return None
-
-    async def _ended(self, worker: PodWorker, ident: str) -> None:
-        """Return when a container has ended and the runtime has written all of its log."""
-        await worker.ended(ident).wait()
-        for pause in SETTLE:
-            await self._clock.sleep(pause)
+            return Response(404, f"container {container} does not exist".encode(), TEXT)
+        timeout = request.query.get("timeout", ["0"])[-1]
+        if not timeout.isdecimal():
+            return Response(404, b"cannot parse value of timeout parameter", TEXT)
+        found = worker.seen().current(container)
+        folder = f"{self._config.root_dir}/checkpoints"
+        stamp = times.format_time(self._clock.now())
+        file = f"{folder}/checkpoint-{name}_{namespace}-{container}-{stamp}.tar"
+        problem = f"container {container} not found"
+        if found is not None:
             try:
-                if (await self._runtime.container(ident)).state is not ContainerState.RUNNING:
-                    return
-            except NotFound:
-                return
-            except RuntimeFault:
-                continue
-
-
-def pod_list(pods: list[Pod]) -> bytes:
-    """All pods as the API would list them."""
-    return b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[' + b",".join(map(codec.encode, pods)) + b"]}"
-
-
-def chosen_container(worker: PodWorker, name: str, previous: bool) -> SeenContainer:
-    """The run of a container whose log is wanted: the newest, or the one before."""
-    seen = worker.seen()
-    runs = [c for c in seen.containers if c.name == name and c.state is not ContainerState.CREATED]
-    pod = worker.state.pod.metadata.name
-    if previous:
-        # While it waits to be restarted, the newest run is the one before the next.
-        waits = name in worker.state.memory.waiting
-        runs = runs if waits and runs and runs[0].exited else runs[1:]
-        if not runs:
-            raise NoLog(f'previous terminated container "{name}" in pod "{pod}" not found')
-    elif not runs:
-        waiting = worker.state.memory.waiting.get(name)
-        reason = f": {waiting.reason}" if waiting else ": ContainerCreating"
-        raise NoLog(f'container "{name}" in pod "{pod}" is waiting to start{reason}')
-    return runs[0]
-
-
-def read_options(request: Request, now: float) -> LogOptions:
-    """The query of a request for logs."""
-    since = ""
-    if text := request.param("sinceTime"):
-        try:
-            since = comparable(times.format_micro_time(times.parse_time(text)))
-        except ValueError as error:
-            raise BadOptions(f"sinceTime: {error}") from error
-    elif (seconds := _number(request, "sinceSeconds", 1)) is not None:
-        since = comparable(times.format_micro_time(now - seconds))
-    return LogOptions(
-        follow=_flag(request, "follow"),
-        previous=_flag(request, "previous"),
-        timestamps=_flag(request, "timestamps"),
-        tail=_number(request, "tailLines", 0),
-        since=since,
-        limit=_number(request, "limitBytes", 1),
-        stream=_stream(request),
-    )
-
-
-def _flag(request: Request, name: str) -> bool:
-    return request.param(name, "false").lower() in ("true", "1", "t")
-
-
-def _stream(request: Request) -> str:
-    wanted = request.param("stream", "All").lower()
-    if wanted not in ("all", "stdout", "stderr"):
-        raise BadOptions(f"stream: must be All, Stdout or Stderr, not {wanted}")
-    return "" if wanted == "all" else wanted
-
-
-def _number(request: Request, name: str, least: int) -> int | None:
-    text = request.param(name)
-    if not text:
-        return None
-    if not text.isdecimal() or int(text) < least:
-        raise BadOptions(f"{name}: must be a whole number of at least {least}, not {text!r}")
-    return int(text)
-
-
-def _bad(message: str) -> Response:
-    return Response(400, f"{message}\n".encode(), TEXT)
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+                await self._runtime.checkpoint(found.id, file, int(timeout))
+                return Response(200, msgspec.json.encode({"items": [file]}))
+            except RuntimeFault as error:
+                problem = error.reason
+            except OSError as error:
+                problem = str(error)
+        return Response(500, f"checkpointing of {namespace}/{name}/{container} failed ({problem})".encode(), TEXT)

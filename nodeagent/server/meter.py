@@ -30,6 +30,9 @@ class MachineUse:
     memory: int
     available: int
     boot: float
+    swap_used: int = 0
+    swap_free: int = 0
+    cpus: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +109,40 @@ def _counters(pods: tuple[pb.PodSandboxStats, ...]) -> dict[str, tuple[int, int]
 
 def read_machine_use(proc: str = "/proc") -> MachineUse:
     """Look at the machine we are on."""
-    cpu, boot = 0, 0.0
+    cpu, boot, cpus = 0, 0.0, 0
     tick = _SECOND // os.sysconf("SC_CLK_TCK")
     for line in Path(proc, "stat").read_text().splitlines():
         name, *numbers = line.split()
         if name == "cpu":
             user, nice, system, _, _, *interrupts = map(int, numbers[:8])
             cpu = (user + nice + system + sum(interrupts)) * tick
+        elif name.startswith("cpu"):
+            cpus += 1
         elif name == "btime":
             boot = float(numbers[0])
     memory = {name: int(text.split()[0]) * 1024 for name, text in _pairs(Path(proc, "meminfo").read_text())}
     total = memory.get("MemTotal", 0)
     available = memory.get("MemAvailable", memory.get("MemFree", 0))
-    return MachineUse(cpu, max(0, total - available), available, boot)
+    free = memory.get("SwapFree", 0)
+    return MachineUse(cpu, max(0, total - available), available, boot, memory.get("SwapTotal", 0) - free, free, cpus)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnUse:
+    """What this process has used: processor time in nanoseconds, memory in bytes."""
+
+    cpu: int
+    memory: int
+
+
+def read_own_use() -> OwnUse:
+    """Look at this process."""
+    spent = os.times()
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        pages = 0
+    return OwnUse(int((spent.user + spent.system) * _SECOND), pages * os.sysconf("SC_PAGE_SIZE"))
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

@@ -1,66 +1,174 @@
-"""/stats/summary: what the machine and its pods use."""
+"""/stats/summary: what the machine and its pods use. Pure, but for the look at this very process."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from api import times
 from nodeagent.cri.port import CONTAINER_NAME
-from nodeagent.server.meter import MACHINE, Reading
+from nodeagent.server.disks import Filesystem, Usage
+from nodeagent.server.meter import MACHINE, Reading, read_own_use
+from nodeagent.server.resource_metrics import Place
+from nodeagent.server.survey import PodDisks, Survey, VolumeUse
 from proto import cri_v1_pb2 as pb
 
 Json = dict[str, Any]
 
 
-def summarize(node: str, reading: Reading) -> Json:
-    """The summary as metrics collectors read it."""
-    return {"node": _node(node, reading), "pods": [_pod(s, reading.rates) for s in reading.pods]}
+def summarize(
+    node: str, reading: Reading, survey: Survey | None = None, started: Mapping[Place, float] | None = None
+) -> Json:
+    """The summary as metrics collectors read it; without a survey only processors and memory."""
+    pods = [_pod(s, reading.rates, survey, started or {}) for s in reading.pods if s.attributes.metadata.uid]
+    return {"node": _node(node, reading, survey), "pods": pods}
 
 
-def _node(name: str, reading: Reading) -> Json:
+def _node(name: str, reading: Reading, survey: Survey | None) -> Json:
     machine, at = reading.machine, times.format_time(reading.at)
-    cpu: Json = {"time": at, "usageCoreNanoSeconds": machine.cpu}
-    if MACHINE in reading.rates:
-        cpu["usageNanoCores"] = reading.rates[MACHINE]
-    memory = {"time": at, "workingSetBytes": machine.memory, "availableBytes": machine.available}
-    return {"nodeName": name, "startTime": times.format_time(machine.boot), "cpu": cpu, "memory": memory}
+    cpu: Json = {"time": at, "usageNanoCores": reading.rates.get(MACHINE, 0), "usageCoreNanoSeconds": machine.cpu}
+    memory: Json = {"time": at, "availableBytes": machine.available, "workingSetBytes": machine.memory}
+    node: Json = {"nodeName": name, "startTime": times.format_time(machine.boot), "cpu": cpu, "memory": memory}
+    if survey is None:
+        return node
+    if (whole := survey.groups.get("/")) is not None:
+        memory |= {"usageBytes": whole.memory or machine.memory, "rssBytes": whole.rss}
+        memory |= {"pageFaults": whole.faults, "majorPageFaults": whole.major_faults}
+    node["systemContainers"] = _system_containers(survey)
+    if survey.network:
+        node["network"] = {"time": at, **survey.network[0], "interfaces": list(survey.network)}
+    if survey.root is not None:
+        node["fs"] = _filesystem(survey.root, survey.at)
+    if survey.images is not None:
+        images = _filesystem(survey.images, survey.at, survey.image_use)
+        node["runtime"] = {"imageFs": images, "containerFs": images}
+    node["rlimit"] = {"time": at, "maxpid": survey.processes[1], "curproc": survey.processes[0]}
+    node["swap"] = {"time": at, "swapAvailableBytes": machine.swap_free, "swapUsageBytes": machine.swap_used}
+    return node
 
 
-def _pod(stats: pb.PodSandboxStats, rates: Mapping[str, int]) -> Json:
-    meta = stats.attributes.metadata
-    linux = stats.linux
+def _system_containers(survey: Survey) -> list[Json]:
+    """The agent itself, and all pods together."""
+    at = times.format_time(survey.at)
+    found = []
+    group = survey.groups.get(survey.pods_group)
+    if group is not None:
+        found.append(
+            {
+                "name": "pods",
+                "startTime": None,
+                "cpu": {"time": at, "usageCoreNanoSeconds": group.cpu},
+                "memory": {
+                    "time": at,
+                    "usageBytes": group.memory,
+                    "workingSetBytes": group.working_set,
+                    "rssBytes": group.rss,
+                    "pageFaults": group.faults,
+                    "majorPageFaults": group.major_faults,
+                },
+            }
+        )
+    own = read_own_use()
+    cpu, memory = {"time": at, "usageCoreNanoSeconds": own.cpu}, own.memory
+    sizes = {"time": at, "usageBytes": memory, "workingSetBytes": memory, "rssBytes": memory}
+    found.append({"name": "kubelet", "startTime": None, "cpu": cpu, "memory": sizes})
+    return found
+
+
+def _pod(
+    stats: pb.PodSandboxStats, rates: Mapping[str, int], survey: Survey | None, started: Mapping[Place, float]
+) -> Json:
+    meta, linux = stats.attributes.metadata, stats.linux
+    known = survey.pods.get(meta.uid) if survey is not None else None
+    disks = survey.disks.get(meta.uid) if survey is not None else None
+    begun = {name: at for (ns, pod, name), at in started.items() if (ns, pod) == (meta.namespace, meta.name)}
     pod: Json = {
         "podRef": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
-        "containers": [_container(c, rates) for c in linux.containers],
+        "startTime": times.format_time(known.started) if known is not None and known.started else None,
+        "containers": [_container(c, rates, survey, disks, begun) for c in linux.containers],
     }
     if linux.HasField("cpu"):
         pod["cpu"] = _cpu(linux.cpu, rates.get(stats.attributes.id))
     if linux.HasField("memory"):
         pod["memory"] = _memory(linux.memory)
     if linux.HasField("network"):
-        default = linux.network.default_interface
-        pod["network"] = {
-            "time": _time(linux.network.timestamp),
-            "name": default.name,
-            "rxBytes": default.rx_bytes.value,
-            "rxErrors": default.rx_errors.value,
-            "txBytes": default.tx_bytes.value,
-            "txErrors": default.tx_errors.value,
-        }
+        default, more = linux.network.default_interface, linux.network.interfaces
+        interfaces = [_interface(one) for one in (default, *more)]
+        pod["network"] = {"time": _time(linux.network.timestamp), **interfaces[0], "interfaces": interfaces}
     if linux.HasField("process"):
         pod["process_stats"] = {"process_count": linux.process.process_count.value}
+    if survey is not None and disks is not None:
+        claims = known.claims if known is not None else {}
+        pod["volume"] = [_volume(one, survey.disks_at, claims, meta.namespace) for one in disks.volumes]
+        layers = (
+            Usage(c.writable_layer.used_bytes.value, c.writable_layer.inodes_used.value) for c in linux.containers
+        )
+        local = (one.usage for one in disks.volumes if one.local)
+        used = sum((*layers, *disks.logs.values(), *local), disks.other)
+        if survey.root is not None:
+            pod["ephemeral-storage"] = _filesystem(survey.root, survey.disks_at, used)
     return pod
 
 
-def _container(stats: pb.ContainerStats, rates: Mapping[str, int]) -> Json:
-    labels = stats.attributes.labels
-    container: Json = {"name": labels.get(CONTAINER_NAME, stats.attributes.metadata.name)}
+def _interface(one: pb.NetworkInterfaceUsage) -> Json:
+    return {
+        "name": one.name,
+        "rxBytes": one.rx_bytes.value,
+        "rxErrors": one.rx_errors.value,
+        "txBytes": one.tx_bytes.value,
+        "txErrors": one.tx_errors.value,
+    }
+
+
+def _volume(one: VolumeUse, at: float, claims: Mapping[str, str], namespace: str) -> Json:
+    found = {**_filesystem(one.filesystem, at, one.usage), "name": one.name}
+    if one.name in claims:
+        found["pvcRef"] = {"name": claims[one.name], "namespace": namespace}
+    return found
+
+
+def _filesystem(found: Filesystem, at: float, used: Usage | None = None) -> Json:
+    """A filesystem, and how much of it is taken by what is told of."""
+    return {
+        "time": times.format_time(at),
+        "availableBytes": found.available,
+        "capacityBytes": found.capacity,
+        "usedBytes": found.used if used is None else used.used,
+        "inodesFree": found.inodes_free,
+        "inodes": found.inodes,
+        "inodesUsed": found.inodes_used if used is None else used.inodes,
+    }
+
+
+def _container(
+    stats: pb.ContainerStats,
+    rates: Mapping[str, int],
+    survey: Survey | None,
+    disks: PodDisks | None,
+    started: Mapping[str, float],
+) -> Json:
+    name = stats.attributes.labels.get(CONTAINER_NAME, stats.attributes.metadata.name)
+    begun = started.get(name, 0.0)
+    container: Json = {"name": name, "startTime": times.format_time(begun) if begun else None}
     if stats.HasField("cpu"):
         container["cpu"] = _cpu(stats.cpu, rates.get(stats.attributes.id))
     if stats.HasField("memory"):
         container["memory"] = _memory(stats.memory)
     if stats.HasField("writable_layer"):
         layer = stats.writable_layer
-        container["rootfs"] = {"time": _time(layer.timestamp), "usedBytes": layer.used_bytes.value}
+        usage = Usage(layer.used_bytes.value, layer.inodes_used.value)
+        at = layer.timestamp / 1e9
+        images = survey.images if survey is not None else None
+        container["rootfs"] = (
+            _filesystem(images, at, usage) if images else {"time": _time(layer.timestamp), "usedBytes": usage.used}
+        )
+    if survey is not None and survey.root is not None and disks is not None:
+        container["logs"] = _filesystem(survey.root, survey.disks_at, disks.logs.get(name, Usage()))
+    if stats.HasField("swap"):
+        swap = stats.swap
+        container["swap"] = {
+            "time": _time(swap.timestamp),
+            "swapAvailableBytes": swap.swap_available_bytes.value,
+            "swapUsageBytes": swap.swap_usage_bytes.value,
+        }
     return container
 
 
@@ -74,8 +182,10 @@ def _cpu(usage: pb.CpuUsage, rate: int | None) -> Json:
 
 
 def _memory(usage: pb.MemoryUsage) -> Json:
+    available = {"availableBytes": usage.available_bytes.value} if usage.available_bytes.value else {}
     return {
         "time": _time(usage.timestamp),
+        **available,
         "workingSetBytes": usage.working_set_bytes.value,
         "usageBytes": usage.usage_bytes.value,
         "rssBytes": usage.rss_bytes.value,

@@ -63,7 +63,7 @@ class ManifestDirectory:
                 await self._clock.sleep(CALM)
                 try:
                     if os.stat(self._path).st_ino != place:
-                        return None
+                        return
                 except FileNotFoundError:
                     self._tell(self.read())
                     return

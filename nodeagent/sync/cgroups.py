@@ -23,6 +23,10 @@ class PodCgroups:
     processes: int = 0  # that one pod may have; 0 is no limit
     _burstable: int = field(default=0, init=False)
 
+    def top(self) -> str:
+        """The group of all pods together."""
+        return self._name()
+
     def parent(self, pod: Pod) -> str:
         """The group of a pod, as the runtime wants it named."""
         return self._name(CLASSES[qos.qos_class(pod)], f"pod{pod.metadata.uid}")
@@ -41,7 +45,9 @@ class PodCgroups:
     def limit(self, pod: Pod, limits: seen.Limits) -> None:
         """Give the group of a pod these limits; it is made if it is not there."""
         if not self.systemd:
-            self.cgroups.ensure(self.parent(pod), Limits(limits.shares, limits.quota, limits.memory, self.processes or None))
+            self.cgroups.ensure(
+                self.parent(pod), Limits(limits.shares, limits.quota, limits.memory, self.processes or None)
+            )
 
     def remove(self, uid: str) -> None:
         """Remove the group of a pod, wherever it is. May take a while with systemd.

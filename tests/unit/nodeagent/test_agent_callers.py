@@ -1,23 +1,172 @@
 """Who may use the agent's API."""
 
+from collections.abc import Awaitable
+
 import pytest
 
-from kit.http.model import Peer
-from nodeagent.server.callers import API_SERVER, refusal
+from client import errors
+from kit.clock import FakeClock
+from kit.http.model import Peer, Request, Response
+from nodeagent.server.callers import API_SERVER, AccessPolicy, Gate, User, is_trusted, subresources
 
 
 @pytest.mark.parametrize(
-    ("peer", "status"),
+    ("peer", "trusted"),
     [
-        (None, 401),
-        (Peer(API_SERVER), None),
-        (Peer(API_SERVER, ("system:masters",)), None),  # of an old cluster
-        (Peer("admin", ("system:masters",)), None),
-        (Peer("system:node:n1", ("system:nodes",)), 403),
-        (Peer("", ()), 403),
-        (Peer("jane", (API_SERVER,)), 403),
+        (None, False),
+        (Peer(API_SERVER), True),
+        (Peer(API_SERVER, ("system:masters",)), True),  # of an old cluster
+        (Peer("admin", ("system:masters",)), True),
+        (Peer("system:node:n1", ("system:nodes",)), False),
+        (Peer("", ()), False),
+        (Peer("jane", (API_SERVER,)), False),
     ],
 )
-def test_callers(peer: Peer | None, status: int | None) -> None:
-    refused = refusal(peer)
-    assert (refused and refused.status) == status
+def test_who_needs_no_rights(peer: Peer | None, trusted: bool) -> None:
+    assert is_trusted(peer) is trusted
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/pods", ["pods", "proxy"]),
+        ("/pods/", ["pods", "proxy"]),
+        ("/podsx", ["proxy"]),
+        ("/runningpods/", ["pods", "proxy"]),
+        ("/healthz", ["healthz", "proxy"]),
+        ("/healthz/syncloop", ["healthz", "proxy"]),
+        ("/configz", ["configz", "proxy"]),
+        ("/stats/summary", ["stats"]),
+        ("/metrics", ["metrics"]),
+        ("/metrics/cadvisor", ["metrics"]),
+        ("/metricsx", ["proxy"]),
+        ("/logs/", ["log"]),
+        ("/checkpoint/a/b/c", ["checkpoint"]),
+        ("/statusz", ["statusz"]),
+        ("/flagz", ["configz"]),
+        ("/exec/a/b/c", ["proxy"]),
+        ("/containerLogs/a/b/c", ["proxy"]),
+        ("/", ["proxy"]),
+    ],
+)
+def test_which_rights_a_path_needs(path: str, expected: list[str]) -> None:
+    assert subresources(path) == expected
+
+
+class Carrier:
+    """A connection with that certificate."""
+
+    disconnected = False
+    remote = "192.0.2.7"
+
+    def __init__(self, peer: Peer | None) -> None:
+        self.peer = peer
+
+
+def request(path: str, peer: Peer | None = None, token: str = "", method: str = "GET") -> Request:
+    headers = [(b"Authorization", f"Bearer {token}".encode())] if token else []
+    return Request(method, path, headers, b"", Carrier(peer))  # type: ignore[arg-type]
+
+
+class Judge:
+    """An API server that knows two tokens and some rights, and counts how often it is asked."""
+
+    def __init__(self, *rights: tuple[str, str, str]) -> None:
+        self.rights = set(rights)
+        self.asked = 0
+        self.away = False
+
+    async def who(self, token: str) -> User | None:
+        self._ask()
+        return User(token[2:], ("system:authenticated",)) if token.startswith("t-") else None
+
+    async def may(self, user: User, verb: str, subresource: str) -> bool:
+        self._ask()
+        return (user.name, verb, subresource) in self.rights
+
+    def _ask(self) -> None:
+        self.asked += 1
+        if self.away:
+            raise errors.make(503, "away")
+
+
+async def answer(gate: Gate, asked: Request) -> tuple[int, bytes]:
+    found = gate.check(asked)
+    if isinstance(found, Awaitable):
+        found = await found
+    assert found is None or isinstance(found, Response)
+    return (200, b"") if found is None else (found.status, bytes(found.body))  # type: ignore[arg-type]
+
+
+JANE = Peer("jane", ("dev",))
+
+
+async def test_callers_by_certificate_and_by_token() -> None:
+    judge = Judge(("jane", "get", "proxy"), ("bob", "get", "metrics"), ("bob", "create", "checkpoint"))
+    gate = Gate(FakeClock(), judge)
+    assert await answer(gate, request("/pods", JANE)) == (200, b"")
+    assert await answer(gate, request("/metrics", JANE)) == (
+        403,
+        b"Forbidden (user=jane, verb=get, resource=nodes, subresource(s)=[metrics])\n",
+    )
+    assert await answer(gate, request("/exec/a/b/c", JANE, method="POST")) == (
+        403,
+        b"Forbidden (user=jane, verb=create, resource=nodes, subresource(s)=[proxy])\n",
+    )
+    assert await answer(gate, request("/pods", token="t-bob")) == (
+        403,
+        b"Forbidden (user=bob, verb=get, resource=nodes, subresource(s)=[pods proxy])\n",
+    )
+    assert (await answer(gate, request("/metrics/cadvisor", token="t-bob")))[0] == 200
+    assert (await answer(gate, request("/checkpoint/a/b/c", token="t-bob", method="POST")))[0] == 200
+    assert await answer(gate, request("/metrics", token="wrong")) == (401, b"Unauthorized")
+    assert await answer(gate, request("/metrics")) == (401, b"Unauthorized")
+
+
+async def test_answers_are_kept_for_a_while() -> None:
+    clock, judge = FakeClock(), Judge(("bob", "get", "metrics"))
+    gate = Gate(clock, judge)
+    for _ in range(5):
+        assert (await answer(gate, request("/metrics", token="t-bob")))[0] == 200
+        assert (await answer(gate, request("/stats/summary", token="t-bob")))[0] == 403
+    assert judge.asked == 3
+    judge.rights.clear()
+    await clock.advance(31)
+    assert (await answer(gate, request("/stats/summary", token="t-bob")))[0] == 403
+    assert (await answer(gate, request("/metrics", token="t-bob")))[0] == 200  # still from what was kept
+    assert judge.asked == 4
+    await clock.advance(270)
+    assert (await answer(gate, request("/metrics", token="t-bob")))[0] == 403
+    assert judge.asked == 6  # whose the token is was asked again, too
+
+
+async def test_when_the_api_server_is_away() -> None:
+    judge = Judge()
+    judge.away = True
+    gate = Gate(FakeClock(), judge)
+    assert await answer(gate, request("/pods", token="t-bob")) == (401, b"Unauthorized")
+    assert await answer(gate, request("/pods", JANE)) == (
+        500,
+        b"Authorization error (user=jane, verb=get, resource=nodes, subresource=pods)",
+    )
+    assert await answer(gate, request("/pods", Peer(API_SERVER))) == (200, b"")
+    assert judge.asked == 2
+
+
+async def test_without_an_api_server_certificates_of_administrators_count() -> None:
+    gate = Gate(FakeClock())
+    assert (await answer(gate, request("/pods", Peer("admin", ("system:masters",)))))[0] == 200
+    assert (await answer(gate, request("/pods", JANE)))[0] == 403
+    assert (await answer(gate, request("/pods", token="t-bob")))[0] == 401
+
+
+async def test_anonymous_callers_only_where_that_is_wanted() -> None:
+    judge = Judge(("system:anonymous", "get", "healthz"))
+    gate = Gate(FakeClock(), judge, AccessPolicy(anonymous=True))
+    assert (await answer(gate, request("/healthz")))[0] == 200
+    assert await answer(gate, request("/pods")) == (
+        403,
+        b"Forbidden (user=system:anonymous, verb=get, resource=nodes, subresource(s)=[pods proxy])\n",
+    )
+    assert (await answer(gate, request("/healthz", token="wrong")))[0] == 401
+    assert (await answer(Gate(FakeClock(), judge, AccessPolicy(True, True)), request("/pods")))[0] == 200

@@ -1,0 +1,95 @@
+"""What is on disks: of filesystems as wholes, and of what pods have there. All of it may block."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Filesystem:
+    """One filesystem, in bytes and inodes."""
+
+    capacity: int = 0
+    available: int = 0
+    used: int = 0
+    inodes: int = 0
+    inodes_free: int = 0
+
+    @property
+    def inodes_used(self) -> int:
+        return self.inodes - self.inodes_free
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What some files take."""
+
+    used: int = 0
+    inodes: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(self.used + other.used, self.inodes + other.inodes)
+
+
+def filesystem(path: str) -> Filesystem | None:
+    """The filesystem that a path is on; None if there is no such path."""
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return None
+    return Filesystem(
+        capacity=found.f_blocks * found.f_frsize,
+        available=found.f_bavail * found.f_frsize,
+        used=(found.f_blocks - found.f_bfree) * found.f_frsize,
+        inodes=found.f_files,
+        inodes_free=found.f_ffree,
+    )
+
+
+def usage(path: str) -> Usage:
+    """What the files at and below a path take, without what is mounted there; each file counts once, whatever its names."""
+    try:
+        top = os.lstat(path)
+    except OSError:
+        return Usage()
+    seen: set[int] = {top.st_ino}
+    used = top.st_blocks * 512
+    for status in _below(path, top.st_dev):
+        if status.st_ino not in seen:
+            seen.add(status.st_ino)
+            used += status.st_blocks * 512
+    return Usage(used, len(seen))
+
+
+def _below(path: str, device: int) -> Iterator[os.stat_result]:
+    folders = [path] if os.path.isdir(path) and not os.path.islink(path) else []
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    status = entry.stat(follow_symlinks=False)
+                    if status.st_dev != device:
+                        continue
+                    yield status
+                    if stat.S_ISDIR(status.st_mode):
+                        folders.append(entry.path)
+        except OSError:
+            continue  # removed while we look
+
+
+def volumes(pod_directory: str) -> Iterator[tuple[str, str, str]]:
+    """The volumes of a pod on disk: kind, name, path."""
+    root = f"{pod_directory}/volumes"
+    for kind in _names(root):
+        for name in _names(f"{root}/{kind}"):
+            path = f"{root}/{kind}/{name}"
+            if os.path.isdir(path) and not os.path.islink(path):
+                yield kind.partition("~")[2], name, path
+
+
+def _names(path: str) -> list[str]:
+    try:
+        return sorted(os.listdir(path))
+    except OSError:
+        return []

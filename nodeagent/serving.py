@@ -1,0 +1,163 @@
+"""The agent's own API, wired: who judges callers, where the numbers come from."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from api import quantity
+from kit.metrics import Metrics
+from nodeagent.config import Config
+from nodeagent.model.origin import is_static
+from nodeagent.plan.images import ImagePolicy
+from nodeagent.plan.reserved import Reserved
+from nodeagent.plan.rotation import RotationPolicy
+from nodeagent.render.container import pod_directory
+from nodeagent.render.sandbox import log_directory
+from nodeagent.report.tally import Sample, family
+from nodeagent.server.app import AgentApi, Instruments
+from nodeagent.server.callers import AccessPolicy, Gate, ServerReviews
+from nodeagent.server.survey import SurveyedContainer, SurveyedPod, Surveyor
+from nodeagent.sync.worker import PodWorker
+
+if TYPE_CHECKING:
+    from nodeagent.app import Agent
+
+
+def agent_api(agent: Agent) -> AgentApi:
+    """The handler of the agent's server."""
+    config, clock = agent.config, agent.clock
+    reviews = ServerReviews(agent.client, config.node_name) if agent.client is not None else None
+    access = config.access
+    policy = AccessPolicy(
+        access.anonymous, access.allow_all, access.token_seconds, access.allowed_seconds, access.denied_seconds
+    )
+    _show_numbers(agent)
+    surveyor = Surveyor(
+        agent.runtime, clock, config.root_dir, group_path(agent.doors.cgroups.top()), lambda: surveyed_pods(agent)
+    )
+    return AgentApi(
+        config,
+        agent.pods,
+        agent.runtime,
+        agent.settings,
+        Gate(clock, reviews, policy),
+        Instruments(_Expositor(agent), lambda: _probes(agent)),
+        agent.problem,
+        surveyor,
+        clock,
+    )
+
+
+def reserved_by(config: Config) -> Reserved:
+    """What pods do not get of the machine."""
+    return Reserved(config.reserved.kube, config.reserved.system, config.reserved.eviction)
+
+
+def image_policy(config: Config) -> ImagePolicy:
+    """When unused images go."""
+    given = config.image_gc
+    return ImagePolicy(given.high_percent, given.low_percent, given.minimum_age, given.maximum_age)
+
+
+def rotation_policy(config: Config) -> RotationPolicy:
+    """When logs are rotated."""
+    return RotationPolicy(quantity.ceil(config.container_log_max_size), config.container_log_max_files)
+
+
+class _Expositor:
+    """The page of the agent's own numbers; those of the process come from a library that is loaded when somebody asks."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._process: Metrics | None = None
+
+    async def __call__(self) -> bytes:
+        if self._process is None:
+            self._process = await asyncio.to_thread(Metrics)
+        return self._agent.tally.exposition() + await self._process.exposition()
+
+
+def _show_numbers(agent: Agent) -> None:
+    tally, workers = agent.tally, agent.pods.workers
+
+    def alive() -> list[PodWorker]:
+        return [w for w in workers.values() if not w.state.memory.gone]
+
+    def containers() -> list[Sample]:
+        counts: dict[str, int] = {}
+        for worker in workers.values():
+            for one in worker.state.seen.overlay(worker.state.exits).containers:
+                counts[one.state.value] = counts.get(one.state.value, 0) + 1
+        return [({"container_state": state}, count) for state, count in sorted(counts.items())]
+
+    def running() -> list[Sample]:
+        seen = [w.state.seen.overlay(w.state.exits).sandbox for w in workers.values()]
+        return [({}, sum(s is not None and s.ready for s in seen))]
+
+    def desired() -> list[Sample]:
+        static = sum(is_static(w.state.pod) for w in alive())
+        counts = (("", len(alive()) - static), ("true", static))
+        return [({"static": static_ or "false"}, count) for static_, count in counts]
+
+    tally.gauge("node_name", "The node's name. The count is always 1.", lambda: [({"node": agent.config.node_name}, 1)])
+    tally.gauge("running_pods", "Number of pods that have a running pod sandbox", running)
+    tally.gauge("running_containers", "Number of containers currently running", containers)
+    tally.gauge("desired_pods", "The number of pods the agent is being instructed to run", desired)
+    tally.gauge("working_pods", "The number of pods that have a worker", lambda: [({}, len(workers))])
+
+
+def _probes(agent: Agent) -> bytes:
+    text = "Cumulative number of a liveness, readiness or startup probe for a container by result."
+    samples = [
+        ({**labels, "probe_type": labels["probe_type"].capitalize()}, float(count))
+        for labels, count in agent.prober.results()
+    ]
+    return "".join(f"{line}\n" for line in family("prober_probe_total", "counter", text, samples)).encode()
+
+
+def surveyed_pods(agent: Agent) -> list[SurveyedPod]:
+    """Where to look for what pods use."""
+    found = []
+    for worker in agent.pods.workers.values():
+        pod, seen = worker.state.pod, worker.state.seen.overlay(worker.state.exits)
+        sandbox = seen.sandbox
+        if sandbox is None or not sandbox.ready or not pod.metadata.uid:
+            continue
+        group = group_path(agent.doors.cgroups.parent(pod))
+        claims = {
+            volume.name: volume.persistent_volume_claim.claim_name
+            for volume in pod.spec.volumes
+            if volume.persistent_volume_claim is not None
+        }
+        containers = tuple(
+            SurveyedContainer(c.id, c.name, c.image, container_group(group, c.id)) for c in seen.running()
+        )
+        found.append(
+            SurveyedPod(
+                uid=pod.metadata.uid,
+                namespace=pod.metadata.namespace or "",
+                name=pod.metadata.name or "",
+                sandbox=sandbox.id,
+                group=group,
+                directory=pod_directory(pod.metadata.uid, agent.settings),
+                logs=log_directory(pod, agent.settings),
+                started=sandbox.created_at,
+                containers=containers,
+                claims=claims,
+            )
+        )
+    return found
+
+
+def group_path(name: str) -> str:
+    """The path of a group; slices of systemd are inside the slices that their names begin with."""
+    if not name.endswith(".slice"):
+        return name
+    words = name.removesuffix(".slice").split("-")
+    return "".join(f"/{'-'.join(words[: n + 1])}.slice" for n in range(len(words)))
+
+
+def container_group(pod_group: str, ident: str) -> str:
+    """The group that the runtime makes for a container."""
+    return f"{pod_group}/cri-containerd-{ident}.scope" if pod_group.endswith(".slice") else f"{pod_group}/{ident}"
