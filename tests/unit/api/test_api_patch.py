@@ -134,6 +134,16 @@ def test_strategic_merge_of_a_deployments_strategy() -> None:
     assert strategic_merge(kinds.DEPLOYMENT, document, patch) == {"spec": {"strategy": {"type": "Recreate"}}}
 
 
+def test_strategic_merge_takes_over_some_structs_as_a_whole() -> None:
+    document = {"spec": {"minAvailable": 1, "selector": {"matchLabels": {"a": "1"}}}}
+    patch = {"spec": {"selector": {"matchLabels": {"b": "2"}}}}
+    expected = {"spec": {"minAvailable": 1, "selector": {"matchLabels": {"b": "2"}}}}
+    assert strategic_merge(kinds.POD_DISRUPTION_BUDGET, document, patch) == expected
+    assert strategic_merge(kinds.DEPLOYMENT, document, patch)["spec"]["selector"] == {
+        "matchLabels": {"a": "1", "b": "2"}
+    }
+
+
 def test_strategic_merge_of_service_ports() -> None:
     document = {"spec": {"ports": [{"port": 80, "targetPort": 1}, {"port": 81}]}}
     patch = {"spec": {"ports": [{"port": 80, "targetPort": 2}]}}

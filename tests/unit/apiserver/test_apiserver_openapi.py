@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
+import json
+import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from api import kinds
-from controlplane.apiserver.openapi import packed, v2, v3
+import api
+from api import choices, kinds
+from api.fields import Type
+from controlplane.apiserver.call import Answer, Call
+from controlplane.apiserver.openapi import descriptions, packed, v2, v3
 from controlplane.apiserver.openapi.operations import roots
 
 V2 = v2.describe(kinds.SERVED, "v1")
@@ -111,3 +118,104 @@ def test_parts_of_a_group_are_one_group() -> None:
 def test_the_packed_form_has_the_definitions() -> None:
     data = packed.pack(V2)
     assert b"io.k8s.api.core.v1.PodSpec" in data and b"x-kubernetes-group-version-kind" in data
+
+
+def schemas_of(document: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = document["definitions"] if "definitions" in document else document["components"]["schemas"]
+    return found
+
+
+@pytest.mark.parametrize("document", [V2, V3], ids=["v2", "v3"])
+def test_every_schema_says_what_it_is(document: dict[str, Any]) -> None:
+    silent = [name for name, schema in schemas_of(document).items() if not schema.get("description", "").endswith(".")]
+    assert silent == []
+
+
+def types() -> list[type[Type]]:
+    """All types of the API."""
+    found = []
+    for _, name, _ in pkgutil.iter_modules(api.__path__):
+        module = importlib.import_module(f"api.{name}")
+        declared = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Type)]
+        found += [cls for cls in declared if cls.__module__ == module.__name__ and cls is not Type]
+    return found
+
+
+@pytest.mark.parametrize("cls", types(), ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
+def test_every_type_says_what_it_is_and_names_fields_that_it_has(cls: type[Type]) -> None:
+    sentence = descriptions.of_type(cls)
+    assert sentence.endswith(".") and sentence[0].isupper()
+    assert descriptions.of_fields(cls).keys() <= set(cls.__struct_fields__)
+    lines = (cls.__doc__ or "").strip().split("\n")[1:]
+    assert len([line for line in lines if line.strip()]) == len(descriptions.of_fields(cls))
+
+
+def test_fields_say_what_they_are() -> None:
+    schemas = schemas_of(V3)
+    container = schemas[f"{CORE}.Container"]["properties"]
+    assert container["image"]["description"] == "The image that it runs from."
+    assert container["resources"]["description"] == "What it needs at least and may use at most."
+    assert list(container["resources"]) == ["allOf", "description"]
+    assert schemas[f"{CORE}.PodCondition"]["properties"]["status"]["description"].startswith("Whether it is the case")
+    assert schemas_of(V2)[f"{CORE}.Container"]["properties"]["image"] == container["image"]
+    assert b"A program that runs in a pod" in packed.pack(V2)
+
+
+def test_fields_say_what_they_may_hold() -> None:
+    for document in (V2, V3):
+        schemas = schemas_of(document)
+        assert schemas[f"{CORE}.Container"]["properties"]["imagePullPolicy"]["enum"] == [
+            "Always",
+            "IfNotPresent",
+            "Never",
+        ]
+        modes = schemas[f"{CORE}.PersistentVolumeClaimSpec"]["properties"]["accessModes"]
+        assert modes["items"]["enum"] == list(choices.ACCESS_MODES)
+        states = schemas[f"{CORE}.PersistentVolumeClaimStatus"]["properties"]["allocatedResourceStatuses"]
+        assert states["additionalProperties"]["enum"] == list(choices.RESIZE_STATES)
+    assert b"TerminatingOrFailed" in packed.pack(V2)
+
+
+def test_what_is_of_any_kind() -> None:
+    schemas = schemas_of(V3)
+    raw = {"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.runtime.RawExtension"}
+    assert schemas["io.k8s.api.apps.v1.ControllerRevision"]["properties"]["data"] == raw
+    meta = "io.k8s.apimachinery.pkg.apis.meta.v1"
+    fields = schemas[f"{meta}.ManagedFieldsEntry"]["properties"]["fieldsV1"]
+    assert fields == {"$ref": f"#/components/schemas/{meta}.FieldsV1"}
+    extra = schemas["io.k8s.api.authentication.v1.UserInfo"]["properties"]["extra"]["additionalProperties"]
+    assert extra == {"type": "array", "items": {"type": "string"}}
+    assert {"group": "apps", "version": "v1", "kind": "WatchEvent"} in schemas[f"{meta}.WatchEvent"][
+        "x-kubernetes-group-version-kind"
+    ]
+
+
+def test_discovery_has_operations() -> None:
+    found = {path: operation["operationId"] for (path, _), operation in operations(V3).items() if path.endswith("/")}
+    assert found["/api/"] == "getCoreAPIVersions"
+    assert found["/api/v1/"] == "getCoreV1APIResources"
+    assert found["/apis/"] == "getAPIVersions"
+    assert found["/apis/apps/"] == "getAppsAPIGroup"
+    assert found["/apis/rbac.authorization.k8s.io/v1/"] == "getRbacAuthorizationV1APIResources"
+
+
+def test_documents_are_kept_packed() -> None:
+    served = v3.OpenApi(kinds.SERVED, "v1")
+    first, index = Call("GET", "/openapi/v3/apis/apps/v1"), Call("GET", "/openapi/v3")
+    answer = served.serve(first)
+    assert isinstance(answer, Answer)
+    document = json.loads(answer.body)
+    assert {path.split("/")[1] for path in document["paths"]} == {"apis"}
+    tag = dict(answer.headers)["ETag"]
+    again = served.serve(Call("GET", first.path, if_none_match=tag))
+    assert isinstance(again, Answer) and (again.status, again.body) == (304, b"")
+    listed = json.loads(asyncio.run(_answered(served, index)).body)["paths"]
+    assert listed["apis/apps/v1"]["serverRelativeURL"] == f"/openapi/v3/apis/apps/v1?hash={tag[1:-1]}"
+    assert {"api", "apis", "apis/apps"} <= listed.keys()
+    assert sum(len(kept.packed) for kept in served._documents.values()) < 300_000
+
+
+async def _answered(served: v3.OpenApi, call: Call) -> Answer:
+    answer = served.serve(call)
+    assert answer is not None and not isinstance(answer, Answer)
+    return await answer
