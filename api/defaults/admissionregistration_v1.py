@@ -26,21 +26,24 @@ def webhooks(obj: ValidatingWebhookConfiguration | MutatingWebhookConfiguration)
     """Defaults of a configuration of webhooks."""
     hooks: list[ValidatingWebhook | MutatingWebhook] = [*obj.webhooks]
     for hook in hooks:
-        hook.failure_policy = hook.failure_policy or "Fail"
+        if hook.failure_policy is None:
+            hook.failure_policy = "Fail"
         if hook.timeout_seconds is None:
             hook.timeout_seconds = _SECONDS
         _matching(hook)
         for rule in hook.rules:
-            rule.scope = rule.scope or "*"
+            if rule.scope is None:
+                rule.scope = "*"
         service = hook.client_config.service
         if service is not None and service.port is None:
             service.port = HTTPS
-        if isinstance(hook, MutatingWebhook):
-            hook.reinvocation_policy = hook.reinvocation_policy or "Never"
+        if isinstance(hook, MutatingWebhook) and hook.reinvocation_policy is None:
+            hook.reinvocation_policy = "Never"
 
 
 def _matching(obj: ValidatingWebhook | MutatingWebhook | MatchResources) -> None:
-    obj.match_policy = obj.match_policy or "Equivalent"
+    if obj.match_policy is None:
+        obj.match_policy = "Equivalent"
     if obj.namespace_selector is None:
         obj.namespace_selector = LabelSelector()
     if obj.object_selector is None:
@@ -49,7 +52,8 @@ def _matching(obj: ValidatingWebhook | MutatingWebhook | MatchResources) -> None
 
 def policy(obj: ValidatingAdmissionPolicy | MutatingAdmissionPolicy) -> None:
     """Defaults of a policy."""
-    obj.spec.failure_policy = obj.spec.failure_policy or "Fail"
+    if obj.spec.failure_policy is None:
+        obj.spec.failure_policy = "Fail"
     _resources(obj.spec.match_constraints)
 
 
@@ -62,7 +66,8 @@ def _resources(match: MatchResources | None) -> None:
     if match is not None:
         _matching(match)
         for rule in (*match.resource_rules, *match.exclude_resource_rules):
-            rule.scope = rule.scope or "*"
+            if rule.scope is None:
+                rule.scope = "*"
 
 
 BY_KIND: dict[Kind[Any], Callable[[Any], None]] = {

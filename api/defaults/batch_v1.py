@@ -20,7 +20,7 @@ def job(obj: Job) -> None:
         spec.parallelism = 1
     if spec.backoff_limit is None:
         spec.backoff_limit = 6 if spec.backoff_limit_per_index is None else _MOST
-    obj.metadata.labels = obj.metadata.labels or dict(spec.template.metadata.labels)
+    obj.metadata.labels = obj.metadata.labels or spec.template.metadata.labels
     if spec.completion_mode is None:
         spec.completion_mode = "NonIndexed"
     if spec.suspend is None:

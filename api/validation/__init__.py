@@ -32,7 +32,7 @@ _CREATE: dict[Kind[Any], Callable[[Problems, Any], None]] = {
     kinds.CONFIG_MAP: config.create_config_map,
     kinds.SECRET: config.create_secret,
     kinds.SERVICE_ACCOUNT: config.create_service_account,
-    kinds.EVENT: events.create,
+    kinds.EVENT: events.create_leniently,
     kinds.EVENTS_EVENT: events.create_strictly,
 }
 

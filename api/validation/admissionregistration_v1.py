@@ -1,7 +1,6 @@
 """Rules for webhooks and policies that admit objects. Their expressions are checked by who evaluates them."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from api import choices, kinds, names
 from api.admissionregistration_v1 import (
@@ -12,6 +11,7 @@ from api.admissionregistration_v1 import (
     MutatingWebhook,
     MutatingWebhookConfiguration,
     NamedRuleWithOperations,
+    ParamKind,
     ParamRef,
     RuleWithOperations,
     ValidatingAdmissionPolicy,
@@ -19,10 +19,9 @@ from api.admissionregistration_v1 import (
     ValidatingWebhook,
     ValidatingWebhookConfiguration,
     Validation,
-    WebhookClientConfig,
 )
 from api.kinds import Kind
-from api.validation import metadata
+from api.validation import hooks, metadata
 from api.validation.problems import Problems
 from api.validation.rules import Rules
 
@@ -31,8 +30,8 @@ _MATCH = choices.MATCH_POLICIES
 _SCOPES = choices.SCOPES
 _OPERATIONS = choices.OPERATIONS
 _REINVOKE = choices.REINVOCATIONS
-_REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
-_FORM = "; desired format: https://host[/path]"
+_MUTATED = ("*", "CONNECT", "CREATE", "UPDATE")
+_REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 _BOTH = (
     "must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers "
     "serves no purpose)"
@@ -42,11 +41,11 @@ _NOTHING = "validations or auditAnnotations must contain at least one item"
 
 def webhooks(found: Problems, obj: ValidatingWebhookConfiguration | MutatingWebhookConfiguration) -> None:
     """A configuration of webhooks."""
-    hooks: list[ValidatingWebhook | MutatingWebhook] = [*obj.webhooks]
-    for index, hook in enumerate(hooks):
+    every: list[ValidatingWebhook | MutatingWebhook] = [*obj.webhooks]
+    for index, hook in enumerate(every):
         path = f"webhooks[{index}]"
         _webhook(found, path, hook)
-        if hook.name in [other.name for other in hooks[:index]]:
+        if hook.name in [other.name for other in every[:index]]:
             found.duplicate(f"{path}.name", hook.name)
 
 
@@ -73,7 +72,7 @@ def _webhook(found: Problems, path: str, hook: ValidatingWebhook | MutatingWebho
             metadata.label_selector(found, f"{path}.{field}", selector)
     if isinstance(hook, MutatingWebhook):
         found.optional_one_of(f"{path}.reinvocationPolicy", hook.reinvocation_policy, _REINVOKE)
-    _client(found, f"{path}.clientConfig", hook.client_config)
+    hooks.client(found, f"{path}.clientConfig", hook.client_config.url, hook.client_config.service)
     _conditions(found, f"{path}.matchConditions", hook.match_conditions)
 
 
@@ -87,41 +86,6 @@ def _versions(found: Problems, path: str, versions: list[str]) -> None:
         found.invalid_all(f"{path}[{index}]", version, names.dns_1035_label(version))
     if not {"v1", "v1beta1"} & set(versions):
         found.invalid(path, versions, "must include at least one of v1, v1beta1")
-
-
-def _client(found: Problems, path: str, client: WebhookClientConfig) -> None:
-    if (client.url is None) == (client.service is None):
-        found.required(path, "exactly one of url or service is required")
-    elif client.url is not None:
-        _url(found, f"{path}.url", client.url)
-    elif client.service is not None:
-        service, where = client.service, f"{path}.service"
-        for field, name in (("name", service.name), ("namespace", service.namespace)):
-            if not name:
-                found.required(f"{where}.{field}", f"service {field} is required")
-        if service.port is not None:
-            for text in names.port_number(service.port):
-                found.invalid(f"{where}.port", service.port, f"port is not valid: {text}")
-        if service.path is not None and not service.path.startswith("/"):
-            found.invalid(f"{where}.path", service.path, "must start with a '/'")
-
-
-def _url(found: Problems, path: str, text: str) -> None:
-    try:
-        url = urlsplit(text)
-    except ValueError as error:
-        found.required(path, f"url must be a valid URL: {error}{_FORM}")
-        return
-    if url.scheme != "https":
-        found.invalid(path, url.scheme, f"'https' is the only allowed URL scheme{_FORM}")
-    if not url.netloc:
-        found.invalid(path, "", f"host must be specified{_FORM}")
-    if "@" in url.netloc:
-        found.invalid(path, url.netloc.rpartition("@")[0], "user information is not permitted in the URL")
-    if url.fragment:
-        found.invalid(path, url.fragment, "fragments are not permitted in the URL")
-    if url.query:
-        found.invalid(path, url.query, "query parameters are not permitted in the URL")
 
 
 def _rule(found: Problems, path: str, rule: RuleWithOperations | NamedRuleWithOperations) -> None:
@@ -172,29 +136,47 @@ def validating_policy(found: Problems, obj: ValidatingAdmissionPolicy) -> None:
         _validation(found, f"spec.validations[{index}]", validation)
     for index, annotation in enumerate(spec.audit_annotations):
         path = f"spec.auditAnnotations[{index}]"
-        if not annotation.key:
-            found.required(f"{path}.key")
+        if obj.metadata.name:
+            name = f"{obj.metadata.name}/{annotation.key}"
+            found.invalid_all(f"{path}.key", name, names.label_key(name))
+        else:
+            found.invalid(f"{path}.key", annotation.key, "requires metadata.name be non-empty")
         if not annotation.value_expression.strip():
             found.required(f"{path}.valueExpression", "valueExpression is not specified")
         if annotation.key in [other.key for other in spec.audit_annotations[:index]]:
             found.duplicate(f"{path}.key", annotation.key)
 
 
+def _status(found: Problems, new: ValidatingAdmissionPolicy, old: ValidatingAdmissionPolicy) -> None:
+    checked = new.status.type_checking
+    for index, warning in enumerate(checked.expression_warnings if checked is not None else []):
+        path = f"status.typeChecking.expressionWarnings[{index}]"
+        if not warning.warning:
+            found.required(f"{path}.warning")
+        if not (warning.field_ref or "").strip():
+            found.required(f"{path}.fieldRef")
+    metadata.conditions(found, "status.conditions", new.status.conditions)
+
+
 def mutating_policy(found: Problems, obj: MutatingAdmissionPolicy) -> None:
     """A MutatingAdmissionPolicy."""
     spec = obj.spec
     _policy(found, obj)
+    _mutated(found, "spec.matchConstraints", spec.match_constraints)
     found.one_of("spec.reinvocationPolicy", spec.reinvocation_policy, _REINVOKE)
     if not spec.mutations:
         found.required("spec.mutations", "mutations must contain at least one item")
     for index, mutation in enumerate(spec.mutations):
         path = f"spec.mutations[{index}]"
         found.one_of(f"{path}.patchType", mutation.patch_type, choices.PATCH_TYPES)
+        if mutation.patch_type not in choices.PATCH_TYPES:
+            continue
         parts = {"ApplyConfiguration": mutation.apply_configuration, "JSONPatch": mutation.json_patch}
         for type_, part in parts.items():
             field = "jsonPatch" if type_ == "JSONPatch" else "applyConfiguration"
             if type_ != mutation.patch_type and part is not None:
-                found.invalid(f"{path}.{field}", part, f"must not be specified when patchType is {mutation.patch_type}")
+                detail = f"must not be specified when patchType is {mutation.patch_type}"
+                found.invalid(f"{path}.{field}", f"{{{field}}}", detail)
             elif type_ == mutation.patch_type and (part is None or not (part.expression or "").strip()):
                 where = f"{path}.{field}" if part is None else f"{path}.{field}.expression"
                 found.required(where, f"must be specified when patchType is {type_}" if part is None else "")
@@ -202,11 +184,9 @@ def mutating_policy(found: Problems, obj: MutatingAdmissionPolicy) -> None:
 
 def _policy(found: Problems, obj: ValidatingAdmissionPolicy | MutatingAdmissionPolicy) -> None:
     spec = obj.spec
-    found.one_of("spec.failurePolicy", spec.failure_policy, _FAILURE)
+    found.optional_one_of("spec.failurePolicy", spec.failure_policy, _FAILURE)
     if spec.param_kind is not None:
-        for field, value in (("apiVersion", spec.param_kind.api_version), ("kind", spec.param_kind.kind)):
-            if not value:
-                found.required(f"spec.paramKind.{field}")
+        _param_kind(found, "spec.paramKind", spec.param_kind)
     if spec.match_constraints is None:
         found.required("spec.matchConstraints")
     else:
@@ -224,8 +204,37 @@ def _policy(found: Problems, obj: ValidatingAdmissionPolicy | MutatingAdmissionP
             found.required(f"{path}.expression", "expression is not specified")
 
 
+def _param_kind(found: Problems, path: str, kind: ParamKind) -> None:
+    group, _, version = (kind.api_version or "").rpartition("/")
+    where = f"{path}.apiVersion"
+    if not kind.api_version:
+        found.required(where)
+    elif group.count("/"):
+        found.invalid(where, kind.api_version, f"unexpected GroupVersion string: {kind.api_version}")
+    else:
+        if group and (problems := names.dns_subdomain(group)):
+            found.invalid(where, group, ",".join(problems))
+        if not version:
+            found.invalid(where, kind.api_version, "version must be specified")
+        elif problems := names.dns_1035_label(version):
+            found.invalid(where, version, ",".join(problems))
+    if not kind.kind:
+        found.required(f"{path}.kind")
+    elif problems := names.dns_1035_label(kind.kind.lower()):
+        detail = f"may have mixed case, but should otherwise match: {','.join(problems)}"
+        found.invalid(f"{path}.kind", kind.kind, detail)
+
+
+def _mutated(found: Problems, path: str, match: MatchResources | None) -> None:
+    """What is deleted is not changed before."""
+    for rule in match.resource_rules if match is not None else []:
+        for operation in rule.operations:
+            if operation not in _MUTATED:
+                found.not_supported(f"{path}.resourceRules.operations", operation, _MUTATED)
+
+
 def _resources(found: Problems, path: str, match: MatchResources) -> None:
-    found.one_of(f"{path}.matchPolicy", match.match_policy, _MATCH)
+    found.optional_one_of(f"{path}.matchPolicy", match.match_policy, _MATCH)
     for field, selector in (("namespaceSelector", match.namespace_selector), ("objectSelector", match.object_selector)):
         if selector is not None:
             metadata.label_selector(found, f"{path}.{field}", selector)
@@ -274,6 +283,7 @@ def validating_binding(found: Problems, obj: ValidatingAdmissionPolicyBinding) -
 def mutating_binding(found: Problems, obj: MutatingAdmissionPolicyBinding) -> None:
     """A MutatingAdmissionPolicyBinding."""
     _binding(found, obj)
+    _mutated(found, "spec.matchResources", obj.spec.match_resources)
 
 
 def _binding(found: Problems, obj: ValidatingAdmissionPolicyBinding | MutatingAdmissionPolicyBinding) -> None:
@@ -304,7 +314,7 @@ def _parameters(found: Problems, path: str, reference: ParamRef) -> None:
 RULES: dict[Kind[Any], Rules] = {
     kinds.VALIDATING_WEBHOOK_CONFIGURATION: Rules(webhooks),
     kinds.MUTATING_WEBHOOK_CONFIGURATION: Rules(webhooks),
-    kinds.VALIDATING_ADMISSION_POLICY: Rules(validating_policy),
+    kinds.VALIDATING_ADMISSION_POLICY: Rules(validating_policy, parts={"status": _status}),
     kinds.MUTATING_ADMISSION_POLICY: Rules(mutating_policy),
     kinds.VALIDATING_ADMISSION_POLICY_BINDING: Rules(validating_binding),
     kinds.MUTATING_ADMISSION_POLICY_BINDING: Rules(mutating_binding),

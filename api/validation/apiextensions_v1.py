@@ -14,10 +14,9 @@ from api.apiextensions_v1 import (
     CustomResourceSubresources,
     JSONSchemaProps,
     SelectableField,
-    WebhookClientConfig,
 )
 from api.kinds import Kind
-from api.validation import schemas, structural
+from api.validation import hooks, schemas, structural
 from api.validation.problems import Problems
 from api.validation.rules import Rules
 
@@ -43,8 +42,11 @@ def definition(found: Problems, obj: CustomResourceDefinition) -> None:
     elif "." not in spec.group:
         found.invalid("spec.group", spec.group, "should be a domain with at least one dot")
     found.one_of("spec.scope", spec.scope, ("Cluster", "Namespaced"))
+    if spec.versions and (problems := names.dns_1035_label(spec.versions[0].name)):
+        found.invalid("spec.version", spec.versions[0].name, ",".join(problems))
+    shared = _shared(spec.versions)
     for index, version in enumerate(spec.versions):
-        _version(found, f"spec.versions[{index}]", version)
+        _version(found, f"spec.versions[{index}]", version, shared)
     if len({version.name for version in spec.versions}) != len(spec.versions):
         found.invalid_here("spec.versions", "must contain unique version names")
     if sum(version.storage for version in spec.versions) != 1:
@@ -95,7 +97,21 @@ def _names(found: Problems, path: str, given: CustomResourceDefinitionNames) -> 
         found.invalid(f"{path}.listKind", given.list_kind, "kind and listKind may not be the same")
 
 
-def _version(found: Problems, path: str, version: CustomResourceDefinitionVersion) -> None:
+def _shared(versions: list[CustomResourceDefinitionVersion]) -> frozenset[str]:
+    """The parts in which all versions are alike: upstream keeps and tells them once for all, as in v1beta1."""
+    return frozenset(
+        name
+        for name in ("schema", "subresources", "additional_printer_columns", "selectable_fields")
+        if all(getattr(version, name) == getattr(versions[0], name) for version in versions)
+    )
+
+
+def _version(found: Problems, path: str, version: CustomResourceDefinitionVersion, shared: frozenset[str]) -> None:
+    def at(part: str, name: str) -> str:
+        if part in shared:
+            return f"spec.{name.replace('schema.', 'validation.')}"
+        return f"{path}.{name}"
+
     if problems := names.dns_1035_label(version.name):
         found.invalid(f"{path}.name", version.name, ",".join(problems))
     _deprecation(found, f"{path}.deprecationWarning", version)
@@ -104,15 +120,15 @@ def _version(found: Problems, path: str, version: CustomResourceDefinitionVersio
     if schema is None:
         found.required(f"{path}.schema.openAPIV3Schema")
     else:
-        where = f"{path}.schema.openAPIV3Schema"
+        where = at("schema", "schema.openAPIV3Schema")
         structural.structural(found, where, schema)
         schemas.root(found, where, schema, parts is not None and parts.status is not None)
     if parts is not None:
-        _subresources(found, f"{path}.subresources", parts)
+        _subresources(found, at("subresources", "subresources"), parts)
     for index, column in enumerate(version.additional_printer_columns):
-        _column(found, f"{path}.additionalPrinterColumns[{index}]", column)
+        _column(found, at("additional_printer_columns", f"additionalPrinterColumns[{index}]"), column)
     if version.selectable_fields:
-        _selectable(found, f"{path}.selectableFields", version.selectable_fields, schema)
+        _selectable(found, at("selectable_fields", "selectableFields"), version.selectable_fields, schema)
 
 
 def _deprecation(found: Problems, path: str, version: CustomResourceDefinitionVersion) -> None:
@@ -205,18 +221,24 @@ def _at(schema: JSONSchemaProps, path: str) -> JSONSchemaProps | None:
 
 
 def _conversion(found: Problems, conversion: CustomResourceConversion) -> None:
+    # Upstream tells the fields as they were in v1beta1.
     path, webhook = "spec.conversion", conversion.webhook
     found.one_of(f"{path}.strategy", conversion.strategy, ("None", "Webhook"))
     if conversion.strategy != "Webhook":
         if webhook is not None:
-            found.forbidden(f"{path}.webhook", "should not be set when strategy is not set to Webhook")
+            for field, given in (
+                ("webhookClientConfig", webhook.client_config),
+                ("conversionReviewVersions", webhook.conversion_review_versions),
+            ):
+                if given:
+                    found.forbidden(f"{path}.{field}", "should not be set when strategy is not set to Webhook")
         return
     if webhook is None or webhook.client_config is None:
-        found.required(f"{path}.webhook.clientConfig", "required when strategy is set to Webhook")
+        found.required(f"{path}.webhookClientConfig", "required when strategy is set to Webhook")
     else:
-        _client(found, f"{path}.webhook.clientConfig", webhook.client_config)
+        hooks.client(found, f"{path}.webhookClientConfig", webhook.client_config.url, webhook.client_config.service)
     versions = webhook.conversion_review_versions if webhook is not None else []
-    where = f"{path}.webhook.conversionReviewVersions"
+    where = f"{path}.conversionReviewVersions"
     if not versions:
         found.required(where)
         return
@@ -227,27 +249,6 @@ def _conversion(found: Problems, conversion: CustomResourceConversion) -> None:
             found.invalid_all(f"{where}[{index}]", version, names.dns_1035_label(version))
     if not set(versions) & set(_REVIEWS):
         found.invalid(where, versions, f"must include at least one of {', '.join(_REVIEWS)}")
-
-
-def _client(found: Problems, path: str, client: WebhookClientConfig) -> None:
-    if (client.url is None) is (client.service is None):
-        found.required(path, "exactly one of url or service is required")
-        return
-    if client.url is not None:
-        if not client.url.startswith("https://"):
-            found.invalid(
-                f"{path}.url", client.url, "'https' is the only allowed URL scheme; desired format: https://host[/path]"
-            )
-        return
-    assert client.service is not None
-    for field, value in (("name", client.service.name), ("namespace", client.service.namespace)):
-        if not value:
-            found.required(f"{path}.service.{field}", f"service {field} is required")
-    port = client.service.port
-    if port is not None:
-        found.invalid_all(f"{path}.service.port", port, names.port_number(port))
-    if client.service.path is not None and not client.service.path.startswith("/"):
-        found.invalid(f"{path}.service.path", client.service.path, "must start with a '/'")
 
 
 def _stored(found: Problems, obj: CustomResourceDefinition) -> None:

@@ -17,10 +17,10 @@ def api_service(found: Problems, obj: APIService) -> None:
         found.invalid("metadata.name", obj.metadata.name, f'must be `spec.version+"."+spec.group`: "{wanted}"')
     if spec.group:
         found.invalid_all("spec.group", spec.group, names.dns_subdomain(spec.group))
-    if not spec.version:
-        found.required("spec.version")
-    else:
-        found.invalid_all("spec.version", spec.version, names.dns_1035_label(spec.version))
+    version = spec.version or ""
+    if not spec.group and version != "v1":
+        found.required("spec.group", "only v1 may have an empty group and it better be legacy kube")
+    found.invalid_all("spec.version", version, names.dns_1035_label(version))
     for field, value, most in (
         ("groupPriorityMinimum", spec.group_priority_minimum, 20_000),
         ("versionPriority", spec.version_priority, 1_000),

@@ -95,7 +95,7 @@ def _slice_ports(found: Problems, ports: list[discovery_v1.EndpointPort]) -> Non
         if name in seen:
             found.duplicate(f"{path}.name", name)
         seen.add(name)
-        found.one_of(f"{path}.protocol", port.protocol, PROTOCOLS)
+        found.optional_one_of(f"{path}.protocol", port.protocol, PROTOCOLS)
         if port.app_protocol is not None:
             found.invalid_all(f"{path}.appProtocol", port.app_protocol, names.label_key(port.app_protocol))
 
@@ -105,10 +105,10 @@ def _endpoint(found: Problems, path: str, endpoint: Endpoint, address_type: str)
         found.required(f"{path}.addresses", "must contain at least 1 address")
     elif len(endpoint.addresses) > _MOST_ADDRESSES:
         found.too_many(f"{path}.addresses", len(endpoint.addresses), _MOST_ADDRESSES)
-    for index, address in enumerate(endpoint.addresses):
+    for index, address in enumerate(endpoint.addresses if address_type in _ADDRESS_TYPES else []):
         where = f"{path}.addresses[{index}]"
         if address_type == "FQDN":
-            found.invalid_all(where, address, names.dns_subdomain(address.removesuffix(".")))
+            _full_name(found, where, address)
         elif addresses.ip(found, where, address):
             if not address_type.endswith(str(addresses.version(address))):
                 found.invalid(f"{path}.addresses", address, f"must be an {address_type} address")
@@ -122,6 +122,17 @@ def _endpoint(found: Problems, path: str, endpoint: Endpoint, address_type: str)
         found.invalid_all(f"{path}.hostname", endpoint.hostname, names.dns_label(endpoint.hostname))
     if endpoint.hints is not None:
         _hints(found, f"{path}.hints", endpoint.hints)
+
+
+def _full_name(found: Problems, path: str, name: str) -> None:
+    """A name that can be asked for anywhere."""
+    plain = name.removesuffix(".")
+    if not name:
+        found.required(path)
+    elif problems := names.dns_subdomain(plain):
+        found.invalid_all(path, plain, problems)
+    elif "." not in plain:
+        found.invalid(path, plain, "should be a domain with at least two segments separated by dots")
 
 
 def _hints(found: Problems, path: str, hints: EndpointHints) -> None:

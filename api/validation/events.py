@@ -38,9 +38,18 @@ def create(found: Problems, obj: Event, controller: str = "reportingComponent") 
     found.invalid_all("namespace", namespace, names.dns_subdomain(namespace))
 
 
-def update(found: Problems, new: Event, _: Event) -> None:
-    """A changed Event."""
+def create_leniently(found: Problems, obj: Event) -> None:
+    """A new Event by way of core/v1."""
+    create(found, obj)
+    if not found.causes:
+        metadata.metadata(found, obj.metadata, True, names.path_segment)
+
+
+def update(found: Problems, new: Event, old: Event) -> None:
+    """A changed Event by way of core/v1."""
     create(found, new)
+    if not found.causes:
+        metadata.metadata_update(found, new.metadata, old.metadata)
 
 
 def create_strictly(found: Problems, obj: Event) -> None:

@@ -1,5 +1,6 @@
 """Rules for FlowSchemas and priority levels."""
 
+import math
 from typing import Any
 
 from api import kinds, names
@@ -11,12 +12,14 @@ from api.flowcontrol_v1 import (
     PriorityLevelConfiguration,
     QueuingConfiguration,
     ResourcePolicyRule,
+    ServiceAccountSubject,
     Subject,
 )
 from api.kinds import Kind
 from api.validation.problems import Problems
 from api.validation.rules import Rules
 
+_MOST_BITS = 60  # of a hash, of which a hand of queues is dealt
 _MOST_QUEUES = 10_000_000
 _EXEMPT = "exempt"
 _VERBS = frozenset(
@@ -33,6 +36,7 @@ _VERBS = frozenset(
         "*",
     )
 )
+_NAMED = sorted(_VERBS - {"*"})
 _METHODS = frozenset(("get", "head", "post", "put", "patch", "delete", "options", "connect", "*"))
 _SUBJECTS = {"Group": "group", "ServiceAccount": "service_account", "User": "user"}
 
@@ -84,10 +88,20 @@ def _subject(found: Problems, path: str, subject: Subject) -> None:
                 found.forbidden(f"{path}.{field}", f"{field} is forbidden when subject kind is not '{kind}'")
         elif part is None:
             found.required(f"{path}.{field}", f"{field} is required when subject kind is '{kind}'")
-        elif not part.name:
-            found.required(f"{path}.{field}.name")
-        elif name == "service_account" and not part.namespace:
-            found.required(f"{path}.{field}.namespace", "must specify namespace for service account")
+        else:
+            if not part.name:
+                found.required(f"{path}.{field}.name")
+            if name == "service_account":
+                _account(found, f"{path}.{field}", part)
+
+
+def _account(found: Problems, path: str, account: ServiceAccountSubject) -> None:
+    if account.name and account.name != "*":
+        found.invalid_all(f"{path}.name", account.name, names.dns_subdomain(account.name))
+    if not account.namespace:
+        found.required(f"{path}.namespace", "must specify namespace for service account")
+    else:
+        found.invalid_all(f"{path}.namespace", account.namespace, names.dns_label(account.namespace))
 
 
 def _alone(found: Problems, path: str, values: list[str], none: str, others: str) -> None:
@@ -101,7 +115,7 @@ def _alone(found: Problems, path: str, values: list[str], none: str, others: str
 def _resource_rule(found: Problems, path: str, rule: ResourcePolicyRule) -> None:
     _alone(found, f"{path}.verbs", rule.verbs, "verbs must contain at least one value", "verbs")
     if not set(rule.verbs) <= _VERBS:
-        found.not_supported(f"{path}.verbs", rule.verbs, sorted(_VERBS))
+        found.not_supported(f"{path}.verbs", rule.verbs, _NAMED)
     one = "resource rules must supply at least one"
     _alone(found, f"{path}.apiGroups", rule.api_groups, f"{one} api group", "api groups")
     _alone(found, f"{path}.resources", rule.resources, f"{one} resource", "resources")
@@ -120,7 +134,7 @@ def _resource_rule(found: Problems, path: str, rule: ResourcePolicyRule) -> None
 def _non_resource_rule(found: Problems, path: str, rule: NonResourcePolicyRule) -> None:
     _alone(found, f"{path}.verbs", rule.verbs, "verbs must contain at least one value", "verbs")
     if not set(rule.verbs) <= _METHODS:
-        found.not_supported(f"{path}.verbs", rule.verbs, sorted(_METHODS))
+        found.not_supported(f"{path}.verbs", rule.verbs, _NAMED)  # upstream names the verbs here as well
     urls, where = rule.non_resource_urls, f"{path}.nonResourceURLs"
     _alone(found, where, urls, "nonResourceURLs must contain at least one value", "non-resource URLs")
     for index, url in enumerate(urls if "*" not in urls else []):
@@ -143,7 +157,8 @@ def priority_level(found: Problems, obj: PriorityLevelConfiguration) -> None:
         found.invalid("spec.type", spec.type, "must be 'Exempt' if and only if `name` is 'exempt'")
     if spec.type not in ("Exempt", "Limited"):
         found.not_supported("spec.type", spec.type, ("Exempt", "Limited"))
-    elif spec.type == "Exempt":
+        return
+    if spec.type == "Exempt":
         if spec.limited is not None:
             found.forbidden("spec.limited", "must be nil if the type is not Limited")
     elif spec.exempt is not None:
@@ -192,9 +207,24 @@ def _queuing(found: Problems, path: str, queuing: QueuingConfiguration) -> None:
     if queuing.hand_size > queuing.queues:
         detail = f"should not be greater than queues ({queuing.queues})"
         found.invalid(f"{path}.handSize", queuing.hand_size, detail)
+    elif queuing.queues > 0 and math.ceil(math.log2(queuing.queues) * queuing.hand_size) > _MOST_BITS:
+        needed = f"required entropy bits of deckSize {queuing.queues} and handSize {queuing.hand_size}"
+        found.invalid(f"{path}.handSize", queuing.hand_size, f"{needed} should not be greater than {_MOST_BITS}")
+
+
+def _status(
+    found: Problems, new: FlowSchema | PriorityLevelConfiguration, old: FlowSchema | PriorityLevelConfiguration
+) -> None:
+    types = [condition.type for condition in new.status.conditions]
+    for index, type_ in enumerate(types):
+        where = f"status.conditions[{index}].type"
+        if type_ in types[:index]:
+            found.duplicate(where, type_ or "")
+        if not type_:
+            found.required(where)
 
 
 RULES: dict[Kind[Any], Rules] = {
-    kinds.FLOW_SCHEMA: Rules(flow_schema),
-    kinds.PRIORITY_LEVEL_CONFIGURATION: Rules(priority_level),
+    kinds.FLOW_SCHEMA: Rules(flow_schema, parts={"status": _status}),
+    kinds.PRIORITY_LEVEL_CONFIGURATION: Rules(priority_level, parts={"status": _status}),
 }

@@ -9,20 +9,52 @@ def count_indexes(text: str, below: int) -> int:
     """How many indexes are in the list, all of them below a number. Raises IndexesError."""
     total, previous = 0, -1
     for part in text.split(",") if text else []:
-        first, dash, last = part.partition("-")
-        start = _number(first)
-        end = _number(last) if dash else start
-        if end >= below:
-            raise IndexesError(f"too large index: {end!r}")
+        start, end = _interval(part, below)
         if start <= previous:
             raise IndexesError(f"non-increasing order, previous: {previous}, current: {start}")
-        if dash and end <= start:
-            raise IndexesError(f"non-increasing order, previous: {start}, current: {end}")
         total, previous = total + end - start + 1, end
     return total
 
 
-def _number(text: str) -> int:
+def first_common(one: str, other: str, below: int) -> int | None:
+    """The first index that both lists have; parts that cannot be read have none."""
+    ranges = _readable(other, below)
+    shared = [
+        max(start, first)
+        for start, end in _readable(one, below)
+        for first, last in ranges
+        if start <= last and first <= end
+    ]
+    return min(shared, default=None)
+
+
+def _readable(text: str, below: int) -> list[tuple[int, int]]:
+    found = []
+    for part in text.split(",") if text else []:
+        try:
+            found.append(_interval(part, below))
+        except IndexesError:
+            continue
+    return found
+
+
+def _interval(part: str, below: int) -> tuple[int, int]:
+    if part.count("-") > 1:
+        detail = "violates the requirement that an index interval can have at most two parts separated by '-'"
+        raise IndexesError(f'the fragment "{part}" {detail}')
+    first, dash, last = part.partition("-")
+    start = _number(first, below)
+    if not dash:
+        return start, start
+    end = _number(last, below)
+    if end <= start:
+        raise IndexesError(f"non-increasing order, previous: {start}, current: {end}")
+    return start, end
+
+
+def _number(text: str, below: int) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise IndexesError(f"cannot convert string to integer for index: {text!r}")
+        raise IndexesError(f'cannot convert string to integer for index: "{text}"')
+    if int(text) >= below:
+        raise IndexesError(f'too large index: "{text}"')
     return int(text)

@@ -155,7 +155,7 @@ def _parameters(found: Problems, path: str, parameters: IngressClassParametersRe
 
 
 def _ingress_class_changed(found: Problems, new: IngressClass, old: IngressClass) -> None:
-    found.immutable("spec.controller", new.spec.controller, old.spec.controller)
+    found.immutable("spec.controller", new.spec.controller or "", old.spec.controller or "")
 
 
 def network_policy(found: Problems, obj: NetworkPolicy) -> None:
@@ -175,6 +175,7 @@ def network_policy(found: Problems, obj: NetworkPolicy) -> None:
                 _peer(found, f"{path}.{peers_field}[{place}]", peer)
     if len(spec.policy_types) > 2:
         found.invalid("spec.policyTypes", spec.policy_types, "may not specify more than two policyTypes")
+        return
     for index, type_ in enumerate(spec.policy_types):
         found.optional_one_of(f"spec.policyTypes[{index}]", type_, ("Ingress", "Egress"))
 
@@ -215,11 +216,13 @@ def _block(found: Problems, path: str, block: IPBlock) -> None:
         return
     addresses.cidr(found, f"{path}.cidr", block.cidr)
     whole = _network(block.cidr)
+    if whole is None:
+        return  # nothing can be told of its parts
     for index, text in enumerate(block.except_):
         where = f"{path}.except[{index}]"
         addresses.cidr(found, where, text)
         part = _network(text)
-        if whole is None or part is None:
+        if part is None:
             continue
         inside = whole.version == part.version and part.prefixlen > whole.prefixlen
         if not (inside and part.network_address in whole):
@@ -228,7 +231,7 @@ def _block(found: Problems, path: str, block: IPBlock) -> None:
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     try:
-        return ipaddress.ip_network(text, strict=False)
+        return ipaddress.ip_network(text, strict=False) if "/" in text else None
     except ValueError:
         return None
 
@@ -260,12 +263,13 @@ def _ip_address_changed(found: Problems, new: IPAddress, old: IPAddress) -> None
 
 
 def service_cidr(found: Problems, obj: ServiceCIDR) -> None:
-    """A ServiceCIDR."""
+    """A ServiceCIDR that is new, or has a second family now."""
     cidrs, path = obj.spec.cidrs, "spec.cidrs"
     if not cidrs:
         found.required(path, "at least one CIDR required")
     if len(cidrs) > 2:
         found.invalid(path, obj.spec, "may only hold up to 2 values")
+        return
     before = len(found.causes)
     for index, text in enumerate(cidrs):
         addresses.cidr(found, f"{path}[{index}]", text)
@@ -280,6 +284,8 @@ def _service_cidr_changed(found: Problems, new: ServiceCIDR, old: ServiceCIDR) -
     if len(after) != len(before) and (len(before), len(after)) != (1, 2):
         found.invalid("spec.cidrs", after, "field is immutable")
         return
+    if len(after) > len(before):
+        service_cidr(found, new)
     for index, cidr in enumerate(before):
         found.immutable(f"spec.cidrs[{index}]", after[index], cidr)
 
@@ -289,5 +295,5 @@ RULES: dict[Kind[Any], Rules] = {
     kinds.INGRESS_CLASS: Rules(ingress_class, _ingress_class_changed),
     kinds.NETWORK_POLICY: Rules(network_policy),
     kinds.IP_ADDRESS: Rules(ip_address, _ip_address_changed, name=_address_name),
-    kinds.SERVICE_CIDR: Rules(service_cidr, _service_cidr_changed),
+    kinds.SERVICE_CIDR: Rules(change=_service_cidr_changed, fresh=service_cidr),
 }

@@ -39,5 +39,5 @@ def _status(found: Problems, new: PodDisruptionBudget, old: PodDisruptionBudget)
 
 
 RULES: dict[Kind[Any], Rules] = {
-    kinds.POD_DISRUPTION_BUDGET: Rules(budget, parts={"status": _status}, name=names.dns_subdomain),
+    kinds.POD_DISRUPTION_BUDGET: Rules(budget, parts={"status": _status}, name=names.path_segment),
 }

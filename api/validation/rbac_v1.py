@@ -29,7 +29,10 @@ def cluster_role(found: Problems, obj: ClusterRole) -> None:
         if not selectors:
             found.required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil")
         for index, selector in enumerate(selectors):
+            before = len(found.causes)
             metadata.label_selector(found, f"{path}[{index}]", selector)
+            if len(found.causes) > before:
+                found.invalid(f"{path}[{index}]", None, "invalid label selector.")
 
 
 def _rule(found: Problems, path: str, rule: PolicyRule, *, namespaced: bool) -> None:

@@ -22,7 +22,8 @@ def priority_class(found: Problems, obj: PriorityClass) -> None:
             found.forbidden("metadata.name", detail)
     elif obj.value > HIGHEST:
         found.forbidden("value", f"maximum allowed value of a user defined priority is {HIGHEST}")
-    found.optional_one_of("preemptionPolicy", obj.preemption_policy, ("PreemptLowerPriority", "Never"))
+    if obj.preemption_policy is not None:
+        found.one_of("preemptionPolicy", obj.preemption_policy, ("PreemptLowerPriority", "Never"))
 
 
 def _not_of_the_system(name: str, obj: PriorityClass) -> str:

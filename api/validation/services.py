@@ -12,12 +12,16 @@ _FAMILY_POLICIES = choices.IP_FAMILY_POLICIES
 _LONGEST_AFFINITY = 86_400
 _TRAFFIC_POLICIES = choices.TRAFFIC_POLICIES
 _DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
+_MODE = "service.kubernetes.io/topology-mode"
+_HINTS = "service.kubernetes.io/topology-aware-hints"
+_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
 _ONLY_LOAD_BALANCER = "may only be used when `type` is 'LoadBalancer'"
 
 
 def create(found: Problems, obj: Service) -> None:
     """A new Service."""
     metadata.metadata(found, obj.metadata, True, names.dns_label)
+    _annotations(found, obj, None)
     _spec(found, obj.spec)
 
 
@@ -33,6 +37,7 @@ def update(found: Problems, new: Service, old: Service) -> None:
     check_changed = new.spec.health_check_node_port != old.spec.health_check_node_port
     if _needs_health_check(old.spec) and _needs_health_check(new.spec) and check_changed:
         found.forbidden("spec.healthCheckNodePort", "field is immutable")
+    _annotations(found, new, old)
     _spec(found, new.spec)
 
 
@@ -40,6 +45,24 @@ def update_status(found: Problems, new: Service, old: Service) -> None:
     """A changed status of a Service."""
     metadata.metadata_update(found, new.metadata, old.metadata)
     _load_balancer_status(found, new.status.load_balancer or LoadBalancerStatus(), new.spec.type)
+
+
+def _annotations(found: Problems, obj: Service, old: Service | None) -> None:
+    """Two old ways to say what now has a field, or another annotation."""
+    given = obj.metadata.annotations
+    mode, hints = given.get(_MODE), given.get(_HINTS)
+    if mode is not None and hints is not None and mode != hints:
+        detail = f"must match annotations[{_HINTS}] when both are specified"
+        found.invalid(f"metadata.annotations[{_MODE}]", mode, detail)
+    ranges = given.get(_RANGES)
+    if ranges is None or obj.spec.load_balancer_source_ranges:
+        return
+    path = f"metadata.annotations[{_RANGES}]"
+    if obj.spec.type != "LoadBalancer":
+        found.forbidden(path, _ONLY_LOAD_BALANCER)
+    if old is None or old.metadata.annotations.get(_RANGES) != ranges:
+        for network in ranges.split(",") if ranges.strip() else []:
+            addresses.cidr(found, path, network.strip())
 
 
 def _spec(found: Problems, spec: ServiceSpec) -> None:
@@ -54,7 +77,7 @@ def _spec(found: Problems, spec: ServiceSpec) -> None:
     metadata.labels(found, "spec.selector", spec.selector)
     _affinity(found, spec)
     if spec.type != "ExternalName":
-        _cluster_ips(found, spec, headless)
+        cluster_ips(found, spec)
     for index, address in enumerate(spec.external_ips):
         where = f"spec.externalIPs[{index}]"
         if addresses.ip(found, where, address):
@@ -131,7 +154,8 @@ def _affinity(found: Problems, spec: ServiceSpec) -> None:
         found.invalid(f"{path}.clientIP.timeoutSeconds", config.client_ip.timeout_seconds, detail)
 
 
-def _cluster_ips(found: Problems, spec: ServiceSpec, headless: bool) -> None:
+def cluster_ips(found: Problems, spec: ServiceSpec) -> None:
+    """Addresses of the cluster, their families and the policy for both."""
     path, ips = "spec.clusterIPs", spec.cluster_ips
     if spec.cluster_ip and not ips:
         found.required(path)
@@ -146,14 +170,15 @@ def _cluster_ips(found: Problems, spec: ServiceSpec, headless: bool) -> None:
             found.duplicate(f"spec.ipFamilies[{index}]", family)
         seen.add(family)
     found.optional_one_of("spec.ipFamilyPolicy", spec.ip_family_policy, _FAMILY_POLICIES)
-    if headless:
-        if len(ips) > 1:
-            found.invalid(path, ips, "'None' must be the first and only value")
-        return
-    good = [addresses.ip(found, f"{path}[{index}]", ip) for index, ip in enumerate(ips)]
+    headless = _headless(spec)
+    none = ips[:1] == ["None"]
+    if none and len(ips) > 1:
+        found.invalid(path, ips, "'None' must be the first and only value")
+    real = [(index, ip) for index, ip in enumerate(ips) if index or not none]
+    good = [addresses.ip(found, f"{path}[{index}]", ip) for index, ip in real]
     if len(ips) > 2:
         found.invalid(path, ips, "may only hold up to 2 values")
-    if not all(good):
+    if not all(good) or none or headless:
         return
     if not addresses.one_of_each_family(ips):
         found.invalid(path, ips, "may specify no more than one IP for each IP family")
@@ -185,7 +210,7 @@ def _load_balancer(found: Problems, spec: ServiceSpec) -> None:
 
 def _traffic(found: Problems, spec: ServiceSpec) -> None:
     policy = spec.external_traffic_policy
-    if _exposed(spec):
+    if is_exposed(spec):
         found.one_of("spec.externalTrafficPolicy", policy, _TRAFFIC_POLICIES)
     elif policy:
         detail = "may only be set for externally-accessible services"
@@ -257,7 +282,8 @@ def _headless(spec: ServiceSpec) -> bool:
     return spec.cluster_ip == "None" or spec.cluster_ips[:1] == ["None"]
 
 
-def _exposed(spec: ServiceSpec) -> bool:
+def is_exposed(spec: ServiceSpec) -> bool:
+    """Whether it can be reached from outside of the cluster."""
     return spec.type in ("LoadBalancer", "NodePort") or (spec.type == "ClusterIP" and bool(spec.external_ips))
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Plugin = Callable[[Write, "Core"], None]
 
+# Of a changed object, what is complete again before it is compared with the old one: that is no change.
+COMPLETING: tuple[Plugin, ...] = (priorities.set_priority, pods.add_tolerations)
 # Before validation: refuse what has nowhere to go, complete what is missing, reserve what can be had only once.
 MUTATING: tuple[Plugin, ...] = (
     creation.require_create,

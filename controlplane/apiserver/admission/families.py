@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from api.validation import Cause
+from api.validation import Cause, services
 from api.validation.addresses import version
+from api.validation.problems import Problems
 from controlplane.apiserver.allocators.addresses import family_of
 
 HEADLESS = "None"
@@ -33,8 +34,10 @@ def complete(spec: Any, old: Any, families: Collection[str]) -> list[Cause]:
         return []
     if spec.ip_family_policy is None:
         spec.ip_family_policy = _policy(spec, old)
-    if not is_sound(spec):
-        return []  # validation says what is wrong
+    found = Problems()
+    services.cluster_ips(found, spec)
+    if found.causes:
+        return found.causes  # nothing else is said of such a Service
     problems = _reductions(spec, old) if old is not None and has_address(old) else []
     problems += _policy_problems(spec) + _infer(spec, families)
     if problems:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from api import kinds
 from api.core_v1 import ServicePort
 from api.validation import Cause
+from api.validation.services import is_exposed
 from controlplane.apiserver import status
 from controlplane.apiserver.admission import families
 from controlplane.apiserver.admission.families import has_address, is_headless
@@ -36,6 +37,8 @@ def complete(write: Write, core: Core) -> None:
     _agree(new, old)
     if old is not None:
         _drop(new, old)
+    if new.type == "ExternalName":
+        new.internal_traffic_policy = None
     if causes := families.complete(new, old, core.numbers.families):
         raise status.invalid(write.kind, write.new.metadata.name or "", causes)
 
@@ -106,8 +109,8 @@ def _drop(new: Any, old: Any) -> None:
         if all(port.node_port in before or not port.node_port for port in new.ports):
             for port in new.ports:
                 port.node_port = None
-        if new.external_traffic_policy == old.external_traffic_policy and not new.external_ips:
-            new.external_traffic_policy = None
+    if is_exposed(old) and not is_exposed(new) and new.external_traffic_policy == old.external_traffic_policy:
+        new.external_traffic_policy = None
     same_health_port = new.health_check_node_port == old.health_check_node_port
     if _needs_health_port(old) and not _needs_health_port(new) and same_health_port:
         new.health_check_node_port = None

@@ -6,9 +6,10 @@ import os
 import random
 from typing import TYPE_CHECKING, Any
 
+from api import kinds
 from api.validation import Cause
 from controlplane.apiserver import status
-from controlplane.apiserver.admission import MUTATING
+from controlplane.apiserver.admission import COMPLETING, MUTATING
 from controlplane.apiserver.strategies import strategy
 from controlplane.apiserver.write import CREATE, Write
 
@@ -29,6 +30,8 @@ def mutate(write: Write, core: Core) -> None:
         strategy(write.kind).prepare_create(write.new)
     else:
         _keep_identity(write)
+        for plugin in COMPLETING:
+            plugin(write, core)
         _prepare_update(write)
     for plugin in MUTATING:
         plugin(write, core)
@@ -40,12 +43,11 @@ def _name(write: Write) -> None:
         write.generated = True
         suffix = "".join(_rng.choices(SUFFIX_LETTERS, k=_SUFFIX))
         meta.name = meta.generate_name[:_LONGEST_BASE] + suffix
-    name = meta.name or ""
-    if not name:
+    if write.kind is kinds.LIMIT_RANGE:
+        meta.name = meta.name or new_uid()
+    if not meta.name:
         cause = Cause("metadata.name", "FieldValueRequired", "Required value: name or generateName is required")
         raise status.invalid(write.kind, "", [cause])
-    if name in (".", "..") or "/" in name or "%" in name:  # no path could lead to it
-        raise status.bad_request(f'Name parameter invalid: "{name}": may not be ".", ".." or contain "/" or "%"')
 
 
 def _begin(meta: Any, now: str) -> None:
@@ -53,7 +55,7 @@ def _begin(meta: Any, now: str) -> None:
     meta.uid = new_uid()
     meta.creation_timestamp = now
     meta.deletion_timestamp = meta.deletion_grace_period_seconds = None
-    meta.resource_version = meta.self_link = meta.generation = None
+    meta.resource_version = meta.self_link = None
 
 
 def new_uid() -> str:

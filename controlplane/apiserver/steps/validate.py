@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api import validation
-from controlplane.apiserver import status
+from api import kinds, validation
+from controlplane.apiserver import status, zones
 from controlplane.apiserver.write import CREATE, Write
 
 if TYPE_CHECKING:
@@ -21,5 +21,7 @@ def validate(write: Write, core: Core) -> None:
     else:
         part = "" if write.subresource == "scale" else write.subresource
         causes = validation.validate_update(write.asked, write.new, write.old, part)
+    if write.kind is kinds.CRON_JOB and not write.subresource:
+        causes = [*causes, *zones.unknown(write.new)]
     if causes:
         raise status.invalid(write.kind, write.new.metadata.name or "", causes)

@@ -87,6 +87,7 @@ class Jobs(Workload):
         made |= {f"batch.kubernetes.io/{key}": value for key, value in made.items()}
         labels = new.spec.template.metadata.labels
         new.spec.template.metadata.labels = made | labels
+        if new.metadata.labels is labels:  # nobody labelled the Job, so it has the labels of its pods: these as well
+            new.metadata.labels = made | labels
         new.spec.selector = new.spec.selector or LabelSelector()
         new.spec.selector.match_labels = {_CONTROLLER_UID: uid} | new.spec.selector.match_labels
-        new.metadata.labels = new.metadata.labels or dict(new.spec.template.metadata.labels)

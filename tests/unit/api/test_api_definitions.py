@@ -14,7 +14,7 @@ from tests.samples import CRD
 from tests.unit.api.protobuf_writer import varint
 
 KIND = kinds.CUSTOM_RESOURCE_DEFINITION
-ROOT = "spec.versions[0].schema.openAPIV3Schema"
+ROOT = "spec.validation.openAPIV3Schema"
 TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
 
 
@@ -349,7 +349,10 @@ def test_bad_versions(change, says):
             },
             "must include at least one of v1, v1beta1",
         ),
-        ({"strategy": "None", "webhook": {}}, "should not be set when strategy is not set to Webhook"),
+        (
+            {"strategy": "None", "webhook": {"conversionReviewVersions": ["v1"]}},
+            "should not be set when strategy is not set to Webhook",
+        ),
     ],
 )
 def test_conversions(conversion, says):

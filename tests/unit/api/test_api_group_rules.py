@@ -164,7 +164,7 @@ CREATE: list[tuple[kinds.Kind[Any], Change, Expected]] = [
         (
             "spec.successPolicy.rules[0].succeededIndexes",
             INVALID,
-            'Invalid value: "0-4": error parsing succeededIndexes: too large index: 4',
+            'Invalid value: "0-4": error parsing succeededIndexes: too large index: "4"',
         ),
     ),
     (
