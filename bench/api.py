@@ -28,6 +28,7 @@ from bench.frame import Metric, measured, percentile
 from bench.https_load import Connection, Watchers, closed_loop, connect, context, request
 
 PODS = "/api/v1/namespaces/default/pods"
+STRATEGIC = "application/strategic-merge-patch+json"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 ROUNDS = 3
 _CORES = os.sched_getaffinity(0)
@@ -233,18 +234,28 @@ class _Fan:
 
 def _memory(count: int) -> Iterator[Metric]:
     """A server of its own, so that nothing else is in it."""
-    number = itertools.count()
-    with tempfile.TemporaryDirectory(prefix="bench-api-") as name, _process(Path(name)) as server:
-        tls = context(Path(name))
-        empty = server.rss_mb
+
+    def each(ask: Callable[[int], bytes]) -> float:
+        """What the server's memory is when all pods have been written to."""
         some = [connect(server.port, tls) for _ in range(16)]
-        _times(some, lambda: request("POST", PODS, pod(f"kept-{next(number)}")), count)
+        number = itertools.count()
+        _times(some, lambda: ask(next(number)), count)
         for connection in some:
             connection.sock.close()
         time.sleep(1.0)
-        full = server.rss_mb
+        return server.rss_mb
+
+    with tempfile.TemporaryDirectory(prefix="bench-api-") as name, _process(Path(name)) as server:
+        tls = context(Path(name))
+        empty = server.rss_mb
+        full = each(lambda i: request("POST", PODS, pod(f"kept-{i}")))
+        each(lambda i: request("POST", f"{PODS}/kept-{i}/binding", _binding(f"kept-{i}")))
+        running = each(lambda i: request("PATCH", f"{PODS}/kept-{i}/status", running_status(i), STRATEGIC))
+        last = _ask(connect(server.port, tls), request("GET", f"{PODS}/kept-{count - 1}"))
+        assert b'"phase":"Running"' in last, last
     yield measured("api.rss_empty_mb", "MB", empty)
     yield measured("api.rss_10k_pods_mb", "MB", full, goal=("<=", 120), n=count)
+    yield measured("api.rss_10k_running_mb", "MB", running, goal=("<=", 140), n=count)
 
 
 def _ask(connection: Connection, asked: bytes) -> bytes:
@@ -303,6 +314,45 @@ def pod(name: str) -> bytes:
             "spec": {"containers": [container], "volumes": volumes},
         }
     )
+
+
+def _binding(name: str) -> bytes:
+    target = {"kind": "Node", "name": "node-1"}
+    return msgspec.json.encode({"kind": "Binding", "apiVersion": "v1", "metadata": {"name": name}, "target": target})
+
+
+def running_status(number: int) -> bytes:
+    """What an agent says of such a pod once it runs: with it, and the record of who said so, the pod has 5.5 KB."""
+    now, address = "2026-11-21T18:00:00Z", f"10.244.{number // 250}.{number % 250}"
+    true = {"status": "True", "lastTransitionTime": now, "observedGeneration": 1}
+    words = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
+    image = "registry.example/team/app"
+    resources = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
+    container = {
+        "name": "app",
+        "state": {"running": {"startedAt": now}},
+        "ready": True,
+        "started": True,
+        "restartCount": 0,
+        "image": f"{image}:1.2.3",
+        "imageID": f"{image}@sha256:{7:064x}",
+        "containerID": f"containerd://{number:064x}",
+        "resources": resources,
+        "allocatedResources": resources["requests"],
+        "volumeMounts": [{"name": "config", "mountPath": "/etc/app"}],
+    }
+    status = {
+        "observedGeneration": 1,
+        "phase": "Running",
+        "conditions": [{"type": word, **true} for word in words],
+        "hostIP": "192.0.2.20",
+        "hostIPs": [{"ip": "192.0.2.20"}],
+        "podIP": address,
+        "podIPs": [{"ip": address}],
+        "startTime": now,
+        "containerStatuses": [container],
+    }
+    return msgspec.json.encode({"status": status})
 
 
 def config_map(name: str) -> bytes:
