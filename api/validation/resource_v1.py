@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api import kinds
+from api import kinds, names
 from api.kinds import Kind
 from api.resource_v1 import DeviceClass, ResourceClaim, ResourceClaimTemplate
 from api.validation.device_allocations import claim_status
@@ -48,9 +48,15 @@ def device_class(found: Problems, obj: DeviceClass) -> None:
         found.invalid("spec.extendedResourceName", name, "must be a valid extended resource name")
 
 
+def _class_name(value: str) -> list[str]:
+    """Upstream tells how long it can be in bytes."""
+    limit = "must be no more than 253"
+    return [f"{limit} bytes" if problem.startswith(limit) else problem for problem in names.dns_subdomain(value)]
+
+
 RULES: dict[Kind[Any], Rules] = {
     kinds.RESOURCE_CLAIM: Rules(None, _claim_changed, {"status": claim_status}, fresh=claim),
     kinds.RESOURCE_CLAIM_TEMPLATE: Rules(template, _template_changed),
-    kinds.DEVICE_CLASS: Rules(device_class),
+    kinds.DEVICE_CLASS: Rules(device_class, name=_class_name),
     kinds.RESOURCE_SLICE: Rules(resource_slice, slice_changed),
 }

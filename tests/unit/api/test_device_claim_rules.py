@@ -295,6 +295,11 @@ CREATE: list[tuple[Kind, Document, Verdict]] = [
     (kinds.DEVICE_CLASS, {"spec/config": [{}]}, ["spec.config[0].opaque: Required value"]),
     (
         kinds.DEVICE_CLASS,
+        {"metadata/name": "a" * 254},
+        [f'metadata.name: Invalid value: "{"a" * 254}": must be no more than 253 bytes'],
+    ),
+    (
+        kinds.DEVICE_CLASS,
         {"spec/extendedResourceName": "cpu"},
         ['spec.extendedResourceName: Invalid value: "cpu": must be a valid extended resource name'],
     ),
