@@ -9,12 +9,12 @@ from api import kinds
 from client.client import Client
 from client.errors import Conflict, NotFound
 from controlplane.apiserver.bootstrap import apiservices, flowcontrol, namespaces, priorities, rbac, trust
-from controlplane.apiserver.bootstrap.aggregation import Aggregation
 from controlplane.apiserver.bootstrap.ensure import Ensurer
 from controlplane.apiserver.bootstrap.hooks import Hook, Hooks
 from controlplane.apiserver.bootstrap.kubernetes import KubernetesService
 from controlplane.apiserver.bootstrap.presence import Presence, place
 from controlplane.apiserver.bootstrap.ranges import DefaultRange
+from controlplane.apiserver.bootstrap.upkeep import Upkeep
 from controlplane.apiserver.repair import EVERY_SECONDS as REPAIR_SECONDS
 from controlplane.apiserver.repair import Repair
 from kit.supervisor import Supervisor
@@ -36,7 +36,10 @@ class Bootstrap:
         self._service = KubernetesService(ensurer, core.store, address, port, core.numbers.first)
         self._presence = presence = Presence(ensurer, core.clock, place(address, port))
         self._repair = Repair(core, client)
-        self._aggregation = Aggregation(ensurer, core.clock)
+        self._upkeep = (
+            Upkeep(core.cache, core.clock, (kinds.CLUSTER_ROLE,), self._aggregation),
+            Upkeep(core.cache, core.clock, (kinds.FLOW_SCHEMA, kinds.PRIORITY_LEVEL_CONFIGURATION), self._dangling),
+        )
         ranges = DefaultRange(ensurer, core.numbers.cidrs, core.clock)
         self.hooks = Hooks(
             core.clock,
@@ -64,7 +67,8 @@ class Bootstrap:
         supervisor.defer("apiserver-leave", self._leave)
         supervisor.spawn("apiserver-hooks", self._run, restart=True)
         supervisor.spawn("apiserver-repair", self._repair.watch, restart=True)
-        supervisor.spawn("apiserver-aggregation", self._aggregation.run, restart=True)
+        for upkeep in self._upkeep:
+            supervisor.spawn("apiserver-upkeep", upkeep.run, restart=True)
 
     async def _run(self) -> None:
         await self.hooks.first()
@@ -92,9 +96,19 @@ class Bootstrap:
     async def _trust(self) -> None:
         await self._ensurer.ensure(trust.wanted(self._trusted, self._core.clock.now()))
 
+    async def _aggregation(self) -> None:
+        """The rules of aggregated ClusterRoles are the union of those of the roles they select."""
+        for role, rules in rbac.aggregated(self._ensurer.all(kinds.CLUSTER_ROLE)):
+            role.rules = rules
+            await self._ensurer.client.update(kinds.CLUSTER_ROLE, role)
+
     async def _flow(self) -> None:
+        await self._ensurer.ensure(flowcontrol.wanted())
+        await self._dangling()
+
+    async def _dangling(self) -> None:
+        """FlowSchemas say whether their priority level is there."""
         ensurer = self._ensurer
-        await ensurer.ensure(flowcontrol.wanted())
         levels = set(ensurer.cache.resources[kinds.PRIORITY_LEVEL_CONFIGURATION].entries)
         for schema in ensurer.all(kinds.FLOW_SCHEMA):
             if (new := flowcontrol.dangling(schema, levels, self._core.clock.now())) is not None:

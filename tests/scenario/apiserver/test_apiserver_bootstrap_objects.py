@@ -171,6 +171,27 @@ async def test_what_somebody_deleted_is_back_after_a_while(admin: Client, clock:
     await until(back)
 
 
+async def test_a_schema_says_at_once_whether_its_level_is_there(admin: Client) -> None:
+    level = await admin.get(kinds.PRIORITY_LEVEL_CONFIGURATION, "system")
+    schema = await admin.get(kinds.FLOW_SCHEMA, "system-nodes")
+    schema.metadata = ObjectMeta(name="mine")
+    schema.spec.priority_level_configuration.name = "later"
+    await admin.create(kinds.FLOW_SCHEMA, schema)
+
+    async def told() -> str:
+        said = (await admin.get(kinds.FLOW_SCHEMA, "mine")).status.conditions
+        return f"{said[0].type} {said[0].status}" if said else ""
+
+    assert await until(told) == "Dangling True"
+    level.metadata = ObjectMeta(name="later")
+    await admin.create(kinds.PRIORITY_LEVEL_CONFIGURATION, level)
+
+    async def found() -> bool:
+        return await told() == "Dangling False"
+
+    await until(found)
+
+
 async def test_system_classes_stay(admin: Client) -> None:
     with pytest.raises(errors.Forbidden, match="this is a system priority class and cannot be deleted"):
         await admin.delete(kinds.PRIORITY_CLASS, "system-node-critical")
