@@ -53,7 +53,6 @@ VALIDATING: tuple[Plugin, ...] = (
     nodes.restrict_nodes,
     priorities.one_default,
     classes.limit_growth,
-    devices.restrict_admin_access,
     certificates.restrict_subject,
     certificates.restrict_signers,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api import kinds, validation
-from controlplane.apiserver import status, zones
+from controlplane.apiserver import device_access, status, zones
 from controlplane.apiserver.write import CREATE, Write
 
 if TYPE_CHECKING:
@@ -23,5 +23,6 @@ def validate(write: Write, core: Core) -> None:
         causes = validation.validate_update(write.asked, write.new, write.old, part)
     if write.kind is kinds.CRON_JOB and not write.subresource:
         causes = [*causes, *zones.unknown(write.new)]
+    causes = [*device_access.refused(write, core), *causes]
     if causes:
         raise status.invalid(write.kind, write.new.metadata.name or "", causes)
