@@ -36,19 +36,10 @@ class CrashLoop(Section, frozen=True, kw_only=True):
     most: float = 300.0
 
 
-EVICT_BELOW = {
-    "memory.available": "100Mi",
-    "nodefs.available": "10%",
-    "nodefs.inodesFree": "5%",
-    "imagefs.available": "15%",
-    "imagefs.inodesFree": "5%",
-}
-
-
 class Eviction(Section, frozen=True, kw_only=True):
     """When pods have to go, by signal: quantities or percentages; times in seconds."""
 
-    hard: dict[str, str] = msgspec.field(default_factory=EVICT_BELOW.copy)
+    hard: dict[str, str] = msgspec.field(default_factory=lambda: dict(HARD))
     soft: dict[str, str] = {}
     soft_grace_period: dict[str, float] = {}
     minimum_reclaim: dict[str, str] = {}
@@ -77,11 +68,10 @@ class ImageGc(Section, frozen=True, kw_only=True):
 
 
 class Reservations(Section, frozen=True, kw_only=True):
-    """Quantities by resource that pods do not get, and the signals at which pods are evicted."""
+    """Quantities by resource that pods do not get; nor do they get what `eviction.hard` keeps free."""
 
     kube: dict[str, str] = {}
     system: dict[str, str] = {}
-    eviction: dict[str, str] = msgspec.field(default_factory=lambda: dict(HARD))
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -101,11 +91,14 @@ class Config(Section, frozen=True, kw_only=True):
     cgroup_driver: Literal["cgroupfs", "systemd"] = "cgroupfs"
     pod_cidr: str = "10.244.0.0/16"
     max_pods: int = 110
+    pod_pids_limit: int = 0  # processes that one pod may have; 0 is no limit
     cluster_dns: list[str] = []
     cluster_domain: str = "cluster.local"
     sandbox_image: str = ""
     resolv_conf: str = "/etc/resolv.conf"
     crash_loop: CrashLoop = msgspec.field(default_factory=CrashLoop)
+    seccomp_default: bool = True  # containers that name no seccomp profile get the runtime's own
+    allowed_sysctls: list[str] = []  # beyond those that are safe; a star at the end stands for anything
     parallel_starts: int = 0  # 0: by the number of CPUs
     parallel_pulls: int = 3
     static_pod_path: str = ""

@@ -10,6 +10,7 @@ from kit.metrics import Metrics
 from nodeagent.config import Config
 from nodeagent.model.origin import is_static
 from nodeagent.plan.images import ImagePolicy
+from nodeagent.plan.pressure import read_thresholds
 from nodeagent.plan.reserved import Reserved
 from nodeagent.plan.rotation import RotationPolicy
 from nodeagent.render.container import pod_directory
@@ -19,6 +20,7 @@ from nodeagent.server.app import AgentApi, Instruments
 from nodeagent.server.callers import AccessPolicy, Gate, ServerReviews
 from nodeagent.server.survey import SurveyedContainer, SurveyedPod, Surveyor
 from nodeagent.sync.worker import PodWorker
+from nodeagent.upkeep.eviction import EvictionPolicy
 
 if TYPE_CHECKING:
     from nodeagent.app import Agent
@@ -51,7 +53,7 @@ def agent_api(agent: Agent) -> AgentApi:
 
 def reserved_by(config: Config) -> Reserved:
     """What pods do not get of the machine."""
-    return Reserved(config.reserved.kube, config.reserved.system, config.reserved.eviction)
+    return Reserved(config.reserved.kube, config.reserved.system, config.eviction.hard)
 
 
 def image_policy(config: Config) -> ImagePolicy:
@@ -63,6 +65,13 @@ def image_policy(config: Config) -> ImagePolicy:
 def rotation_policy(config: Config) -> RotationPolicy:
     """When logs are rotated."""
     return RotationPolicy(quantity.ceil(config.container_log_max_size), config.container_log_max_files)
+
+
+def eviction_policy(config: Config) -> EvictionPolicy:
+    """When pods have to go. Raises BadThreshold."""
+    given = config.eviction
+    thresholds = read_thresholds(given.hard, given.soft, given.soft_grace_period, given.minimum_reclaim)
+    return EvictionPolicy(tuple(thresholds), given.max_pod_grace_period, given.pressure_transition_period)
 
 
 class _Expositor:

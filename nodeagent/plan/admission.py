@@ -13,6 +13,7 @@ from api.core_v1 import Pod, Taint
 from nodeagent.model.memory import Verdict
 from nodeagent.model.spec import all_containers
 from nodeagent.plan import placement, qos
+from nodeagent.plan.eviction import refusal
 
 APPARMOR_KEY = "container.apparmor.security.beta.kubernetes.io/"
 SAFE_SYSCTLS = {
@@ -46,12 +47,14 @@ class NodeView:
     strict_groups: bool = False  # the runtime knows supplementalGroupsPolicy: Strict
     allowed_sysctls: Sequence[str] = ()  # beyond the safe ones; a star at the end stands for anything
     shutting_down: bool = False
+    pressures: Sequence[str] = ()  # the conditions of what runs low
 
 
 def judge(pod: Pod, others: Sequence[Pod], node: NodeView) -> Verdict | None:
     """Why the node does not take the pod; None if it does."""
     return (
-        _judge_sysctls(pod, node)
+        refusal(pod, node.pressures)
+        or _judge_sysctls(pod, node)
         or _judge_os(pod, node)
         or _judge_groups(pod, node)
         or _judge_fit(pod, others, node)

@@ -91,9 +91,7 @@ def read_thresholds(
         for name, text in values.items():
             amount = _read(name, text)
             if is_soft and name not in grace:
-                raise BadThreshold(
-                    f"the soft eviction threshold {name} needs a grace period in softGracePeriod"
-                )
+                raise BadThreshold(f"the soft eviction threshold {name} needs a grace period in softGracePeriod")
             if amount.whole or amount.part:
                 back = _read(name, reclaim[name]) if name in reclaim else Amount()
                 found.append(Threshold(name, amount, grace[name] if is_soft else None, back))

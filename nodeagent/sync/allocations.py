@@ -49,8 +49,13 @@ class Allocations:
             self.view,
             labels=node.metadata.labels,
             taints=node.spec.taints,
+            strict_groups=node.status.features is not None and bool(node.status.features.supplemental_groups_policy),
             allocatable={**self.view.allocatable, **extra},
         )
+
+    def pressed(self, conditions: Sequence[str]) -> None:
+        """This runs low on our node now."""
+        self.view = replace(self.view, pressures=conditions)
 
     def admit(self, pod: Pod, others: Others, memory: PodMemory, running: bool) -> Pod:
         """Judge a pod that is new here, unless it was taken before or runs already. The pod with what it is allowed."""

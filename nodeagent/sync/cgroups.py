@@ -19,7 +19,7 @@ class PodCgroups:
     root: str = ""
     systemd: bool = False
     stop: Callable[[Sequence[str]], None] | None = None
-    whole: Limits = Limits()  # of all pods together
+    whole: Limits = field(default_factory=Limits)  # of all pods together
     processes: int = 0  # that one pod may have; 0 is no limit
     _burstable: int = field(default=0, init=False)
 

@@ -4,13 +4,22 @@ Images are looked at every few minutes, so that it is known when each was last u
 get done is told as Events about the node: the second time in a row, as the first may be no more than a bad moment at the start.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from kit import log
 from kit.clock import Clock
 from nodeagent.cri.errors import NotFound, RuntimeFault
 from nodeagent.cri.port import Runtime
-from nodeagent.plan.images import Disk, ImagePolicy, ImageRecord, plan_images, record_images, shortage
+from nodeagent.plan.images import (
+    SPACE,
+    Disk,
+    ImagePolicy,
+    ImageRecord,
+    RemoveImage,
+    plan_images,
+    record_images,
+    shortage,
+)
 from nodeagent.report.events import NodeEventRecorder
 from nodeagent.server.disks import Filesystem, filesystem
 
@@ -76,8 +85,26 @@ class ImageCollection:
         plan = plan_images(self._records.values(), disk, self._policy, self._began, now)
         if plan.missing:
             _log.info("the disk of images is full, removing unused ones", percent=plan.percent, bytes=plan.missing)
+        freed, problems = await self._remove(plan.removals)
+        if problems:
+            raise ImageProblem(
+                f"wanted to free {plan.missing} bytes, but freed {freed} bytes space with errors in image deletion: "
+                f"[{', '.join(problems)}]"
+            )
+        if message := shortage(plan, freed, disk):
+            self._events.tell(WARNING, "FreeDiskSpaceFailed", message)
+            raise ImageProblem(message)
+
+    async def clear(self) -> None:
+        """Remove all that nobody uses at this moment: the disk cannot wait. Raises RuntimeFault."""
+        now = await self.look()
+        unused = [r for r in self._records.values() if not r.pinned and r.used < now]
+        await self._remove(RemoveImage(record.id, record.size, SPACE) for record in unused)
+
+    async def _remove(self, removals: Iterable[RemoveImage]) -> tuple[int, list[str]]:
+        """How many bytes that freed, and what went wrong."""
         freed, problems = 0, []
-        for removal in plan.removals:
+        for removal in removals:
             try:
                 _log.info("removing an unused image", image=removal.id, size=removal.size, reason=removal.reason)
                 await self._runtime.remove_image(removal.id)
@@ -89,14 +116,7 @@ class ImageCollection:
             freed += removal.size
             self._records.pop(removal.id, None)
             self._removed(removal.reason)
-        if problems:
-            raise ImageProblem(
-                f"wanted to free {plan.missing} bytes, but freed {freed} bytes space with errors in image deletion: "
-                f"[{', '.join(problems)}]"
-            )
-        if message := shortage(plan, freed, disk):
-            self._events.tell(WARNING, "FreeDiskSpaceFailed", message)
-            raise ImageProblem(message)
+        return freed, problems
 
     async def _disk(self) -> Disk:
         found = await self._runtime.image_filesystems()

@@ -16,17 +16,20 @@ from nodeagent.upkeep.signals import read_signals, same_disk
 from proto import cri_v1_pb2 as pb
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MachineSenses:
     """Looks at this machine and at its runtime; what may block does so in a thread."""
 
     runtime: Runtime
     settings: NodeSettings
-    image_dir: str
+    _image_dir: str = ""
 
     async def free(self) -> dict[str, Free]:
         """What is left, by signal."""
-        return await asyncio.to_thread(read_signals, self.settings.root_dir, self.image_dir)
+        if not self._image_dir:
+            disks = await self.runtime.image_filesystems()
+            self._image_dir = disks[0].fs_id.mountpoint if disks else self.settings.root_dir
+        return await asyncio.to_thread(read_signals, self.settings.root_dir, self._image_dir)
 
     async def uses(self, pods: list[Pod]) -> dict[str, PodUse]:
         """What pods use, by uid."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from api import kinds
-from api.core_v1 import Container, EmptyDirVolumeSource, Pod, ResourceRequirements, Volume
+from api.core_v1 import Container, EmptyDirVolumeSource, ResourceRequirements, Volume
 from nodeagent.plan.eviction import PodUse
 from nodeagent.plan.pressure import Amount, Free, Threshold
 from nodeagent.report.events import NodeEventRecorder
@@ -19,30 +19,11 @@ SOFT = Threshold("memory.available", Amount(200 * MI), grace=60.0)
 DISK = Threshold("nodefs.available", Amount(10 * MI))
 
 
-class FakeSenses:
-    """What a test says is there."""
-
-    def __init__(self) -> None:
-        self.left: dict[str, Free] = {}
-        self.taken: dict[str, PodUse] = {}  # by name
-
-    async def free(self) -> dict[str, Free]:
-        return dict(self.left)
-
-    async def uses(self, pods: list[Pod]) -> dict[str, PodUse]:
-        return {
-            pod.metadata.uid or "": self.taken[pod.metadata.name or ""]
-            for pod in pods
-            if pod.metadata.name in self.taken
-        }
-
-
 class EvictionScene(Scene):
     """An agent whose node runs low when a test says so."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.senses = FakeSenses()
         self.told: list[tuple[str, ...]] = []
         self.reclaimed = 0
         self.evicted: list[str] = []
