@@ -13,6 +13,7 @@ from controlplane.apiserver.connect.reading import read_out
 from controlplane.apiserver.identity import bearer
 from controlplane.apiserver.identity.front_proxies import FrontProxies, Met
 from controlplane.apiserver.identity.impersonation import PREFIX
+from controlplane.apiserver.identity.users import UNAUTHENTICATED
 from controlplane.apiserver.instruments import Instruments
 from controlplane.apiserver.load import Lane, Load
 from controlplane.apiserver.pages import Pages
@@ -72,6 +73,15 @@ class NetworkDoor:
         if len(answer.body) > compression.THRESHOLD and call.method == "GET":
             return self._respond_large(request, call, answer, started)
         return self._respond(call, answer, started)
+
+    def knows(self, request: Request) -> bool:
+        """Whether a request is from somebody who has proved who he is: others may not send much before they are turned away."""
+        call = _call(request, self._core.front)
+        try:
+            authenticate(call, self._core)
+        except status.StatusError:
+            return False
+        return call.user is not None and UNAUTHENTICATED not in call.user.groups
 
     def _admit(self, call: Call) -> None:
         """Nothing of the request may have begun when it is told to come back. Raises StatusError."""

@@ -137,7 +137,9 @@ class ApiServer:
         """Serve the network. Raises kit.http.server.ListenError."""
         servers = []
         for host, port in addresses:
-            server = Server(self.handler, host, port, tls, clock=self._clock, streamed=is_proxied)
+            server = Server(
+                self.handler, host, port, tls, clock=self._clock, streamed=is_proxied, known=self.handler.knows
+            )
             await server.start()
             self.core.doors.add(server.addresses)
             supervisor.spawn(f"apiserver-{host}:{server.port}", server.run)

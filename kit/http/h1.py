@@ -51,6 +51,7 @@ class Connection(Peered, asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: bytes | list[bytes] = b""
         self._body_size = 0
+        self._most = server.unasked  # bytes that it may have
         self._incoming: IncomingBody | None = None  # of the request being read, if it is handed over as it comes
         self._in_head = True
         self._head_size = 0
@@ -159,6 +160,7 @@ class Connection(Peered, asyncio.Protocol):
         self._headers = []
         self._body = b""
         self._body_size = 0
+        self._most = self._server.unasked
 
     def on_url(self, url: bytes) -> None:
         """The target, or a piece of it."""
@@ -177,10 +179,10 @@ class Connection(Peered, asyncio.Protocol):
             if size > self._limits.head:
                 raise _Refused(431, f"the head of the request is larger than {self._limits.head} bytes")
         self._head_size = 0
-        size = 0
+        length = size = 0
         for name, value in self._headers:
             if len(name) == 14 and name.lower() == b"content-length":
-                size = int(value)
+                length = size = int(value)
             if len(name) == 17 and name.lower() == b"transfer-encoding":
                 size = SMALL + 1  # at least it may be
             if len(name) == 6 and name.lower() == b"expect":
@@ -188,8 +190,8 @@ class Connection(Peered, asyncio.Protocol):
                     raise _Refused(417, "the only expectation that can be met is 100-continue")
                 self._continue = True
         streamed = size > SMALL and self._server.streamed is not None and self._server.streamed(self._target)
-        if size > self._limits.body and not streamed:
-            raise _Refused(413, f"the body of the request is larger than {self._limits.body} bytes")
+        if length > self._most and not streamed:
+            self._allow(length)
         if self._continue and self._current is None:
             self._say_continue()
         if streamed:
@@ -207,14 +209,27 @@ class Connection(Peered, asyncio.Protocol):
                 self._pause()
             return
         self._body_size += len(data)
-        if self._body_size > self._limits.body:
-            raise _Refused(413, f"the body of the request is larger than {self._limits.body} bytes")
+        if self._body_size > self._most:
+            self._allow(self._body_size)
         if not self._body:
             self._body = data
         elif isinstance(self._body, list):
             self._body.append(data)
         else:
             self._body = [self._body, data]
+
+    def _allow(self, size: int) -> None:
+        """Raise _Refused if a body is too large, or too large for who sends it."""
+        if self._most < self._limits.body and self._is_known():
+            self._most = self._limits.body
+        if size > self._most:
+            raise _Refused(413, f"the body of the request is larger than {self._most} bytes")
+
+    def _is_known(self) -> bool:
+        parser, known = self._parser, self._server.known
+        assert parser is not None
+        request = Request(parser.get_method().decode(), self._target.decode("latin-1"), self._headers, b"", self)
+        return known is not None and known(request)
 
     def on_message_complete(self) -> None:
         """A whole request: answer it, or queue it behind the one being answered."""

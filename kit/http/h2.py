@@ -49,6 +49,7 @@ class Connection(Peered, asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self._server = server
         self._limits = server.limits
+        self.unasked = server.unasked
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         # With less than this waiting of a stream, it is others who fill the connection.
         self.share = server.limits.stream_backlog // 16
@@ -155,8 +156,7 @@ class Connection(Peered, asyncio.Protocol):
         for name, value in exchange.headers:
             if name == b"content-length" and value.isdigit():
                 streamed = streamed and int(value) > SMALL
-                if int(value) > self._limits.body and not streamed:
-                    self._refuse(exchange, 413, f"the body of the request is larger than {self._limits.body} bytes")
+                if not streamed and self._is_too_large(exchange, int(value)):
                     return
             if name == b"expect":
                 if value.lower() != b"100-continue":
@@ -169,6 +169,17 @@ class Connection(Peered, asyncio.Protocol):
         if streamed:
             exchange.incoming = IncomingBody(partial(self._taken, exchange.id))
             complete[exchange.id] = exchange
+
+    def _is_too_large(self, exchange: Exchange, size: int) -> bool:
+        """Refuse a body that is too large, or too large for who sends it."""
+        known = self._server.known
+        if size > exchange.most and known is not None and exchange.most < self._limits.body:
+            request = Request(exchange.method, exchange.target, exchange.headers, b"", exchange)
+            if known(request):
+                exchange.most = self._limits.body
+        if size > exchange.most:
+            self._refuse(exchange, 413, f"the body of the request is larger than {exchange.most} bytes")
+        return size > exchange.most
 
     def _taken(self, id_: int, amount: int) -> None:
         """Bytes of a body are on their way to who wanted them."""
@@ -197,8 +208,7 @@ class Connection(Peered, asyncio.Protocol):
             exchange.body.append(data)
             exchange.size += len(data)
             self._received += len(data)
-            if exchange.size > self._limits.body:
-                self._refuse(exchange, 413, f"the body of the request is larger than {self._limits.body} bytes")
+            if exchange.size > exchange.most and self._is_too_large(exchange, exchange.size):
                 return
             if self._received > self._limits.bodies:
                 self._forget_body(exchange)

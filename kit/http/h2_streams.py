@@ -33,6 +33,7 @@ class Exchange:
         "id",
         "incoming",
         "method",
+        "most",
         "moved",
         "sent",
         "since",
@@ -51,6 +52,7 @@ class Exchange:
         self.head = 0  # bytes of the head
         self.body: list[bytes] = []
         self.size = 0  # bytes of the body
+        self.most = connection.unasked  # bytes that it may have
         self.written = self.sent = 0  # bytes of the answer: given to the engine, let out by it when last looked at
         self.stream: BodyStream | None = None
         self.incoming: IncomingBody | None = None  # the body, if it is handed over as it comes

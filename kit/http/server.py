@@ -15,7 +15,8 @@ from typing import Protocol
 
 from kit.clock import Clock, SystemClock, Timer
 from kit.http.h1 import Connection
-from kit.http.model import Handler, HttpError
+from kit.http.incoming import SMALL
+from kit.http.model import Handler, HttpError, Request
 from kit.http.raw import RawStream
 from kit.http.tls import ServerTls
 
@@ -73,14 +74,20 @@ class Server:
         limits: Limits | None = None,
         clock: Clock | None = None,
         streamed: Callable[[bytes], bool] | None = None,
+        known: Callable[[Request], bool] | None = None,
     ) -> None:
-        """`streamed` says of a target whether its requests are served before a long body has come (`Request.incoming`)."""
+        """`streamed` says of a target whether its requests are served before a long body has come (`Request.incoming`); `known` of a
+        request whose body has not come whether it is from somebody who may send a long one."""
         self.handler = handler
         self.streamed = streamed
+        self.known = known
         self.host = host
         self.port = port
         self.unix = unix
         self.limits = limits or Limits()
+        self.unasked = (
+            self.limits.body if known is None else min(SMALL, self.limits.body)
+        )  # bytes of a body that anybody may send
         self.clock = clock or SystemClock()
         self.tick = 0
         self.closing = False

@@ -9,15 +9,18 @@ import msgspec
 import pytest
 
 from api import codec, kinds
-from api.core_v1 import ConfigMap, Node, Pod
+from api.core_v1 import ConfigMap, Node, Pod, ServiceAccount
 from api.meta_v1 import ObjectMeta
 from client.client import Client
 from client.errors import Forbidden
 from controlplane.apiserver.cache import Cache
 from controlplane.apiserver.pipeline import MOST_DOUBTFUL
 from controlplane.store.sqlite import SqliteStore
+from kit import pki
+from kit.http.client import HttpClient
 from kit.http.heads import header_lines
 from kit.http.model import Peer, Request
+from kit.http.tls import client_context
 from tests.scenario.apiserver.apiserver_requests import Sent
 from tests.scenario.apiserver.conftest import Cluster
 from tests.scenario.apiserver.test_apiserver_fuzz import ADMIN, Carrier, ask
@@ -93,6 +96,31 @@ async def test_bodies_that_are_none(cluster: Cluster, media: str, body: bytes, c
 async def test_patches_that_are_none(cluster: Cluster, admin: Client, media: str, body: bytes, code: int):
     await made(admin)
     assert (await sent(cluster, "PATCH", f"{MAPS}/a", body, media))[0] == code
+
+
+async def test_strangers_may_not_send_much(secure: Cluster, admin: Client):
+    """Their bodies would be held until it turns out that they may do nothing."""
+    await admin.create(kinds.SERVICE_ACCOUNT, ServiceAccount(metadata=ObjectMeta(name="robot", namespace=NS)))
+    asked = {"spec": {"expirationSeconds": 600}}
+    path = kinds.SERVICE_ACCOUNT.path(NS, "robot", "token")
+    made = await admin.transport.request("POST", path, {}, json.dumps(asked).encode())
+    token = msgspec.json.decode(made)["status"]["token"]
+    one = pki.issue(secure.ca, "admin", ["system:masters"], client=True)
+    body = json.dumps({"metadata": {"name": "large"}, "data": {"k": "x" * 200_000}}).encode()
+
+    async def send(pair: pki.Pair | None, data: bytes, **headers: str) -> int:
+        client = HttpClient("127.0.0.1", secure.port, client_context(secure.ca.cert, *(pair or (None, None))))
+        try:
+            reply = await client.request("POST", MAPS, body=data, headers=[("Content-Type", JSON), *headers.items()])
+            return reply.status
+        finally:
+            await client.close()
+
+    assert await send(None, body) == 413
+    assert await send(None, body, Authorization="Bearer nobody's") == 413
+    assert await send(None, b"{}") == 403
+    assert await send(None, body, Authorization=f"Bearer {token}") == 403, "known, and may not"
+    assert await send(one, body) == 201
 
 
 async def test_objects_that_are_too_large(cluster: Cluster):

@@ -110,6 +110,11 @@ class Connection2:
             await self.add(id_, body, end=True)
         return await self.answer(id_)
 
+    async def post(self, path: str, headers: Fields, body: bytes, *, announced: bool) -> Reply:
+        """Send a body, with or without its length before it."""
+        length = [("content-length", str(len(body)))] if announced else []
+        return await self.ask("POST", path, [*headers, *length], body)
+
     async def promise(self, path: str, size: int) -> Reply:
         """The answer to a head that promises a body, before any of that comes."""
         return await self.answer(self.begin("POST", path, [("content-length", str(size))]))
@@ -213,6 +218,16 @@ class Connection1:
         self._wire.send(body)
         reply.status, reply.headers, reply.body = await self._wire.response(head_only=method == "HEAD")
         reply.ended = True
+        return reply
+
+    async def post(self, path: str, headers: Fields, body: bytes, *, announced: bool) -> Reply:
+        if announced:
+            return await self.ask("POST", path, headers, body)
+        chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in [*headers, ("Transfer-Encoding", "chunked")])
+        self._wire.send(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode() + chunked)
+        reply = Reply()
+        reply.status, reply.headers, reply.body = await self._wire.response()
         return reply
 
     async def promise(self, path: str, size: int) -> Reply:

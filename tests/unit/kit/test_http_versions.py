@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kit.http import server as server_module
 from kit.http.model import Request, Response
 from kit.http.server import Limits, Server
 from tests.unit.kit.talk import Connection1, Connection2, Place, speaking1, speaking2
@@ -112,6 +113,31 @@ async def test_bodies_have_a_limit(site: Site, place: Place, speaking: Speaking,
             reply = await connection.promise("/up", size)
         assert reply.status == status
     assert len(site.requests) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("who", "size", "status"),
+    [("jane", 2000, 200), ("", 1000, 200), ("", 1001, 413), ("joe", 1001, 413), ("jane", 2001, 413)],
+)
+async def test_strangers_may_not_send_much(
+    site: Site, place: Place, speaking: Speaking, monkeypatch: pytest.MonkeyPatch, who: str, size: int, status: int
+) -> None:
+    """Neither what they announce nor what comes; who they are is asked only when it matters."""
+    monkeypatch.setattr(server_module, "SMALL", 1000)
+    asked: list[str] = []
+
+    def known(request: Request) -> bool:
+        asked.append(f"{request.method} {request.path} {request.header('x-who')}")
+        return request.header("x-who") == "jane"
+
+    server = Server(site, tls=place.tls(), limits=Limits(body=2000, linger=0.5), known=known)
+    async with server:
+        for announced in (True, False):
+            async with speaking(server, place) as connection:
+                reply = await connection.post("/a", [("x-who", who)], b"x" * size, announced=announced)
+                assert reply.status == status
+    assert asked == ([f"POST /a {who}"] * 2 if size > 1000 else [])
+    assert len(site.requests) == (2 if status == 200 else 0)
 
 
 async def test_heads_have_a_limit(site: Site, place: Place, speaking: Speaking) -> None:
