@@ -150,6 +150,7 @@ class Agent:
         node_events = NodeEventRecorder(self.recorder, config.node_name)
         self.node = NodeReporter(client, runtime, identity, clock, node_events, self.pods.network)
         self.tally = Tally()
+        self.rotation = LogRotation(self.pods.workers, runtime, self.settings, clock, rotation_policy(config))
         self.images = ImageCollection(
             runtime,
             node_events,
@@ -223,7 +224,7 @@ class Agent:
         if self.config.static_pod_path:
             await self._read_manifests(supervisor)
         supervisor.spawn("runtime-watch", self.pods.run, restart=True)
-        supervisor.spawn("log-rotation", self._rotation().run, restart=True)
+        supervisor.spawn("log-rotation", self.rotation.run, restart=True)
         supervisor.spawn("image-collection", lambda: self.images.run(self.config.image_gc.every), restart=True)
         if self.link is not None:
             await self.link.start(supervisor)
@@ -245,10 +246,6 @@ class Agent:
         manifests = ManifestDirectory(self.config.static_pod_path, self.config.node_name, self.clock, tell)
         supervisor.spawn("manifests", manifests.run, restart=True)
         await read.wait()
-
-    def _rotation(self) -> LogRotation:
-        policy = rotation_policy(self.config)
-        return LogRotation(self.pods.workers, self.runtime, self.settings, self.clock, policy)
 
     async def _look_first(self) -> None:
         retries = Backoff(base=0.1, cap=2.0).retries()

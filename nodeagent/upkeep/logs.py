@@ -50,6 +50,7 @@ class LogRotation:
         self._settings = settings
         self._clock = clock
         self._policy = policy
+        self._turn = asyncio.Lock()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -64,6 +65,10 @@ class LogRotation:
 
     async def look(self) -> dict[str, int]:
         """Rotate what is full; the sizes of all logs."""
+        async with self._turn:
+            return await self._look()
+
+    async def _look(self) -> dict[str, int]:
         sizes: dict[str, int] = {}
         for path, ident in self._logs():
             try:

@@ -130,7 +130,18 @@ class Stage:
         self.supervisor = supervisor
         self.api = FakeTransport(self.clock, seed=os.getpid())
         self.client = Client(self.api)
+        self.rights = {("jane", "get", "metrics"), ("jane", "get", "pods")}  # user, verb, subresource of nodes
+        self.api.answers = {kinds.SUBJECT_ACCESS_REVIEW: self._may, kinds.TOKEN_REVIEW: self._who}
         self.config = make_config(folder, **changes)
+
+    def _may(self, review: dict[str, Any]) -> dict[str, Any]:
+        asked = review["spec"]["resourceAttributes"]
+        right = (review["spec"]["user"], asked["verb"], asked["subresource"])
+        return {**review, "status": {"allowed": right in self.rights and asked["name"] == NODE}}
+
+    def _who(self, review: dict[str, Any]) -> dict[str, Any]:
+        known = review["spec"]["token"] == "janes"
+        return {**review, "status": {"authenticated": known, "user": {"username": "jane"} if known else {}}}
 
     async def start(self) -> None:
         """Start the agent with the pod network, and wait until the node is ready."""
@@ -147,6 +158,7 @@ class Stage:
         self.runtime = GrpcRuntime(self.config.runtime_endpoint)
         machine = read_machine("/var/lib/wherry")
         self.agent = Agent(self.config, self.clock, self.client, self.runtime, machine)
+        self.runtime.called = self.agent.tally.called
         self.agent_supervisor = Supervisor(self.clock, signals=False, grace=2)
         self.agent_task = asyncio.create_task(self._run_agent())
 
@@ -192,6 +204,13 @@ class Stage:
                 raise AssertionError(f"it does not happen that {what}\n" + "\n".join(pods + events))
             await asyncio.sleep(0.02)
         return value
+
+    async def until_async(self, check: Callable[[], Awaitable[Any]], what: str, seconds: float = 20) -> None:
+        """Wait until something that has to be asked for holds."""
+        end = time.monotonic() + seconds
+        while not await check():
+            assert time.monotonic() < end, f"{what}: not within {seconds} s"
+            await asyncio.sleep(0.05)
 
     async def phase(self, name: str, phase: str, seconds: float = 20) -> Pod:
         """Wait until a pod is in a phase."""
@@ -264,7 +283,7 @@ async def play(scene: Scene) -> None:
     """One scene from an empty stage to an empty stage."""
     with tempfile.TemporaryDirectory() as folder:
         async with Supervisor(signals=False, grace=2) as supervisor:
-            stage = Stage(supervisor, Path(folder))
+            stage = Stage(supervisor, Path(folder), **getattr(scene, "changes", {}))
             try:
                 await stage.start()
                 await scene(stage)
@@ -284,7 +303,7 @@ async def check_empty(stage: Stage) -> None:
     assert await stage.runtime.containers() == []
     assert stage.agent.doors.cgroups.known() == set()
     assert stage.agent.doors.volumes.known() == []
-    assert list(Path(stage.config.pod_logs).iterdir()) == []
+    assert list(Path(stage.config.pod_logs).glob("*")) == []
     mounts = Path("/proc/self/mountinfo").read_text()
     assert "/var/lib/wherry/agent" not in mounts, mounts
 

@@ -46,7 +46,7 @@ async def logs(stage: Stage) -> None:
     assert (await _get(stage, f"{base}?tailLines=x")).status == 400
     assert (await _get(stage, f"{base}?previous=true")).status == 400
     assert (await _get(stage, "/containerLogs/default/none/a")).status == 404
-    assert (await _get(stage, "/containerLogs/default/talks/none")).status == 400
+    assert (await _get(stage, "/containerLogs/default/talks/none")).status == 404
     assert (await _get(stage, base, "other")).status == 403
 
 
@@ -81,7 +81,7 @@ async def tells_about_itself(stage: Stage) -> None:
     pods = msgspec.json.decode((await _get(stage, "/pods")).body)
     assert [p["metadata"]["name"] for p in pods["items"]] == ["used"] and pods["kind"] == "PodList"
     assert (await _get(stage, "/healthz")).body == b"ok"
-    assert b"kubelet_running_pods 1.0" in (await _get(stage, "/metrics")).body
+    assert b"kubelet_running_pods 1\n" in (await _get(stage, "/metrics")).body
     summary = msgspec.json.decode((await _get(stage, "/stats/summary")).body)
     assert summary["pods"][0]["podRef"]["name"] == "used"
     assert summary["pods"][0]["containers"][0]["memory"]["workingSetBytes"] > 0

@@ -1,0 +1,99 @@
+"""Scenes: logs that grow, and how they are read meanwhile."""
+
+import asyncio
+import gzip
+from pathlib import Path
+
+from api.core_v1 import Pod
+from tests.cri.inside.server import _client, _get
+from tests.cri.stage import Stage, make_pod, shell
+
+LINES = 6000
+
+
+def _files(stage: Stage, pod: Pod) -> list[str]:
+    meta = pod.metadata
+    folder = Path(f"{stage.config.pod_logs}/{meta.namespace}_{meta.name}_{meta.uid}/a")
+    return sorted(file.name for file in folder.iterdir())
+
+
+async def _follow(stage: Stage, into: bytearray) -> None:
+    caller = _client(stage)
+    async with caller.stream("GET", "/containerLogs/default/talks/a?follow=true") as answer:
+        async for piece in answer:
+            into += piece
+    await caller.close()
+
+
+async def nothing_is_lost_over_rotations(stage: Stage) -> None:
+    """A reader that follows gets each line once, while the log is rotated under it many times."""
+    script = f"i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo line $i of some text that fills the file;"
+    script += " [ $((i % 2000)) = 0 ] && sleep 1.2; done"
+    script = f"sleep 0.5; {script}; sleep 1; {script.replace('line', 'more')}; echo end; sleep 2"
+    await stage.create(make_pod("talks", shell("a", script), restart_policy="Never"))
+    pod = await stage.phase("talks", "Running")
+    got = bytearray()
+    reader = asyncio.create_task(_follow(stage, got))
+    most: set[str] = set()
+    while not reader.done():
+        await stage.agent.rotation.look()
+        most |= set(_files(stage, pod))
+        assert len(_files(stage, pod)) <= 3 + 1, _files(stage, pod)  # one may be in the making
+        await asyncio.sleep(0.2)
+    await reader
+    text = "of some text that fills the file"
+    wanted = [f"{word} {n} {text}" for word in ("line", "more") for n in range(1, LINES + 1)] + ["end"]
+    lines = got.decode().splitlines()
+    assert lines == wanted, (len(lines), len(wanted), [a for a, b in zip(lines, wanted, strict=False) if a != b][:3])
+    assert any(name.endswith(".gz") for name in most) and len(most) > 4, most
+
+
+nothing_is_lost_over_rotations.changes = {  # type: ignore[attr-defined]
+    "container_log_max_size": "100Ki",
+    "container_log_max_files": 3,
+}
+
+
+async def the_end_of_a_log_over_its_files(stage: Stage) -> None:
+    """`tail` goes back over files that were rotated away, and into compressed ones."""
+    script = "n=0; while true; do n=$((n+1)); for i in 1 2 3 4 5 6 7 8 9 0; do echo $n $i; done; read x < /tmp/go; done"
+    await stage.create(make_pod("talks", shell("a", f"mkfifo /tmp/go; {script}")))
+    pod = await stage.phase("talks", "Running")
+    [ident] = [c.thing.id for c in await stage.runtime.containers(pod.metadata.uid or "")]
+    base = "/containerLogs/default/talks/a"
+    for turn in (1, 2, 3):
+        await stage.until_async(
+            lambda t=turn: _has(stage, f"{base}?tailLines=1", f"{t} 0\n"), f"turn {turn} is written"
+        )
+        assert (await stage.agent.rotation.look()) is not None
+        await asyncio.sleep(1.1)  # stamps have whole seconds
+        await stage.runtime.exec_sync(ident, ["sh", "-c", "echo > /tmp/go"], 5)
+    await stage.until_async(lambda: _has(stage, f"{base}?tailLines=1", "4 0\n"), "the last turn is written")
+    assert len(_files(stage, pod)) >= 3, _files(stage, pod)
+    wanted = [f"{turn} {n % 10}" for turn in (1, 2, 3, 4) for n in range(1, 11)]
+    for tail in (1, 9, 10, 11, 20, 25, 40, 100):
+        got = (await _get(stage, f"{base}?tailLines={tail}")).body.decode().splitlines()
+        assert got == wanted[-tail:], (tail, got)
+    assert (await _get(stage, base)).body.decode().splitlines() == wanted
+    packed = [name for name in _files(stage, pod) if name.endswith(".gz")]
+    meta = pod.metadata
+    folder = Path(f"{stage.config.pod_logs}/{meta.namespace}_{meta.name}_{meta.uid}/a")
+    assert packed and gzip.decompress((folder / packed[0]).read_bytes()).endswith(b" stdout F 1 0\n")
+
+
+the_end_of_a_log_over_its_files.changes = {"container_log_max_size": "100"}  # type: ignore[attr-defined]
+
+
+async def _has(stage: Stage, path: str, text: str) -> bool:
+    return (await _get(stage, path)).body.decode() == text
+
+
+async def a_removed_log_is_made_again(stage: Stage) -> None:
+    """Somebody removes the file of a container that runs."""
+    await stage.create(make_pod("talks", shell("a", "while sleep 0.2; do echo again; done")))
+    pod = await stage.phase("talks", "Running")
+    meta = pod.metadata
+    path = Path(f"{stage.config.pod_logs}/{meta.namespace}_{meta.name}_{meta.uid}/a/0.log")
+    path.unlink()
+    await stage.agent.rotation.look()
+    await stage.until(lambda: path.exists() and "again" in path.read_text(), "it is written again")
