@@ -10,11 +10,19 @@ import yaml
 
 from cli import certificates
 from cli.cluster import API_PORT, Cluster
-from cli.images.recipes import PAUSE
+from cli.images.recipes import DEMO, PAUSE
 from cli.layout import Layout
 
 CLUSTER_NAME = "wherry"
 SERVER = f"https://127.0.0.1:{API_PORT}"
+# A tenth of a large disk is a lot: the agent's own default is for machines that only run pods.
+EVICT_BELOW = {
+    "memory.available": "100Mi",
+    "nodefs.available": "5%",
+    "nodefs.inodesFree": "5%",
+    "imagefs.available": "5%",
+    "imagefs.inodesFree": "5%",
+}
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,8 @@ def _agent(cluster: Cluster, layout: Layout) -> Mapping[str, object]:
         "podCidr": cluster.pod_cidr,
         "clusterDomain": cluster.cluster_domain,
         "sandboxImage": PAUSE,
+        "keptImages": [DEMO],  # nobody could pull it again
+        "eviction": {"hard": EVICT_BELOW},
     }
 
 

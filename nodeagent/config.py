@@ -95,6 +95,7 @@ class Config(Section, frozen=True, kw_only=True):
     cluster_dns: list[str] = []
     cluster_domain: str = "cluster.local"
     sandbox_image: str = ""
+    kept_images: list[str] = []  # that are never removed, used or not
     resolv_conf: str = "/etc/resolv.conf"
     crash_loop: CrashLoop = msgspec.field(default_factory=CrashLoop)
     seccomp_default: bool = True  # containers that name no seccomp profile get the runtime's own

@@ -28,7 +28,7 @@ from kit import log, pki
 from kit.clock import SystemClock
 from kit.supervisor import Supervisor
 from nodeagent.app import Agent
-from nodeagent.config import Cni, Config, CrashLoop, Pki
+from nodeagent.config import Cni, Config, CrashLoop, Eviction, Pki
 from nodeagent.cri.client import GrpcRuntime
 from nodeagent.report.facts import read_machine
 from testbed.node import Node
@@ -259,6 +259,7 @@ def make_config(folder: Path, **changes: Any) -> Config:
         "cgroup_root": "/wherry",
         "cluster_dns": ["10.96.0.10"],
         "crash_loop": CrashLoop(first=0.5, most=4.0),
+        "eviction": Eviction(hard={}),  # whatever the machine of the tests has left
     }
     return Config(**{**given, **changes})
 

@@ -16,8 +16,7 @@ from client import kubeconfig
 from controlplane.apiserver.bootstrap import rbac
 from kit import pki
 from kit.files import write_atomic
-from kit.http.model import Peer
-from nodeagent.server.callers import API_SERVER, refusal
+from nodeagent.server.callers import API_SERVER
 
 
 @pytest.fixture
@@ -73,7 +72,6 @@ def test_certificates_are_made_once(layout: Layout, settings: Cluster) -> None:
 def test_the_api_server_is_no_master_towards_agents(layout: Layout, settings: Cluster) -> None:
     said = pki.subject(certificates.cert(layout, "kubelet-client").read_bytes())
     assert (said.common_name, said.organizations) == (API_SERVER, ())
-    assert refusal(Peer(said.common_name, said.organizations)) is None, "our agent lets it in"
     bound = [one.obj for one in rbac.wanted() if one.kind is kinds.CLUSTER_ROLE_BINDING]
     roles = {one.role_ref.name for one in bound for subject in one.subjects if subject.name == API_SERVER}
     assert roles == {"system:kubelet-api-admin"}, "and so do agents that ask who may do what"
