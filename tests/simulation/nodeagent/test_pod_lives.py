@@ -19,8 +19,8 @@ from nodeagent.model.seen import ContainerState
 from nodeagent.model.spec import is_sidecar, should_restart
 from tests.simulation.nodeagent.world import World
 
-LIVES = 2100
-PARTS = 6
+LIVES = 10_000
+PARTS = 20
 
 
 @pytest.fixture
