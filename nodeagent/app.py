@@ -9,10 +9,11 @@ import asyncio
 import gc
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from api import codec, kinds
+from api import codec, kinds, quantity
 from api.core_v1 import Node, Pod
 from client import kubeconfig
 from client.client import Client
@@ -29,12 +30,15 @@ from kit.http.server import Server, parse_address
 from kit.http.tls import ServerTls
 from kit.supervisor import Supervisor
 from linux import systemd
-from linux.cgroup import Cgroups, open_cgroups
+from linux.cgroup import Cgroups, Limits, open_cgroups
 from linux.mounts import KernelMounts, Mounts
 from nodeagent.config import Config
 from nodeagent.cri.client import GrpcRuntime
 from nodeagent.cri.errors import RuntimeFault, Unsupported
 from nodeagent.cri.port import Runtime
+from nodeagent.csi.registry import Registry
+from nodeagent.csi.report import CsiNodeReporter
+from nodeagent.csi.volumes import Aids, CsiVolumes, NoCsi
 from nodeagent.images.puller import Puller
 from nodeagent.model.memory import BackoffPolicy
 from nodeagent.model.origin import is_mirror
@@ -49,11 +53,12 @@ from nodeagent.report.lease import keep_alive
 from nodeagent.report.node import NodeIdentity, NodeReporter, initial_node
 from nodeagent.report.pods import PodReporter
 from nodeagent.report.tally import Tally
-from nodeagent.serving import agent_api, image_policy, reserved_by, rotation_policy
+from nodeagent.serving import agent_api, eviction_policy, image_policy, reserved_by, rotation_policy
 from nodeagent.sources.alone import LoggedEvents, NoObjects, NoReporter
 from nodeagent.sources.claims import Claims, NoClaims
 from nodeagent.sources.mirrors import Mirrors
 from nodeagent.sources.objects import Objects
+from nodeagent.sources.runtime_classes import RuntimeClasses
 from nodeagent.sources.static import StaticPods
 from nodeagent.sources.tokens import NoTokens, Tokens
 from nodeagent.sync.allocations import Allocations
@@ -61,8 +66,10 @@ from nodeagent.sync.cgroups import PodCgroups
 from nodeagent.sync.doors import Doors
 from nodeagent.sync.pods import Pods
 from nodeagent.sync.slots import Slots
+from nodeagent.upkeep.eviction import Eviction, Senses
 from nodeagent.upkeep.images import ImageCollection
 from nodeagent.upkeep.logs import LogRotation
+from nodeagent.upkeep.uses import MachineSenses
 from nodeagent.volumes.pod import PodVolumes
 
 _log = log.get("agent")
@@ -94,6 +101,7 @@ class Kernel:
 
     mounts: Mounts = field(default_factory=KernelMounts)
     cgroups: Cgroups = field(default_factory=open_cgroups)
+    senses: Senses | None = None  # None: what this machine has
 
 
 class Agent:
@@ -124,15 +132,16 @@ class Agent:
         events = PodEventRecorder(self.recorder, clock, slots.busy)
         self.prober = Prober(runtime, clock, events, self.pods.tell_health)
         policy = BackoffPolicy(config.crash_loop.first, config.crash_loop.most)
-        slices = config.cgroup_driver == "systemd"
         self.doors = Doors(
             runtime=runtime,
             puller=Puller(runtime, clock, parallel=config.parallel_pulls),
             volumes=PodVolumes(kernel.mounts, self.settings),
-            cgroups=PodCgroups(kernel.cgroups, config.cgroup_root, slices, systemd.stop if slices else None),
+            cgroups=_groups(config, kernel.cgroups, machine),
             objects=self.link.objects if self.link is not None else NoObjects(),
             tokens=self.link.tokens if self.link is not None else NoTokens(),
             claims=self.link.claims if self.link is not None else NoClaims(),
+            drivers=self.link.storage(kernel.mounts, self.settings) if self.link is not None else NoCsi(),
+            classes=RuntimeClasses(runtime, client),
             events=events,
             reporter=self.link.mirrors if self.link is not None else NoReporter(),
             probing=self.prober,
@@ -143,7 +152,7 @@ class Agent:
             policy=policy,
             register=self.pods.own,
         )
-        self.allocations = Allocations(config.root_dir, _view(config, machine), events)
+        self.allocations = Allocations(config.root_dir, _view(config, machine, self.settings.allocatable), events)
         self.pods.open(self.doors, self.allocations, self._ask_node)
         port = parse_address(config.listen)[1]
         identity = NodeIdentity(config.node_name, self.settings.host_ips, port, config.max_pods, machine)
@@ -156,8 +165,18 @@ class Agent:
             node_events,
             clock,
             image_policy(config),
-            (config.sandbox_image,),
+            (config.sandbox_image, *config.kept_images),
             self.tally.images_removed.add,
+        )
+        self.eviction = Eviction(
+            workers=self.pods.workers,
+            clock=clock,
+            policy=eviction_policy(config),
+            senses=kernel.senses or MachineSenses(runtime, self.settings),
+            events=node_events,
+            tell=self._pressed,
+            reclaim=self.images.clear,
+            count=self.tally.evictions.add,
         )
         self._pod_cidr = ""
 
@@ -214,6 +233,8 @@ class Agent:
         nodes.subscribe(lambda _key, _old, shown: self._observed(shown))
         supervisor.spawn("node-watch", nodes.run, restart=True)
         link.registered.set()
+        supervisor.spawn("storage-drivers", link.drivers.run, restart=True)
+        supervisor.defer("storage-drivers", link.drivers.close)
 
     async def _begin(self, supervisor: Supervisor) -> None:
         await _until_it_answers(self.runtime, self.config.runtime_endpoint, self.clock)
@@ -225,6 +246,7 @@ class Agent:
             await self._read_manifests(supervisor)
         supervisor.spawn("runtime-watch", self.pods.run, restart=True)
         supervisor.spawn("log-rotation", self.rotation.run, restart=True)
+        supervisor.spawn("eviction", self.eviction.run, restart=True)
         supervisor.spawn("image-collection", lambda: self.images.run(self.config.image_gc.every), restart=True)
         if self.link is not None:
             await self.link.start(supervisor)
@@ -246,6 +268,10 @@ class Agent:
         manifests = ManifestDirectory(self.config.static_pod_path, self.config.node_name, self.clock, tell)
         supervisor.spawn("manifests", manifests.run, restart=True)
         await read.wait()
+
+    def _pressed(self, conditions: tuple[str, ...]) -> None:
+        self.node.pressed(conditions)
+        self.allocations.pressed(conditions)
 
     async def _look_first(self) -> None:
         retries = Backoff(base=0.1, cap=2.0).retries()
@@ -291,6 +317,7 @@ class ServerLink:
         self.objects = Objects(client, clock, pods.objects_changed)
         self.tokens = Tokens(client, clock, pods.objects_changed)
         self.claims = Claims(client)
+        self.clock = clock
         self.node_uid = ""
         self.registered = asyncio.Event()
         self.mirrors = Mirrors(client, clock, node, self.reporter, lambda: self.node_uid)
@@ -298,6 +325,13 @@ class ServerLink:
         self._informer = Informer(
             client, kinds.POD, lambda data: codec.decode(Pod, data), fields=f"spec.nodeName={node}", clock=clock
         )
+
+    def storage(self, mounts: Mounts, node: NodeSettings) -> CsiVolumes:
+        """Volumes of storage drivers, which register by themselves."""
+        reporter = CsiNodeReporter(self.client, node.name)
+        self.drivers = Registry(node.root_dir, self.clock, reporter.tell, self._pods.drivers_changed)
+        aids = Aids(self.client, mounts, node, self.tokens, self.clock, self._pods.objects_changed)
+        return CsiVolumes(self.drivers, aids)
 
     async def start(self, supervisor: Supervisor) -> None:
         """Follow our pods; returns when all are known."""
@@ -317,6 +351,16 @@ class ServerLink:
             self.mirrors.observed_mirror(key, new if mirror else None)
         if not (mirror and before):
             self._pods.apply(key, None if before else old, None if mirror else new)
+
+
+def _groups(config: Config, cgroups: Cgroups, machine: MachineFacts) -> PodCgroups:
+    """The control groups of pods, which together may have all memory that is not reserved."""
+    slices = config.cgroup_driver == "systemd"
+    held = (given.get("memory", "0") for given in (config.reserved.kube, config.reserved.system))
+    whole = Limits(memory=machine.memory - sum(quantity.ceil(text) for text in held))
+    return PodCgroups(
+        cgroups, config.cgroup_root, slices, systemd.stop if slices else None, whole, config.pod_pids_limit
+    )
 
 
 def _nobody(key: str, pod: Pod | None) -> None:
@@ -341,14 +385,14 @@ async def _until_it_answers(runtime: Runtime, endpoint: str, clock: Clock) -> No
         await clock.sleep(retries.next())
 
 
-def _view(config: Config, machine: MachineFacts) -> NodeView:
+def _view(config: Config, machine: MachineFacts, allocatable: Mapping[str, str]) -> NodeView:
     """The node as admission sees it until its object is known."""
     try:
         apparmor = Path("/sys/module/apparmor/parameters/enabled").read_text().startswith("Y")
     except OSError:
         apparmor = False
     labels = initial_node(NodeIdentity(config.node_name, (), 0, config.max_pods, machine)).metadata.labels
-    return NodeView(config.node_name, machine.allocatable(config.max_pods), labels, apparmor=apparmor)
+    return NodeView(config.node_name, allocatable, labels, apparmor=apparmor, allowed_sysctls=config.allowed_sysctls)
 
 
 def _settings(config: Config, machine: MachineFacts) -> NodeSettings:
@@ -366,6 +410,7 @@ def _settings(config: Config, machine: MachineFacts) -> NodeSettings:
         cluster_dns=tuple(config.cluster_dns),
         cluster_domain=config.cluster_domain,
         resolv_conf=resolv_conf,
+        seccomp_default=config.seccomp_default,
     )
 
 

@@ -33,6 +33,7 @@ class NodeSettings:
     cluster_dns: tuple[str, ...] = ()
     cluster_domain: str = "cluster.local"
     resolv_conf: ResolvConf = ResolvConf()
+    seccomp_default: bool = False  # containers that say nothing get the runtime's own profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Token:
 
     text: str = ""
     problem: str = ""
+    expires: str = ""  # when it ends, as the API server said
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +70,6 @@ class Sources:
     config_maps: Mapping[str, ConfigMap] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     services: tuple[ServiceLink, ...] = ()
+    files: Mapping[tuple[str, str], str] = field(default_factory=dict)  # volume and path -> text, for variables
     tokens: Mapping[TokenWish, Token] = field(default_factory=dict)
     claims: Mapping[str, Any] = field(default_factory=dict)  # of volumes, by name: `volumes.resolved.Claimed`

@@ -61,9 +61,9 @@ class Tokens:
         self._kept: dict[_Key, _Kept] = {}
         self._asked: dict[_Key, asyncio.Task[_Kept]] = {}
 
-    async def fetch(self, pod: Pod) -> dict[TokenWish, Token]:
-        """The tokens of a pod's volumes, or why there are none."""
-        wishes = sorted(token_wishes(pod), key=lambda wish: (wish.audience, wish.seconds))
+    async def fetch(self, pod: Pod, more: tuple[TokenWish, ...] = ()) -> dict[TokenWish, Token]:
+        """The tokens of a pod's volumes, and more of them, or why there are none."""
+        wishes = sorted({*token_wishes(pod), *more}, key=lambda wish: (wish.audience, wish.seconds))
         tokens = await asyncio.gather(*(self._token(pod, wish) for wish in wishes))
         return dict(zip(wishes, tokens, strict=True))
 
@@ -86,16 +86,16 @@ class Tokens:
         kept = self._kept.get(key)
         now = self._clock.now()
         if kept is not None and now < kept.renew_at:
-            return Token(kept.text)
+            return _shown(kept)
         try:
-            return Token((await self._request(key, meta.name or "")).text)
+            return _shown(await self._request(key, meta.name or ""))
         except ApiError as error:
             if kept is None or self._clock.now() >= kept.expires:
                 return Token(problem=f"failed to fetch token: {error}")
             _log.warning("cannot renew a token; the old one is still valid", pod=meta.name, error=error)
             kept.failures += 1
             self._remind(key, kept, RETRY.delay(kept.failures))
-            return Token(kept.text)
+            return _shown(kept)
 
     async def _request(self, key: _Key, pod: str) -> _Kept:
         """Ask, or wait for the answer to one who has."""
@@ -139,6 +139,10 @@ class Tokens:
         return _Kept(found.status.token, expires, renewal(expires, seconds, self._rng.random()))
 
 
+def _shown(kept: _Kept) -> Token:
+    return Token(kept.text, expires=times.format_time(kept.expires))
+
+
 def renewal(expires: float, seconds: float, chance: float) -> float:
     """When a token that lives so long is due for another; `chance` (0 to 1) keeps pods apart."""
     issued = expires - seconds
@@ -148,10 +152,10 @@ def renewal(expires: float, seconds: float, chance: float) -> float:
 class NoTokens:
     """A node without an API server has nobody to ask."""
 
-    async def fetch(self, pod: Pod) -> dict[TokenWish, Token]:
+    async def fetch(self, pod: Pod, more: tuple[TokenWish, ...] = ()) -> dict[TokenWish, Token]:
         """None, and why."""
         why = "cannot use TokenManager when kubelet is in standalone mode"
-        return {wish: Token(problem=f"failed to fetch token: {why}") for wish in token_wishes(pod)}
+        return {wish: Token(problem=f"failed to fetch token: {why}") for wish in (*token_wishes(pod), *more)}
 
     def release(self, uid: str) -> None:
         """Nothing is kept."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from api.core_v1 import Pod, PodStatus
 from kit.clock import Clock
 from nodeagent.cri.port import Runtime
+from nodeagent.csi.volumes import NoCsi
 from nodeagent.images.puller import Puller
 from nodeagent.model.memory import BackoffPolicy
 from nodeagent.model.seen import SeenPod
@@ -20,7 +21,7 @@ from nodeagent.sources.tokens import NoTokens
 from nodeagent.sync.cgroups import PodCgroups
 from nodeagent.sync.slots import Slots
 from nodeagent.volumes.pod import PodVolumes
-from nodeagent.volumes.resolved import Claimed
+from nodeagent.volumes.resolved import Claimed, Resolved
 
 NORMAL, WARNING = "Normal", "Warning"
 
@@ -60,7 +61,7 @@ class ObjectSource(Protocol):
 class TokenSource(Protocol):
     """The tokens of pods' accounts."""
 
-    async def fetch(self, pod: Pod) -> dict[TokenWish, Token]: ...
+    async def fetch(self, pod: Pod, more: tuple[TokenWish, ...] = ()) -> dict[TokenWish, Token]: ...
 
     def release(self, uid: str) -> None: ...
 
@@ -69,6 +70,28 @@ class ClaimSource(Protocol):
     """What is behind the claims of pods."""
 
     async def fetch(self, pod: Pod) -> dict[str, Claimed]: ...
+
+
+class StorageDrivers(Protocol):
+    """Volumes that storage drivers show to pods."""
+
+    async def publish(self, pod: Pod, volumes: list[Resolved]) -> None: ...
+
+    async def unpublish(self, uid: str) -> None: ...
+
+
+class Classes(Protocol):
+    """How pods are to be run."""
+
+    async def handler(self, pod: Pod) -> str: ...
+
+
+class UsualHandler:
+    """Every pod is run in the usual way."""
+
+    async def handler(self, pod: Pod) -> str:
+        """The runtime's own."""
+        return ""
 
 
 class Probing(Protocol):
@@ -111,6 +134,8 @@ class Doors:
     slots: Slots
     tokens: TokenSource = field(default_factory=NoTokens)
     claims: ClaimSource = field(default_factory=NoClaims)
+    drivers: StorageDrivers = field(default_factory=NoCsi)
+    classes: Classes = field(default_factory=UsualHandler)
     policy: BackoffPolicy = field(default_factory=BackoffPolicy)
     register: Callable[[str, str], None] = lambda ident, uid: None
     blocking: Callable[[Callable[[], None]], Awaitable[None]] = in_thread

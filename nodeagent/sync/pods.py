@@ -132,6 +132,11 @@ class Pods:
         if (worker := self.workers.get(uid)) is not None:
             worker.refresh_volumes()
 
+    def drivers_changed(self) -> None:
+        """There are other storage drivers: pods that wait for one need not wait longer."""
+        for worker in self.workers.values():
+            worker.try_again()
+
     def sources_known(self) -> None:
         """Every pod that is ours has been told; what else the runtime holds is nobody's."""
         self._sources_known = True

@@ -9,7 +9,7 @@ from functools import partial
 from api import times
 from api.core_v1 import Pod, Secret
 from kit.clock import Clock
-from nodeagent.cri.errors import RuntimeFault
+from nodeagent.cri.errors import Refused, RuntimeFault
 from nodeagent.cri.port import SeenImage
 from nodeagent.images.puller import ImageProblem, Pulled, Wish
 from nodeagent.model.memory import Waiting, next_hold
@@ -22,7 +22,7 @@ from nodeagent.probes.outcome import Target
 from nodeagent.render.container import ContainerInputs, build_container, pod_directory, termination_file
 from nodeagent.render.environment import build_environment
 from nodeagent.render.mounts import wanted_subpaths
-from nodeagent.render.network import hosts_file
+from nodeagent.render.network import check_fqdn, hosts_file, omitted
 from nodeagent.render.references import environment_references, pull_references, volume_references
 from nodeagent.render.sandbox import build_sandbox, log_directory
 from nodeagent.render.settings import ConfigProblem
@@ -31,11 +31,19 @@ from nodeagent.sync.hooks import run_hook
 from nodeagent.sync.observer import make_termination_file
 from nodeagent.sync.state import PodState
 from nodeagent.sync.stopping import stop_container
+from nodeagent.sync.users import NoIdsLeft, apply_ids, apply_to_mounts, first_id
 from nodeagent.volumes.pod import VolumeProblem
-from nodeagent.volumes.resolved import waits_for_others
+from nodeagent.volumes.resolved import driven, waits_for_others
 from proto import cri_v1_pb2 as pb
 
 CONFIG_RETRY = 10.0
+MAX_ENV_FILE = 1 << 20
+PULL_REASONS = ("ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed")
+NAME_REASONS = {  # why an image cannot be used, and how Events name it
+    "InvalidImageName": "InspectFailed",
+    "ImageInspectError": "InspectFailed",
+    "ErrImageNeverPull": "ErrImageNeverPull",
+}
 
 
 class StartProblem(Exception):
@@ -87,6 +95,7 @@ async def _make_volumes(doors: Doors, pod: Pod) -> None:
     except ConfigProblem as error:
         raise VolumeProblem(pod.spec.volumes[0].name, str(error)) from error
     sources = replace(objects, tokens=tokens, claims=claims)
+    await doors.drivers.publish(pod, driven(pod, claims))
     work = partial(doors.volumes.prepare, pod, sources, _stamp(doors.clock))
     await (in_own_thread(work) if waits_for_others(pod, claims) else doors.blocking(work))
 
@@ -94,10 +103,14 @@ async def _make_volumes(doors: Doors, pod: Pod) -> None:
 async def create_sandbox(doors: Doors, state: PodState, action: CreateSandbox) -> None:
     """The network and namespaces that the pod's containers share."""
     doors.objects.hold(state.pod, set())  # Services are read meanwhile
-    config = sandbox_config(doors, state, action.attempt)
+    if state.seen.sandbox is not None and not state.seen.sandbox.ready:
+        message = "Pod sandbox changed, it will be killed and re-created."
+        doors.events.tell(state.pod, NORMAL, "SandboxChanged", message)
+    config = _checked_config(doors, state, action.attempt)
     os.makedirs(config.log_directory, mode=0o755, exist_ok=True)
+    handler = await doors.classes.handler(state.pod)
     await take_slot(doors, state)
-    ident = await doors.runtime.run_sandbox(config, "")
+    ident = await doors.runtime.run_sandbox(config, handler)
     doors.register(ident, state.uid)
     state.seen = state.seen.with_sandbox(await doors.runtime.sandbox(ident))
     state.memory.sandbox_failures = 0
@@ -127,9 +140,24 @@ async def start_container(doors: Doors, state: PodState, action: StartContainer)
     await _post_start(doors, state, container, found)
 
 
+def _checked_config(doors: Doors, state: PodState, attempt: int) -> pb.PodSandboxConfig:
+    """The sandbox, with what is wrong with names told. Raises `Refused`."""
+    try:
+        config = sandbox_config(doors, state, attempt)
+        check_fqdn(state.pod, doors.settings)
+    except (ConfigProblem, NoIdsLeft) as error:
+        raise Refused("run pod sandbox", state.pod.metadata.name or "", str(error)) from error
+    for message in omitted(state.pod, doors.settings):
+        doors.events.tell(state.pod, WARNING, "DNSConfigForming", message)
+    return config
+
+
 def sandbox_config(doors: Doors, state: PodState, attempt: int) -> pb.PodSandboxConfig:
     """The sandbox as the runtime is told of it, the same for each container in it."""
-    return build_sandbox(state.pod, attempt, doors.cgroups.parent(state.pod), doors.settings)
+    config = build_sandbox(state.pod, attempt, doors.cgroups.parent(state.pod), doors.settings)
+    if state.pod.spec.host_users is False:
+        apply_ids(config.linux.security_context.namespace_options, first_id(doors.settings.root_dir, state.uid))
+    return config
 
 
 async def take_slot(doors: Doors, state: PodState) -> None:
@@ -152,16 +180,23 @@ async def _image(doors: Doors, state: PodState, container: AnyContainer, sandbox
             doors.events.tell(state.pod, NORMAL, "BackOff", f'Back-off pulling image "{name}"', container.name)
             raise held
         if references:
-            secrets = tuple((await doors.objects.sources(state.pod, references)).secrets.values())
+            known = (await doors.objects.sources(state.pod, references)).secrets
+            secrets = tuple(known.values())
+            if missing := [r.name for r in state.pod.spec.image_pull_secrets if r.name and r.name not in known]:
+                lacking = f"Unable to retrieve some image pull secrets ({', '.join(missing)})"
+                message = f"{lacking}; attempting to pull the image may not succeed."
+                doors.events.tell(state.pod, WARNING, "FailedToRetrieveImagePullSecret", message)
         state.leave_slot()
         doors.events.tell(state.pod, NORMAL, "Pulling", f'Pulling image "{name}"', container.name)
         pulled = await doors.puller.pull(replace(wish, secrets=secrets))
     except ConfigProblem as error:
         raise StartProblem("ErrImagePull", str(error), doors.clock.now() + CONFIG_RETRY) from error
     except ImageProblem as error:
-        if error.reason == "ErrImagePull":
-            message = f'Failed to pull image "{name}": {error.message}'
+        if error.reason in PULL_REASONS:
+            message = f'Failed to pull image "{name}": {error.told}'
             doors.events.tell(state.pod, WARNING, "Failed", message, container.name)
+        elif error.reason in NAME_REASONS:
+            doors.events.tell(state.pod, WARNING, NAME_REASONS[error.reason], error.message, container.name)
         if error.reason != "ImagePullBackOff":
             _tell_failure(doors, state, container, error.reason)
         raise StartProblem(error.reason, error.message, error.retry_at) from error
@@ -181,6 +216,7 @@ async def _container_config(
     ips = _ips(doors, state)
     try:
         sources = await doors.objects.sources(pod, environment_references(pod))
+        sources = replace(sources, files=_env_files(doors, pod, container))
         environment = build_environment(pod, container, sources, ips, node)
         subpaths = await _subpaths(doors, pod, container, environment)
         inputs = ContainerInputs(
@@ -193,6 +229,11 @@ async def _container_config(
             target_id=_target_id(state, container),
         )
         config = build_container(pod, container, inputs, node)
+        if pod.spec.host_users is False:
+            first = first_id(node.root_dir, state.uid)
+            apply_ids(config.linux.security_context.namespace_options, first)
+            shown = {mount.mount_path for mount in container.volume_mounts}
+            apply_to_mounts([m for m in config.mounts if m.container_path in shown], first)
         if container.termination_message_path:
             make_termination_file(termination_file(pod, container.name, attempt, node))
         os.makedirs(f"{log_directory(pod, node)}/{container.name}", mode=0o755, exist_ok=True)
@@ -201,6 +242,27 @@ async def _container_config(
         retry = doors.clock.now() + CONFIG_RETRY
         raise StartProblem("CreateContainerConfigError", str(error), retry) from error
     return config
+
+
+def _env_files(doors: Doors, pod: Pod, container: AnyContainer) -> dict[tuple[str, str], str]:
+    """The files of volumes that variables are taken from; those that cannot be read are missing."""
+    chosen = [v.value_from.file_key_ref for v in container.env if v.value_from is not None]
+    wanted = {(ref.volume_name, ref.path) for ref in chosen if ref is not None}
+    places = doors.volumes.places(pod) if wanted else {}
+    found = {}
+    for volume, path in wanted:
+        if volume not in places:
+            raise ConfigProblem(f'cannot find the volume "{volume}" referenced by FileKeyRef')
+        root = os.path.realpath(places[volume].path)
+        real = os.path.realpath(f"{root}/{path}")
+        if not real.startswith(f"{root}/"):
+            continue  # a link that leads out of the volume
+        try:
+            with open(real) as file:
+                found[volume, path] = file.read(MAX_ENV_FILE)
+        except (OSError, ValueError):
+            continue
+    return found
 
 
 async def _subpaths(

@@ -13,9 +13,10 @@ from nodeagent.model.spec import AnyContainer, container_named
 from nodeagent.plan.actions import RemoveContainer, RemoveSandbox, StopContainer, StopSandbox
 from nodeagent.probes.outcome import Target
 from nodeagent.render.sandbox import log_directory
-from nodeagent.sync.doors import NORMAL, WARNING, Doors
+from nodeagent.sync.doors import NORMAL, WARNING, Doors, in_own_thread
 from nodeagent.sync.hooks import run_hook
 from nodeagent.sync.state import PodState
+from nodeagent.volumes.resolved import is_remote
 
 MINIMUM_GRACE = 2
 
@@ -105,7 +106,10 @@ async def clean_up(doors: Doors, state: PodState) -> None:
         doors.volumes.remove(uid)
         doors.cgroups.remove(uid)
 
-    if state.pod.spec.volumes or doors.cgroups.systemd:
+    await doors.drivers.unpublish(uid)
+    if is_remote(state.pod):
+        await in_own_thread(remove)
+    elif state.pod.spec.volumes or doors.cgroups.systemd:
         await doors.blocking(remove)
     else:
         remove()

@@ -133,6 +133,13 @@ class PodWorker:
             self.state.memory.volumes_retry = 0.0
             self.wake()
 
+    def try_again(self) -> None:
+        """What its volumes failed for may be different now."""
+        memory = self.state.memory
+        if memory.sandbox_failures or memory.volumes_failures or memory.stop_failures:
+            memory.sandbox_retry = memory.volumes_retry = memory.stop_retry = 0.0
+            self.wake()
+
     def wake(self) -> None:
         """Look again."""
         self._wake.set()
@@ -367,9 +374,9 @@ class PodWorker:
         if isinstance(action, PrepareVolumes):
             reason, text = "FailedMount", str(error)
         elif isinstance(action, CreateSandbox):
-            reason, text = "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}"
+            reason, text = "FailedCreatePodSandBox", f"Failed to create pod sandbox: {_spoken(error)}"
         else:
-            reason, text = "FailedKillPod", f"error killing pod: {error}"
+            reason, text = "FailedKillPod", f"error killing pod: {_spoken(error)}"
         self._doors.events.tell(self.state.pod, WARNING, reason, text)
 
     def _urgency(self) -> tuple[bool, int]:
@@ -383,6 +390,10 @@ class PodWorker:
         if urgency[0] and (not self._patience[0] or urgency > self._patience):
             self._hurry.set()
         self._patience = urgency
+
+
+def _spoken(error: BaseException) -> str:
+    return error.spoken if isinstance(error, RuntimeFault) else str(error)
 
 
 def _waiting_for(error: BaseException) -> Waiting:

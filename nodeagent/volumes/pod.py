@@ -12,6 +12,7 @@ from pathlib import Path
 from api import quantity
 from api.core_v1 import EmptyDirVolumeSource, Pod, Volume
 from linux.mounts import MountError, Mounts, remove_tree
+from nodeagent.csi.ledger import target_path
 from nodeagent.render.container import pod_directory
 from nodeagent.render.mounts import Place
 from nodeagent.render.settings import ConfigProblem, NodeSettings, Sources
@@ -89,6 +90,8 @@ class PodVolumes:
         kind = resolved.kind
         if kind == "host_path":
             return check_host_path(resolved.source)
+        if kind == "csi":
+            return None  # its driver has made it
         if resolved.block:
             return _check_device(resolved)
         if kind not in (*WRITTEN, *MOUNTED, "empty_dir"):
@@ -129,6 +132,8 @@ class PodVolumes:
         return f"{pod_directory(pod.metadata.uid or '', self.node)}/volumes"
 
     def _path(self, pod: Pod, resolved: Resolved) -> str:
+        if resolved.kind == "csi":
+            return target_path(self.node.root_dir, pod.metadata.uid or "", resolved.label, block=resolved.block)
         if resolved.kind == "host_path" or resolved.block:
             return str(resolved.source.path)
         plugin = _ON_DISK.get(resolved.kind, resolved.kind.replace("_", "-"))

@@ -4,8 +4,8 @@
 class VolumeProblem(Exception):
     """One volume; the text is what users are told."""
 
-    def __init__(self, volume: str, reason: str) -> None:
-        super().__init__(f'MountVolume.SetUp failed for volume "{volume}" : {reason}')
+    def __init__(self, volume: str, reason: str, step: str = "SetUp") -> None:
+        super().__init__(f'MountVolume.{step} failed for volume "{volume}" : {reason}')
         self.volume = volume
 
 

@@ -62,6 +62,19 @@ def resolve(volume: Volume, claims: Mapping[str, Claimed]) -> Resolved:
     return Resolved(volume.name, found.metadata.name or "", kind, source, read_only, options, found)
 
 
+def is_remote(pod: Pod) -> bool:
+    """Whether taking its volumes away may take as long as some server pleases."""
+    claims = ("nfs", "csi", "persistent_volume_claim", "ephemeral")
+    return any(getattr(volume, kind) is not None for volume in pod.spec.volumes for kind in claims)
+
+
+def driven(pod: Pod, claims: Mapping[str, Claimed]) -> list[Resolved]:
+    """The volumes that storage drivers make; none while claims are unclear."""
+    if any(one.problem for one in claims.values()):
+        return []
+    return [one for one in (resolve(volume, claims) for volume in pod.spec.volumes) if one.kind == "csi"]
+
+
 def waits_for_others(pod: Pod, claims: Mapping[str, Claimed]) -> bool:
     """Whether making its volumes may take as long as some server pleases."""
     volumes = [volume for volume in pod.spec.volumes if volume.name not in claims or not claims[volume.name].problem]

@@ -93,9 +93,10 @@ async def an_account_that_is_missing(stage: Stage) -> None:
     await stage.until(
         lambda: any(e.message == expected and e.reason == "FailedMount" for e in stage.api.objects(kinds.EVENT)), "told"
     )
+    status = await stage.until(lambda: state_of(stage.pod("nobody"), "a"), "its status is told")
     pod = stage.pod("nobody")
     assert pod is not None and pod.status.phase == "Pending"
-    assert state_of(pod, "a").state.waiting.reason == "ContainerCreating"
+    assert status.state.waiting.reason == "ContainerCreating"
 
 
 async def parts_of_volumes(stage: Stage) -> None:

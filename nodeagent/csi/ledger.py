@@ -1,0 +1,83 @@
+"""What drivers were asked for, on disk beside the volumes, so that it can be undone by an agent that knows nothing else.
+
+pods/<uid>/volumes/kubernetes.io~csi/<name>/{vol_data.json,mount}      shown to a pod
+pods/<uid>/volumeDevices/kubernetes.io~csi/<name>/{vol_data.json,dev}  the same, as a device
+plugins/kubernetes.io/csi/<driver>/<hash>/{vol_data.json,globalmount}  made ready for all pods
+"""
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+DATA = "vol_data.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One volume of one pod that a driver was asked for."""
+
+    driver: str
+    handle: str
+    target: str
+
+    @property
+    def volume(self) -> tuple[str, str]:
+        """Which volume it is, whoever has it."""
+        return self.driver, self.handle
+
+
+def target_path(root: str, uid: str, label: str, *, block: bool = False) -> str:
+    """Where a driver shows a volume to a pod."""
+    folder, name = ("volumeDevices", "dev") if block else ("volumes", "mount")
+    return f"{root}/pods/{uid}/{folder}/kubernetes.io~csi/{label}/{name}"
+
+
+def staging_path(root: str, driver: str, handle: str) -> str:
+    """Where a driver makes a volume ready for all pods."""
+    digest = hashlib.sha256(handle.encode()).hexdigest()
+    return f"{root}/plugins/kubernetes.io/csi/{driver}/{digest}/globalmount"
+
+
+def note(path: str, driver: str, handle: str) -> None:
+    """Write down that a driver is asked to use this path, before it is."""
+    folder = Path(path).parent
+    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    fresh = folder / f"{DATA}.new"
+    fresh.write_text(json.dumps({"driverName": driver, "volumeHandle": handle}))
+    os.replace(fresh, folder / DATA)
+
+
+def make(path: str) -> None:
+    """The directory of a path, for the driver to mount on."""
+    Path(path).mkdir(mode=0o750, parents=True, exist_ok=True)
+
+
+def strike(path: str) -> None:
+    """Forget it, once the driver has undone it."""
+    for victim in (path, f"{Path(path).parent}/{DATA}", str(Path(path).parent)):
+        try:
+            os.rmdir(victim) if os.path.isdir(victim) else os.unlink(victim)
+        except FileNotFoundError:
+            pass
+
+
+def is_noted(path: str) -> bool:
+    """Whether a driver was asked to use this path."""
+    return os.path.exists(f"{os.path.dirname(path)}/{DATA}")
+
+
+def records(root: str, uid: str = "*") -> Iterator[Record]:
+    """What pods have, or one of them."""
+    chosen = uid if uid == "*" else glob.escape(uid)
+    for folder, name in (("volumes", "mount"), ("volumeDevices", "dev")):
+        pattern = f"{glob.escape(root)}/pods/{chosen}/{folder}/kubernetes.io~csi/*/{DATA}"
+        for path in sorted(glob.glob(pattern)):
+            try:
+                found = json.loads(Path(path).read_text())
+                yield Record(found["driverName"], found["volumeHandle"], f"{os.path.dirname(path)}/{name}")
+            except (OSError, ValueError, KeyError):
+                continue  # half a record: nothing was asked for yet

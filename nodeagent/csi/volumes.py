@@ -1,0 +1,260 @@
+"""Volumes of storage drivers: made ready on the node, shown to pods, and undone when pods end.
+
+    stage (once a node, if the driver does so) -> publish (once a pod) ... unpublish -> unstage (with the last pod)
+
+Before a driver is asked it is written down what for (`ledger`); that is struck out when the driver has undone it. So a crash at
+any point leaves nothing behind: pods that are gone are cleaned up by what is written. Calls about one volume go one after
+the other. Drivers must take repeated calls, so an agent that was restarted simply asks again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from api import kinds
+from api.core_v1 import Pod
+from client.client import Client
+from client.errors import ApiError, NotFound
+from kit.clock import Clock
+from linux.mounts import MountError, Mounts
+from nodeagent.csi import ledger
+from nodeagent.render.settings import NodeSettings, Token, TokenWish
+from nodeagent.volumes.ownership import change_policy, fs_group, give
+from nodeagent.volumes.problems import VolumeProblem
+from nodeagent.volumes.resolved import Resolved
+
+REPUBLISH = 60.0
+_PREFIX = "kubernetes.io/csi: "
+
+
+class Drivers(Protocol):
+    """The drivers that are registered."""
+
+    def named(self, name: str) -> Any | None: ...
+
+
+class TokenDesk(Protocol):
+    """Tokens of pods."""
+
+    async def fetch(self, pod: Pod, more: tuple[TokenWish, ...] = ()) -> dict[TokenWish, Token]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Aids:
+    """What else is needed: the API server, the kernel, the node, time, and somebody to wake."""
+
+    client: Client
+    mounts: Mounts
+    node: NodeSettings
+    tokens: TokenDesk
+    clock: Clock
+    changed: Callable[[str], object]
+
+
+class CsiVolumes:
+    """See the module."""
+
+    def __init__(self, drivers: Drivers, aids: Aids) -> None:
+        self._drivers = drivers
+        self._aids = aids
+        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+
+    async def publish(self, pod: Pod, volumes: list[Resolved]) -> None:
+        """Show these volumes to a pod. Raises VolumeProblem."""
+        from nodeagent.csi.requests import wanted_of
+
+        for volume in volumes:
+            await self._show(pod, wanted_of(pod, volume))
+
+    async def unpublish(self, uid: str) -> None:
+        """Take away all that drivers show to a pod. Raises MountError."""
+        for record in list(ledger.records(self._aids.node.root_dir, uid)):
+            async with self._lock(record.volume):
+                await self._take(record)
+
+    # Showing.
+
+    async def _show(self, pod: Pod, wanted: Any) -> None:
+        from nodeagent.csi.requests import lifecycle_problem
+
+        driver = self._drivers.named(wanted.driver)
+        if driver is None:
+            absent = f"driver name {wanted.driver} not found in the list of registered CSI drivers"
+            if wanted.inline:
+                raise VolumeProblem(wanted.label, f"{_PREFIX}mounter.SetUpAt failed to get CSI client: {absent}")
+            why = f"{_PREFIX}attacher.MountDevice failed to create newCsiDriverClient: {absent}"
+            raise VolumeProblem(wanted.label, why, "MountDevice")
+        terms = await self._terms(wanted)
+        if problem := lifecycle_problem(wanted, terms):
+            why = f"{_PREFIX}mounter.SetupAt failed to check volume lifecycle mode: {problem}"
+            raise VolumeProblem(wanted.label, why)
+        async with self._lock((wanted.driver, wanted.handle)):
+            context = await self._attached(wanted, terms)
+            staged = await self._stage(pod, driver, wanted, context)
+            await self._publish(pod, driver, wanted, terms, (context, staged))
+
+    async def _terms(self, wanted: Any) -> Any:
+        from nodeagent.csi.requests import Terms, terms_of
+
+        try:
+            return terms_of(await self._aids.client.get(kinds.CSI_DRIVER, wanted.driver))
+        except NotFound:
+            return Terms()
+        except ApiError as error:
+            raise VolumeProblem(wanted.label, f"{_PREFIX}cannot read CSIDriver {wanted.driver}: {error}") from error
+
+    async def _attached(self, wanted: Any, terms: Any) -> Mapping[str, str]:
+        """What the driver's controller left word of for us, once it has attached the volume."""
+        from nodeagent.csi.requests import attachment_name
+
+        if wanted.inline or not terms.attach:
+            return {}
+        name = attachment_name(wanted.handle, wanted.driver, self._aids.node.name)
+        try:
+            found = await self._aids.client.get(kinds.VOLUME_ATTACHMENT, name)
+        except ApiError as error:
+            raise VolumeProblem(wanted.label, str(error), "WaitForAttach") from error
+        if found.metadata.deletion_timestamp is not None:
+            why = f"volume attachment {name} is being deleted"
+            raise VolumeProblem(wanted.label, why, "WaitForAttach")
+        if not found.status.attached:
+            failed = found.status.attach_error.message if found.status.attach_error is not None else ""
+            why = failed or f"volume attachment {name} is not attached yet"
+            raise VolumeProblem(wanted.label, why, "WaitForAttach")
+        return dict(found.status.attachment_metadata)
+
+    async def _stage(self, pod: Pod, driver: Any, wanted: Any, context: Mapping[str, str]) -> str:
+        from nodeagent.csi.requests import capability
+        from proto import csi_v1_pb2 as pb
+
+        ability = pb.NodeServiceCapability.RPC
+        if wanted.inline or not await self._ask(wanted, "MountDevice", driver.can(ability.STAGE_UNSTAGE_VOLUME)):
+            return ""
+        path = ledger.staging_path(self._aids.node.root_dir, wanted.driver, wanted.handle)
+        ledger.note(path, wanted.driver, wanted.handle)
+        ledger.make(path)
+        request = pb.NodeStageVolumeRequest(
+            volume_id=wanted.handle,
+            publish_context=context,
+            staging_target_path=path,
+            volume_capability=capability(
+                wanted,
+                await self._drivers_group(pod, driver),
+                fine_modes=await driver.can(ability.SINGLE_NODE_MULTI_WRITER),
+            ),
+            secrets=await self._secret(wanted, wanted.stage_secret, "NodeStageSecretRef", "MountDevice"),
+            volume_context=wanted.context,
+        )
+        await self._ask(wanted, "MountDevice", driver.stage(request))
+        return path
+
+    async def _publish(
+        self, pod: Pod, driver: Any, wanted: Any, terms: Any, prepared: tuple[Mapping[str, str], str]
+    ) -> None:
+        from nodeagent.csi.requests import capability, gives_to_group, pod_facts, token_facts
+        from proto import csi_v1_pb2 as pb
+
+        aids, (context, staged), uid = self._aids, prepared, pod.metadata.uid or ""
+        path = ledger.target_path(aids.node.root_dir, uid, wanted.label, block=wanted.block)
+        again = ledger.is_noted(path) and path in aids.mounts.below(path)
+        if again and not (terms.republish or terms.tokens):
+            return
+        secrets = await self._secret(wanted, wanted.publish_secret, "NodePublishSecretRef", "SetUp")
+        facts = dict(wanted.context) | (pod_facts(pod, wanted) if terms.pod_info else {})
+        acting = token_facts(await self._tokens(pod, wanted, terms))
+        (secrets if terms.tokens_in_secrets else facts).update(acting)
+        group = await self._drivers_group(pod, driver)
+        fine = await driver.can(pb.NodeServiceCapability.RPC.SINGLE_NODE_MULTI_WRITER)
+        ledger.note(path, wanted.driver, wanted.handle)
+        request = pb.NodePublishVolumeRequest(
+            volume_id=wanted.handle,
+            publish_context=context,
+            staging_target_path=staged,
+            target_path=path,
+            volume_capability=capability(wanted, group, fine_modes=fine),
+            readonly=wanted.read_only,
+            secrets=secrets,
+            volume_context=facts,
+        )
+        await self._ask(wanted, "SetUp", driver.publish(request))
+        owner = fs_group(pod)
+        if not again and group is None and owner is not None and gives_to_group(wanted, terms, owner):
+            await asyncio.to_thread(give, path, owner, change_policy(pod))
+        if terms.republish:
+            aids.clock.call_later(REPUBLISH, lambda: aids.changed(uid))
+
+    async def _drivers_group(self, pod: Pod, driver: Any) -> int | None:
+        """The group that the driver itself cares for, if it can."""
+        from proto import csi_v1_pb2 as pb
+
+        return fs_group(pod) if await driver.can(pb.NodeServiceCapability.RPC.VOLUME_MOUNT_GROUP) else None
+
+    async def _tokens(self, pod: Pod, wanted: Any, terms: Any) -> dict[TokenWish, Token]:
+        if not terms.tokens:
+            return {}
+        found = await self._aids.tokens.fetch(pod, terms.tokens)
+        tokens = {wish: found[wish] for wish in terms.tokens}
+        if problems := [token.problem for token in tokens.values() if token.problem]:
+            why = f"{_PREFIX}mounter.SetUpAt failed to get service account token attributes: {problems[0]}"
+            raise VolumeProblem(wanted.label, why)
+        return tokens
+
+    async def _secret(self, wanted: Any, ref: tuple[str, str], what: str, step: str) -> dict[str, str]:
+        namespace, name = ref
+        if not name:
+            return {}
+        try:
+            secret = await self._aids.client.get(kinds.SECRET, name, namespace)
+        except ApiError as error:
+            raise VolumeProblem(wanted.label, f"fetching {what} {namespace}/{name} failed: {error}", step) from error
+        return {key: value.decode(errors="surrogateescape") for key, value in secret.data.items()}
+
+    async def _ask(self, wanted: Any, step: str, question: Awaitable[Any]) -> Any:
+        from nodeagent.csi.driver import DriverFault
+
+        try:
+            return await question
+        except DriverFault as error:
+            raise VolumeProblem(wanted.label, str(error), step) from error
+
+    # Undoing.
+
+    async def _take(self, record: ledger.Record) -> None:
+        from nodeagent.csi.driver import DriverFault
+
+        driver = self._drivers.named(record.driver)
+        if driver is None:
+            absent = f"driver name {record.driver} not found in the list of registered CSI drivers"
+            raise MountError(f"cannot unmount {record.target}: {absent}")
+        try:
+            await driver.unpublish(record.handle, record.target)
+            self._forget(record.target)
+            staged = ledger.staging_path(self._aids.node.root_dir, *record.volume)
+            shared = any(other.volume == record.volume for other in ledger.records(self._aids.node.root_dir))
+            if not shared and ledger.is_noted(staged):
+                await driver.unstage(record.handle, staged)
+                self._forget(staged)
+        except DriverFault as error:
+            raise MountError(f"cannot unmount {record.target}: {error}") from error
+
+    def _forget(self, path: str) -> None:
+        """The driver has undone it; what it left mounted all the same is unmounted, and never removed."""
+        for point in self._aids.mounts.below(path):
+            self._aids.mounts.unmount(point)
+        ledger.strike(path)
+
+    def _lock(self, volume: tuple[str, str]) -> asyncio.Lock:
+        return self._locks.setdefault(volume, asyncio.Lock())
+
+
+class NoCsi:
+    """Without an API server nobody knows of drivers' volumes."""
+
+    async def publish(self, pod: Pod, volumes: list[Resolved]) -> None:
+        """Nothing can be shown."""
+        for volume in volumes:
+            raise VolumeProblem(volume.label, "volumes of storage drivers need an API server")
+
+    async def unpublish(self, uid: str) -> None:
+        """Nothing was shown."""
