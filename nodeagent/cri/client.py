@@ -57,6 +57,7 @@ _OPERATIONS = {
     "UpdateContainerResources": "update_container",
     "UpdatePodSandboxResources": "update_podsandbox_resources",
 }
+CODES = {"CANCELLED": "Canceled", "OK": "OK"}
 _OPTIONS = [
     ("grpc.max_receive_message_length", 16 << 20),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -75,7 +76,9 @@ class GrpcRuntime:
         options = [*_OPTIONS, ("grpc.enable_http_proxy", 0), ("grpc.default_authority", "localhost")]
         self._channel = grpc.aio.insecure_channel(self.endpoint, options=options)
         self._name = ""
-        self.called: Callable[[str, float, bool], object] | None = None  # hears of each call: what, how long, whether it failed
+        self.called: Callable[[str, float, bool], object] | None = (
+            None  # hears of each call: what, how long, whether it failed
+        )
 
     async def close(self) -> None:
         await self._channel.close(None)
@@ -87,7 +90,7 @@ class GrpcRuntime:
 
     async def status(self) -> RuntimeStatus:
         answer = await self._call(calls.STATUS, pb.StatusRequest(), "", QUICK)
-        return convert.status(answer.status)
+        return convert.status(answer)
 
     async def run_sandbox(self, config: pb.PodSandboxConfig, handler: str = "") -> str:
         request = pb.RunPodSandboxRequest(config=config, runtime_handler=handler)
@@ -251,4 +254,4 @@ def _fault(call: str, subject: str, error: grpc.aio.AioRpcError) -> RuntimeFault
     details = error.details() or error.code().name
     if kind is Refused and "not found" in details and call.startswith(("container status", "pod sandbox status")):
         kind = NotFound
-    return kind(call, subject, details)
+    return kind(call, subject, details, CODES.get(error.code().name) or error.code().name.title().replace("_", ""))

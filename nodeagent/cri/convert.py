@@ -8,6 +8,7 @@ from nodeagent.cri.port import (
     POD_NAMESPACE,
     POD_UID,
     SPEC_HASH,
+    Handler,
     Owned,
     RuntimeStatus,
     SeenImage,
@@ -28,8 +29,9 @@ def moment(nanoseconds: int) -> float:
     return max(0, nanoseconds) / NANO
 
 
-def status(found: pb.RuntimeStatus) -> RuntimeStatus:
-    """The two conditions that matter."""
+def status(answer: pb.StatusResponse) -> RuntimeStatus:
+    """The two conditions that matter, and what the runtime can do."""
+    found = answer.status
     named = {condition.type: condition for condition in found.conditions}
     runtime, network = named.get("RuntimeReady"), named.get("NetworkReady")
     return RuntimeStatus(
@@ -37,6 +39,11 @@ def status(found: pb.RuntimeStatus) -> RuntimeStatus:
         network_ready=network is not None and network.status,
         problem="" if runtime and runtime.status else _problem(runtime, "RuntimeReady"),
         network_problem="" if network and network.status else _problem(network, "NetworkReady"),
+        handlers=tuple(
+            Handler(h.name, h.features.recursive_read_only_mounts, h.features.user_namespaces)
+            for h in answer.runtime_handlers
+        ),
+        strict_groups=answer.features.supplemental_groups_policy if answer.HasField("features") else None,
     )
 
 

@@ -4,11 +4,17 @@
 class RuntimeFault(Exception):
     """A call to the container runtime failed."""
 
-    def __init__(self, call: str, subject: str, reason: str) -> None:
+    def __init__(self, call: str, subject: str, reason: str, code: str = "") -> None:
         super().__init__(f"cannot {call}{' ' + subject if subject else ''}: {reason}")
         self.call = call
         self.subject = subject
         self.reason = reason
+        self.code = code
+
+    @property
+    def spoken(self) -> str:
+        """In the words in which upstream passes on what a runtime says."""
+        return f"rpc error: code = {self.code} desc = {self.reason}" if self.code else self.reason
 
 
 class RuntimeAway(RuntimeFault):

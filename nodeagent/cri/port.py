@@ -30,13 +30,24 @@ class RuntimeVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Handler:
+    """A way of running containers, and what it can do."""
+
+    name: str
+    recursive_read_only: bool = False
+    user_namespaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeStatus:
-    """Whether it can run pods; `problem` says why not."""
+    """Whether it can run pods; `problem` says why not. Older runtimes tell nothing of handlers and groups."""
 
     ready: bool
     network_ready: bool
     problem: str = ""
     network_problem: str = ""
+    handlers: tuple[Handler, ...] = ()
+    strict_groups: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from proto import cri_v1_pb2 as pb
 class ImageProblem(Exception):
     """The image is not there; `reason` is the word that statuses show. `retry_at`: not before."""
 
-    def __init__(self, reason: str, message: str, retry_at: float) -> None:
+    def __init__(self, reason: str, message: str, retry_at: float, told: str = "") -> None:
         super().__init__(message)
+        self.told = told or message  # by the runtime
         self.reason = reason
         self.message = message
         self.retry_at = retry_at
@@ -77,7 +78,7 @@ class Puller:
         try:
             image = await self.runtime.image(name)
         except RuntimeFault as error:
-            message = f'Failed to inspect image "{wish.name}": {error.reason}'
+            message = f'Failed to inspect image "{wish.name}": {error.spoken}'
             raise ImageProblem("ImageInspectError", message, self.clock.now() + self.policy.base) from error
         if image is None and wish.policy == "Never":
             message = f'Container image "{wish.name}" is not present with pull policy of Never'
@@ -102,7 +103,7 @@ class Puller:
             try:
                 image = await self._pull(name, wish)
             except RuntimeFault as error:
-                raise self._failed(wish, error.reason) from error
+                raise self._failed(wish, error) from error
         self._failures.pop((wish.uid, wish.name), None)
         ended = self.clock.monotonic()
         return Pulled(image, ended - began, ended - asked)
@@ -124,14 +125,29 @@ class Puller:
         image = await self.runtime.image(ref) or await self.runtime.image(name)
         return image or SeenImage(ref)
 
-    def _failed(self, wish: Wish, reason: str) -> ImageProblem:
+    def _failed(self, wish: Wish, error: RuntimeFault) -> ImageProblem:
         key = (wish.uid, wish.name)
         now = self.clock.now()
         before = self._failures.get(key)
         held = next_hold(before.held if before else None, now, self.policy)
-        message = f'failed to pull and unpack image "{wish.name}": {reason}' if wish.name not in reason else reason
-        self._failures[key] = _Failure(held, f"ErrImagePull: {message}")
-        return ImageProblem("ErrImagePull", message, now + held.delay)
+        told = error.reason if error.code == "Unknown" else error.spoken
+        reason, message = explain(wish.name, told)
+        self._failures[key] = _Failure(held, f"{reason}: {message}")
+        return ImageProblem(reason, message, now + held.delay, told)
+
+
+_SPECIAL = {
+    "RegistryUnavailable": "the registry is unavailable",
+    "SignatureValidationFailed": "the signature validation failed",
+}
+
+
+def explain(name: str, told: str) -> tuple[str, str]:
+    """The reason and the message of a pull that failed, from what the runtime told."""
+    for reason, words in _SPECIAL.items():
+        if told.startswith(reason):
+            return reason, f"image pull failed for {name} because {words}{told.removeprefix(reason)}"
+    return "ErrImagePull", told
 
 
 class _Entry(msgspec.Struct):

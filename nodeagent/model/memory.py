@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from api.core_v1 import Pod
 from nodeagent.model.seen import Limits
 
-RESET_AFTER = 600.0  # a container that ran this long has its back-off forgotten
-
 
 @dataclass(frozen=True, slots=True)
 class BackoffPolicy:
@@ -17,6 +15,11 @@ class BackoffPolicy:
 
     base: float = 10.0
     cap: float = 300.0
+
+    @property
+    def forgotten(self) -> float:
+        """After so long between two attempts the next is as the first."""
+        return 2 * self.cap
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +29,13 @@ class Held:
     delay: float
     since: float
 
-    def until(self, event_at: float) -> float:
+    def until(self, event_at: float, policy: BackoffPolicy) -> float:
         """When waiting for that event ends; in the past if it is long forgotten."""
-        return event_at + self.delay if event_at - self.since <= RESET_AFTER else 0.0
+        return event_at + self.delay if event_at - self.since <= policy.forgotten else 0.0
 
     def after(self, event_at: float, policy: BackoffPolicy) -> "Held":
         """The back-off once another attempt has been made after that event."""
-        if event_at - self.since > RESET_AFTER:
+        if event_at - self.since > policy.forgotten:
             return Held(policy.base, event_at)
         return Held(min(self.delay * 2, policy.cap), event_at)
 

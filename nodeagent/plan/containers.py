@@ -163,7 +163,7 @@ def _restart(draft: Draft, container: Container, found: SeenContainer | None) ->
     """Start it, unless a back-off still holds it."""
     last_dead = next((c for c in draft.seen.containers if c.name == container.name and c.exited), None)
     held = draft.memory.restarts.get(container.name)
-    until = held.until(last_dead.finished_at) if held and last_dead else 0.0
+    until = held.until(last_dead.finished_at, draft.memory.policy) if held and last_dead else 0.0
     if held and draft.now < until:
         draft.waiting[container.name] = Waiting(CRASH_LOOP, _backoff_message(draft.pod, container.name, held.delay))
         draft.wake_at = earliest(draft.wake_at, until)

@@ -36,7 +36,7 @@ def build_container(
     environment = inputs.environment
     linux = pb.LinuxContainerConfig(
         resources=build_resources(pod, container, node),
-        security_context=build_security(pod, container, inputs.image, f"{node.root_dir}/seccomp"),
+        security_context=build_security(pod, container, inputs.image, f"{node.root_dir}/seccomp", node.seccomp_default),
     )
     if inputs.target_id and not (pod.spec.host_pid or pod.spec.share_process_namespace):
         linux.security_context.namespace_options.pid = pb.TARGET

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from api.core_v1 import EnvVar, EnvVarSource, Pod
+from api.core_v1 import EnvVar, EnvVarSource, FileKeySelector, Pod
 from nodeagent.model.spec import AnyContainer
+from nodeagent.render.env_file import EnvFileProblem, read_variable
 from nodeagent.render.fields import field_value, resource_value
 from nodeagent.render.settings import ConfigProblem, NodeSettings, ServiceLink, Sources
 
@@ -82,8 +83,10 @@ def _from_key(origin: EnvVarSource, namespace: str, sources: Sources) -> str | N
     elif (key_ref := origin.secret_key_ref) is not None:
         kind, secret = "Secret", sources.secrets.get(key_ref.name or "")
         data = {k: v.decode(errors="replace") for k, v in secret.data.items()} if secret else None
+    elif (file_ref := origin.file_key_ref) is not None:
+        return _from_file(file_ref, sources)
     else:
-        raise ConfigProblem("this source of a variable is not supported by this node agent (fileKeyRef)")
+        return ""
     chosen = origin.config_map_key_ref or origin.secret_key_ref
     assert chosen is not None
     if data is not None and chosen.key in data:
@@ -93,6 +96,19 @@ def _from_key(origin: EnvVarSource, namespace: str, sources: Sources) -> str | N
     if data is None:
         raise ConfigProblem(f'{kind.lower()} "{chosen.name}" not found')
     raise ConfigProblem(f"couldn't find key {chosen.key} in {kind} {namespace}/{chosen.name}")
+
+
+def _from_file(ref: FileKeySelector, sources: Sources) -> str | None:
+    text = sources.files.get((ref.volume_name, ref.path))
+    if text is None:
+        raise ConfigProblem("couldn't parse env file")
+    try:
+        value = read_variable(text, ref.key)
+    except EnvFileProblem as error:
+        raise ConfigProblem(f"couldn't parse env file: {error}") from error
+    if value or ref.optional:
+        return value or None
+    raise ConfigProblem(f'environment variable key "{ref.key}" not found in file "{ref.path}"')
 
 
 def service_variables(namespace: str, links: bool, services: Iterable[ServiceLink]) -> dict[str, str]:

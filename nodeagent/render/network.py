@@ -2,9 +2,10 @@
 
 from api.core_v1 import Pod
 from nodeagent.model.spec import is_host_network
-from nodeagent.render.settings import NodeSettings, ResolvConf
+from nodeagent.render.settings import ConfigProblem, NodeSettings, ResolvConf
 
-MAX_HOSTNAME = 63
+MAX_HOSTNAME, MAX_FQDN = 63, 64
+MAX_SEARCH = 253
 MAX_SERVERS, MAX_SEARCHES, MAX_SEARCH_TEXT = 3, 32, 2048
 MANAGED = "# Kubernetes-managed hosts file.\n"
 MANAGED_HOST = "# Kubernetes-managed hosts file (host network).\n"
@@ -44,7 +45,7 @@ def hosts_file(pod: Pod, ips: tuple[str, ...], node: NodeSettings, host_file: st
     return MANAGED + _LOCAL + "".join(f"{ip}\t{names}\n" for ip in ips) + extra
 
 
-def resolv_conf(pod: Pod, node: NodeSettings) -> ResolvConf:
+def wished_resolv_conf(pod: Pod, node: NodeSettings) -> ResolvConf:
     """Where the pod asks for names, by its DNS policy and its own additions."""
     base = _by_policy(pod, node)
     own = pod.spec.dns_config
@@ -58,7 +59,36 @@ def resolv_conf(pod: Pod, node: NodeSettings) -> ResolvConf:
             tuple(dict.fromkeys((*base.searches, *own.searches))),
             tuple(options.values()),
         )
-    return ResolvConf(base.servers[:MAX_SERVERS], _fitting(base.searches), base.options)
+    return base
+
+
+def resolv_conf(pod: Pod, node: NodeSettings) -> ResolvConf:
+    """Where the pod asks for names: no more than resolvers can take."""
+    wished = wished_resolv_conf(pod, node)
+    return ResolvConf(wished.servers[:MAX_SERVERS], _fitting(wished.searches), wished.options)
+
+
+def omitted(pod: Pod, node: NodeSettings) -> list[str]:
+    """What of it resolvers cannot take, in upstream's words."""
+    wished, given = wished_resolv_conf(pod, node), resolv_conf(pod, node)
+    messages = []
+    if wished.servers != given.servers:
+        line = " ".join(given.servers)
+        text = "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: "
+        messages.append(text + line)
+    if wished.searches != given.searches:
+        line = " ".join(given.searches)
+        text = "Search Line limits were exceeded, some search paths have been omitted, the applied search line is: "
+        messages.append(text + line)
+    return messages
+
+
+def check_fqdn(pod: Pod, node: NodeSettings) -> None:
+    """Whether the kernel takes the name that the pod is to have. Raises `ConfigProblem`."""
+    name = kernel_hostname(pod, node)
+    if len(name) > MAX_FQDN:
+        text = f"failed to construct FQDN from pod hostname and cluster domain, FQDN {name} is too long"
+        raise ConfigProblem(f"{text} ({MAX_FQDN} characters is the max, {len(name)} characters requested)")
 
 
 def _by_policy(pod: Pod, node: NodeSettings) -> ResolvConf:
@@ -76,6 +106,8 @@ def _by_policy(pod: Pod, node: NodeSettings) -> ResolvConf:
 def _fitting(searches: tuple[str, ...]) -> tuple[str, ...]:
     kept: list[str] = []
     for search in searches[:MAX_SEARCHES]:
+        if len(search) > MAX_SEARCH:
+            continue  # some resolvers cannot stand it
         if len(" ".join([*kept, search])) > MAX_SEARCH_TEXT:
             break
         kept.append(search)

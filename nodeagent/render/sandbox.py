@@ -78,6 +78,7 @@ def _security(pod: Pod) -> pb.LinuxSandboxSecurityContext:
         supplemental_groups=supplemental_groups(pod),
         privileged=bool(privileged),
         seccomp=pb.SecurityProfile(profile_type=pb.SecurityProfile.RuntimeDefault),
+        supplemental_groups_policy=pb.Strict if context.supplemental_groups_policy == "Strict" else pb.Merge,
     )
     if context.run_as_user is not None:
         security.run_as_user.value = context.run_as_user

@@ -18,6 +18,9 @@ from api.core_v1 import (
     NodeAddress,
     NodeCondition,
     NodeDaemonEndpoints,
+    NodeFeatures,
+    NodeRuntimeHandler,
+    NodeRuntimeHandlerFeatures,
     NodeSpec,
     NodeStatus,
     NodeSystemInfo,
@@ -129,6 +132,21 @@ def compute_node_status(
     )
 
 
+def tell_runtime(status: NodeStatus, runtime: RuntimeStatus) -> None:
+    """What the runtime says that it can do; one that says nothing leaves nothing."""
+    status.runtime_handlers = [
+        NodeRuntimeHandler(
+            name=handler.name,
+            features=NodeRuntimeHandlerFeatures(
+                recursive_read_only_mounts=handler.recursive_read_only, user_namespaces=handler.user_namespaces
+            ),
+        )
+        for handler in sorted(runtime.handlers, key=lambda h: h.name)
+    ]
+    if runtime.strict_groups is not None:
+        status.features = NodeFeatures(supplemental_groups_policy=runtime.strict_groups)
+
+
 def _conditions(health: NodeHealth, old: list[NodeCondition], now: float) -> list[NodeCondition]:
     wanted = [
         (kind, str(kind in health.pressures), *(low if kind in health.pressures else fine))
@@ -179,6 +197,7 @@ class NodeReporter:
         self._reported_at = 0.0
         self._revision = 0
         self._version = ""
+        self._runtime_status = RuntimeStatus(False, False)
         self._pressures: Collection[str] = ()
         self._images: list[SeenImage] = []
         self._images_at: float | None = None
@@ -277,6 +296,7 @@ class NodeReporter:
             problem, network = f"container runtime is down: {error}", False
         else:
             problem, network = runtime_problem(status), status.network_ready
+            self._runtime_status = status
         self._on_network(network)
         if problem != self.problem:
             (_log.warning if problem else _log.info)(
@@ -301,6 +321,7 @@ class NodeReporter:
         status = compute_node_status(
             self._identity, NodeHealth(problem, self._pressures), self._version, self._images, self._conditions, now
         )
+        tell_runtime(status, self._runtime_status)
         wanted = codec.to_dict(status)
         if _without_heartbeats(wanted) == _without_heartbeats(self._base) and now - self._reported_at < REPORT_EVERY:
             return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.core_v1 import Container, Pod, PodSpec
+from api.core_v1 import Container, Pod, PodSpec, ResourceRequirements
 from api.meta_v1 import ObjectMeta
 from cli.images.archive import build
 from cli.images.recipes import DEMO, PAUSE, demo_image, pause_image
@@ -15,8 +15,8 @@ from nodeagent.cri.client import GrpcRuntime
 from nodeagent.cri.errors import AlreadyExists, NotFound, RuntimeAway, RuntimeFault
 from nodeagent.cri.fake import FakeRuntime
 from nodeagent.cri.port import Exited, Runtime, SeenImage, Streams
-from nodeagent.model.seen import ContainerState
-from nodeagent.render.container import ContainerInputs, build_container
+from nodeagent.model.seen import ContainerState, Limits
+from nodeagent.render.container import ContainerInputs, build_container, build_resources
 from nodeagent.render.sandbox import build_sandbox
 from nodeagent.render.settings import NodeSettings
 from proto import cri_v1_pb2 as pb
@@ -149,6 +149,19 @@ async def test_a_container_from_create_to_remove(runtime: Runtime) -> None:
     with pytest.raises(NotFound):
         await runtime.container(ident)
     await runtime.stop_container(ident, 1)
+
+
+async def test_a_running_container_is_given_other_limits(runtime: Runtime) -> None:
+    maker = Maker(runtime)
+    needs = maker.pod.spec.containers[0]
+    needs.resources = ResourceRequirements(requests={"cpu": "100m"}, limits={"cpu": "200m", "memory": "64Mi"})
+    _, ident = await maker.start()
+    assert (await runtime.container(ident)).limits == Limits(102, 20_000, 64 << 20)
+    needs.resources = ResourceRequirements(requests={"cpu": "200m"}, limits={"cpu": "400m", "memory": "96Mi"})
+    await runtime.update_resources(ident, build_resources(maker.pod, needs, SETTINGS))
+    assert (await runtime.container(ident)).limits == Limits(204, 40_000, 96 << 20)
+    with pytest.raises(NotFound):
+        await runtime.update_resources("none", build_resources(maker.pod, needs, SETTINGS))
 
 
 async def test_a_stopped_sandbox_takes_its_containers_along(runtime: Runtime) -> None:

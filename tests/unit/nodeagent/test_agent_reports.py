@@ -71,7 +71,7 @@ class World:
 
     def create(self) -> Pod:
         wanted = pod("a")
-        wanted.spec.node_name = "n1"
+        wanted.spec.node_name, wanted.status.qos_class = "n1", "BestEffort"
         return self.api.put(kinds.POD, wanted)
 
     def stored(self) -> PodStatus:
