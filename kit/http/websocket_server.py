@@ -13,7 +13,7 @@ from kit.clock import Clock
 from kit.http.model import Ending, StreamClosed
 from kit.http.raw import RawClosed, RawStream
 from kit.http.relay import CLOSING_SECONDS
-from kit.http.websocket import LARGEST, NO_CODE, NORMAL, Broken, Message, Op, Reader, close_frame, frame
+from kit.http.websocket import LARGEST, NO_CODE, NORMAL, UNHEARD, Broken, Message, Op, Reader, close_frame, frame
 
 _log = log.get("http")
 
@@ -68,7 +68,7 @@ class FrameStream:
         self._raw = raw
         self._clock = clock
         self._backlog = backlog
-        self._reader = Reader()
+        self._reader = Reader(largest=UNHEARD)
         self._ending = Ending()
         raw.on_data(self._heard)
 

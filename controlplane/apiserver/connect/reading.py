@@ -28,7 +28,7 @@ async def read_out(request: Request, chunks: AsyncGenerator[bytes, None], clock:
     except StreamClosed:
         await chunks.aclose()
         return None
-    socket = WebSocket(raw)
+    socket = WebSocket(raw, largest=websocket.UNHEARD)
     try:
         await first_of(_send(socket, chunks, protocol == _BASE64), _listen(socket))
         socket.finish()

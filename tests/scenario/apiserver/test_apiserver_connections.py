@@ -12,6 +12,7 @@ from api.core_v1 import Container, Pod, PodSpec
 from api.meta_v1 import ObjectMeta
 from controlplane.apiserver.connect.agents import Agents
 from kit import pki
+from kit.http import websocket
 from kit.http.client import HttpClient
 from kit.http.server import Server
 from kit.http.tls import ServerTls, client_context
@@ -357,6 +358,17 @@ async def test_logs_over_websocket(scene, offered, op, line):
     await following.next()
     assert (await following.next()).data == line
     following.raw.close()
+    await scene.quiet()
+
+
+async def test_who_reads_a_log_has_little_to_say(scene):
+    socket = await connect(scene.user(), path("log", follow="true"))
+    assert [(await socket.next()).data for _ in range(2)] == [b"", b"first line\n"]
+    socket.send(b"x" * 60_000)
+    socket.send(b"anyone?", Op.PING)
+    assert (await socket.next()).op is Op.PONG
+    socket.send(b"x" * 70_000)
+    assert (await socket.next()).code == websocket.TOO_BIG
     await scene.quiet()
 
 

@@ -202,3 +202,22 @@ async def test_it_is_measured_while_it_lasts(watch, secure, writer):
     assert 'code="0"' in gauge()  # as upstream has it for connections that became another than HTTP
     await asyncio.sleep(0)
     assert next(line for line in gauge().splitlines() if "longrunning" in line).endswith(" 0.0")
+
+
+async def test_who_watches_has_little_to_say_and_must_read_answers(watch: Open):
+    socket = await watch("resourceVersion=0")
+    socket.send(b"x" * 70_000)
+    while (message := await socket.next()).op is not Op.CLOSE:
+        pass
+    assert message.code == websocket.TOO_BIG
+    deaf = await watch("resourceVersion=0")
+    deaf.raw.transport.pause_reading()
+    while not deaf.raw.transport.is_closing():  # cut when the answers are more than the backlog
+        for _ in range(1000):
+            deaf.send(b"x" * 125, Op.PING)
+        await asyncio.sleep(0)
+        if deaf.raw.transport.get_write_buffer_size() > 1 << 24:
+            deaf.raw.transport.resume_reading()  # to see the end
+            break
+    async with asyncio.timeout(20):
+        await deaf.raw.wait_closed()

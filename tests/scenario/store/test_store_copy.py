@@ -276,10 +276,10 @@ def test_the_command_line_says_what_is_wrong(path: Path, capsys: pytest.CaptureF
     assert not path.exists()
 
 
-def test_grpc_is_not_loaded_without_etcd() -> None:
-    code = (
-        "import sys, controlplane.app, cli.store; sys.exit(any(m in sys.modules for m in ('grpc', 'google.protobuf')))"
-    )
+def test_what_is_heavy_is_loaded_when_it_is_needed() -> None:
+    """gRPC with etcd; cryptography with the first key or certificate."""
+    heavy = ("grpc", "google.protobuf", "cryptography")
+    code = f"import sys, controlplane.app, cli.store; sys.exit(any(m in sys.modules for m in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
