@@ -56,6 +56,11 @@ class Representation(ABC):
     watch_type = JSON
     lines = True  # whether it can be the lines of a watch
 
+    @property
+    def later(self) -> Representation:
+        """The form of a watch's lines after the first."""
+        return self
+
     @abstractmethod
     def object(self, kind: Kind[Any], data: bytes) -> bytes:
         """One object."""
@@ -167,9 +172,16 @@ class MetadataOnly(Representation):
 class Table(Representation):
     """Columns for people, made by the server so that every client shows the same."""
 
-    def __init__(self, clock: Clock, include: str) -> None:
+    def __init__(self, clock: Clock, include: str, *, headed: bool = True) -> None:
         self._clock = clock
         self._include = include
+        self._headed = headed
+        self._later = Table(clock, include, headed=False) if headed else self
+
+    @property
+    def later(self) -> Representation:
+        """Rows alone: the columns are known."""
+        return self._later
 
     def object(self, kind: Kind[Any], data: bytes) -> bytes:
         """A table of one row."""
@@ -205,7 +217,7 @@ class Table(Representation):
         from controlplane.apiserver import tables  # only people ask for tables
 
         metadata = {"resourceVersion": revision, "continue": continue_, "remainingItemCount": remaining}
-        return tables.render(kind, items, self._clock.now(), metadata, self._include)
+        return tables.render(kind, items, self._clock.now(), metadata, self._include, headed=self._headed)
 
 
 class Representations:

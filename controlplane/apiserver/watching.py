@@ -160,15 +160,16 @@ class StreamWatcher(Watcher):
         self._pending.append(self._line(type_, what))
 
     def _line(self, type_: str, what: Event | Entry | bytes) -> bytes:
-        kind = self._kept.kind
+        kind, form = self._kept.kind, self._form
+        self._form = form.later
         if isinstance(what, bytes):
-            return self._form.bookmark(kind, what)
+            return form.bookmark(kind, what)
         if isinstance(what, Entry):
-            return self._form.event(type_, kind, what.data)
-        shared = (self._form, type_)
+            return form.event(type_, kind, what.data)
+        shared = (form, type_)
         line = what.encoded.get(shared)
         if line is None:
-            line = what.encoded[shared] = self._form.event(type_, kind, self._object(type_, what))
+            line = what.encoded[shared] = form.event(type_, kind, self._object(type_, what))
         return line
 
     def _write_some(self, past: Iterator[tuple[str, Event | Entry | bytes]]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from api import codec, conversion
-from api.fields import NOTHING, Json, Nothing
+from api.fields import Json
 from api.kinds import Kind
 from api.meta_v1 import ListMeta, Table, TableRow
 from controlplane.apiserver.tables import (
@@ -59,13 +59,17 @@ def render(
     now: float,
     metadata: Mapping[str, Any] | None = None,
     include: str = "Metadata",
+    *,
+    headed: bool = True,
 ) -> bytes:
     """The table of objects at the time `now`; `metadata` is the list's, `include` what each row has of its object.
 
+    Without a head it is what follows another in a watch.
     The objects are as they are kept, also those of a second view: two views of one storage have the same columns.
     """
     layout = _LAYOUTS.get(kind.stored_as or kind, BY_NAME_AND_AGE)
-    table = Table(column_definitions=layout.columns)
+    columns: Any = layout.columns if headed else None
+    table = Table(column_definitions=columns)
     if metadata:
         table.metadata = codec.from_dict(ListMeta, {key: value for key, value in metadata.items() if value})
     table.rows = [_row(kind, layout, data, now, include) for data in objects]
@@ -88,10 +92,10 @@ def _row(kind: Kind[Any], layout: Layout, data: bytes, now: float, include: str)
     return row
 
 
-def _included(kind: Kind[Any], data: bytes, include: str) -> Json | Nothing:
+def _included(kind: Kind[Any], data: bytes, include: str) -> Json:
     if include == "Object":
         return Json(data if kind.stored_as is None else conversion.show(kind, data))
     if include == "None":
-        return NOTHING
+        return Json(b"null")
     metadata = bytes(_heads.decode(data).metadata)
     return Json(b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":%b}' % metadata)

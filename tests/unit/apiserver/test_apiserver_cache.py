@@ -338,6 +338,24 @@ def test_an_event_is_encoded_once_per_form():
     assert len(event.encoded) == 2
 
 
+def test_only_the_first_line_of_a_table_has_columns():
+    kept = Kept(kinds.POD)
+    form = Representations(FakeClock()).negotiate("application/json;as=Table;g=meta.k8s.io;v=v1")
+    first, second = Reader(), Reader()
+    StreamWatcher(Watching(kept, Selection(), 0), form, first).begin(0)
+    put(kept, 1, "a")
+    StreamWatcher(Watching(kept, Selection(), 1), form, second).begin(1)
+    put(kept, 2, "b")
+    put(kept, 3, "c")
+
+    def columns(reader):
+        lines = b"".join(reader.got).splitlines()
+        return [bool(msgspec.json.decode(line)["object"]["columnDefinitions"]) for line in lines]
+
+    assert (columns(first), columns(second)) == ([True, False, False], [True, False])
+    assert first.got[2] is second.got[1], "what follows is encoded once for all"
+
+
 async def test_what_happens_during_a_long_beginning_comes_after_it(monkeypatch):
     monkeypatch.setattr("controlplane.apiserver.watching.PIECE", 100)
     kept = Kept(kinds.POD)
