@@ -9,8 +9,10 @@ from typing import Any
 from api import codec, kinds
 from api.core_v1 import ConfigMap, Pod, Secret, ServiceAccount
 from api.meta_v1 import ObjectMeta
+from linux.mounts import KernelMounts
 from tests.cri.inside.basics import state_of
 from tests.cri.stage import DEMO, Stage, make_pod
+from tests.storage_driver import NAME, StorageDriver
 
 
 def pod_with(name: str, script: str, volumes: list[dict[str, Any]], mounts: list[dict[str, Any]], **spec: Any) -> Pod:
@@ -333,3 +335,49 @@ async def mounts_travel(stage: Stage) -> None:
     finally:
         subprocess.run(["umount", "-R", place], check=True)
         os.unlink("/run/wherry/go")
+
+
+async def storage_drivers(stage: Stage) -> None:
+    """A driver registers; a container writes to its volume; another container finds it there; nothing stays mounted."""
+    root, disks = stage.config.root_dir, Path("/var/lib/wherry/disks")
+    terms = {"metadata": {"name": NAME}, "spec": {"attachRequired": False}}
+    await stage.client.create(kinds.CSI_DRIVER, codec.from_dict(kinds.CSI_DRIVER, terms))
+    csi = {"driver": NAME, "volumeHandle": "vol1", "fsType": "ext4"}
+    await _bind(stage, {"csi": csi})
+    mount = [{"name": "v", "mountPath": "/v"}]
+    script = "echo kept >> /v/file; cat /v/file; stat -c '%a %g' /v; sleep 1000"
+    group = {"fsGroup": 2000}
+    await stage.create(pod_with("first", script, claimed(), mount, securityContext=group))
+    waiting = f"driver name {NAME} not found in the list of registered CSI drivers"
+    await stage.until(lambda: any(waiting in (e.message or "") for e in stage.api.objects(kinds.EVENT)), "it is told")
+    driver = StorageDriver(disks, KernelMounts())
+    await driver.start(f"{root}/plugins/{NAME}/csi.sock", f"{root}/plugins_registry/{NAME}-reg.sock")
+    lines = await _said(stage, "first", 2)
+    assert lines == ["kept", "2775 2000"], lines
+    (node,) = stage.api.objects(kinds.CSI_NODE)
+    assert [one.name for one in node.spec.drivers] == [NAME]
+    await stage.create(pod_with("second", script, claimed(), mount, securityContext=group))
+    assert (await _said(stage, "second", 2))[:2] == ["kept", "kept"]
+    await stage.delete("first")
+    assert "NodeUnstageVolume" not in driver.names(), "the other one has it still"
+    await stage.delete("second")
+    assert driver.names()[-2:] == ["NodeUnpublishVolume", "NodeUnstageVolume"]
+    assert "/var/lib/wherry/agent" not in Path("/proc/self/mountinfo").read_text()
+    assert (disks / "vol1/file").read_text() == "kept\nkept\n"
+    await driver.stop()
+    for path in Path(f"{root}/plugins_registry").iterdir():
+        path.unlink()
+
+
+async def huge_pages(stage: Stage) -> None:
+    """A volume of huge pages, where the kernel has them."""
+    await stage.create(
+        pod_with(
+            "huge",
+            "grep ' /h ' /proc/mounts | cut -d ' ' -f 3; sleep 1000",
+            [{"name": "h", "emptyDir": {"medium": "HugePages-2Mi"}}],
+            [{"name": "h", "mountPath": "/h"}],
+        )
+    )
+    await stage.phase("huge", "Running")
+    assert " hugetlbfs nodev " in Path("/proc/self/mountinfo").read_text().replace(" - ", " ")
