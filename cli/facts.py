@@ -2,11 +2,24 @@
 
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 CAP_SYS_RESOURCE = 24
+NAT = "10.0.2."  # what VirtualBox and QEMU give each of their machines
+OTHERS = (
+    "wherry",
+    "docker",
+    "cni",
+    "virbr",
+    "br-",
+    "veth",
+    "flannel",
+    "cali",
+    "tunl",
+    "kube-",
+)  # bridges and tunnels of programs
 
 
 @dataclass(frozen=True)
@@ -60,23 +73,30 @@ def observe(ports: Iterable[int], disk: Path) -> Facts:
 
 
 def node_address() -> tuple[str, str]:
-    """This machine's address for other nodes and pods, and why this one.
-
-    The source address towards the default route if there is one; else the first address that is not loopback; else loopback.
-    """
+    """This machine's address for other nodes and pods, and why this one."""
     import psutil
 
     addresses = {
         interface: [entry.address for entry in entries if entry.family == socket.AF_INET]
         for interface, entries in psutil.net_if_addrs().items()
     }
-    route = default_route_interface()
-    if route and addresses.get(route):
+    return choose_address(addresses, default_route_interface())
+
+
+def choose_address(addresses: Mapping[str, list[str]], route: str) -> tuple[str, str]:
+    """The address for other nodes among those of all interfaces, and why this one; `route` has the default route. Pure.
+
+    It is the one with the default route, but not if that is the NAT of a virtual machine, where each machine has the same address and
+    none is reached by others (Vagrant's first interface in VirtualBox): then the first other one.
+    """
+    if route and addresses.get(route) and not addresses[route][0].startswith(NAT):
         return addresses[route][0], f"address of {route}, which has the default route"
-    for interface, found in sorted(addresses.items()):
-        usable = [address for address in found if not address.startswith(("127.", "169.254."))]
-        if usable and interface != "wherry0":
-            return usable[0], f"address of {interface}; there is no default route"
+    reason = f"the default route is by NAT ({route})" if route and addresses.get(route) else "there is no default route"
+    for useless in (("127.", "169.254.", NAT), ("127.", "169.254.")):
+        for interface, found in sorted(addresses.items()):
+            usable = [address for address in found if not address.startswith(useless)]
+            if usable and not interface.startswith(OTHERS):
+                return usable[0], f"address of {interface}; {reason}"
     return "", "there is only the loopback interface"
 
 

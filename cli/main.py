@@ -88,8 +88,12 @@ def build_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     for name, summary in PROGRAMS.items():
         program = commands.add_parser(name, help=f"run {summary}", description=f"Runs {summary}, in the foreground.")
         program.add_argument(
-            "--config", required=True, metavar="FILE", help=f"its configuration, as /etc/wherry/{name}.yaml"
+            "--config", required=name != "agent", metavar="FILE", help=f"its configuration, as /etc/wherry/{name}.yaml"
         )
+        if name == "agent":
+            program.add_argument(
+                "--standalone", metavar="DIR", help="run the pods of the manifests in DIR, without any API server"
+            )
     return parser, by_name
 
 
@@ -123,16 +127,22 @@ def _dispatch(argv: list[str]) -> int:
             module.add_options(by_name[name])
         return int(module.run(parser.parse_args(argv)))
     options = parser.parse_args(argv or ["--help"])
-    return _run_program(name, options.config)
+    standalone = getattr(options, "standalone", None) or ""
+    if not (options.config or standalone):
+        by_name[name].error("one of --config FILE and --standalone DIR is required")
+    return _run_program(name, options.config or "", standalone)
 
 
-def _run_program(name: str, config_file: str) -> int:
+def _run_program(name: str, config_file: str, standalone: str = "") -> int:
     from kit.config import ConfigError
     from kit.program import main as run
 
     package = PACKAGES[name]
     try:
-        config = importlib.import_module(f"{package}.config").load(config_file)
+        if standalone:
+            config = importlib.import_module("cli.standalone").make_config(standalone, config_file)
+        else:
+            config = importlib.import_module(f"{package}.config").load(config_file)
     except ConfigError as error:
         raise CliError(f"start the {name}", error, "Repair that file; 'wherry up' writes a good one") from error
     return run(importlib.import_module(f"{package}.app").run, config, name=name)
