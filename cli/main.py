@@ -129,7 +129,7 @@ def _dispatch(argv: list[str]) -> int:
     options = parser.parse_args(argv or ["--help"])
     standalone = getattr(options, "standalone", None) or ""
     if not (options.config or standalone):
-        by_name[name].error("one of --config FILE and --standalone DIR is required")
+        parser.error("agent: one of --config FILE and --standalone DIR is required")
     return _run_program(name, options.config or "", standalone)
 
 
