@@ -1,5 +1,6 @@
 """The phase of a pod, from the states of its containers."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from api.core_v1 import Container, ContainerStateTerminated, ContainerStatus, Pod
@@ -21,9 +22,14 @@ class Tally:
     succeeded: int = 0
 
 
-def compute_phase(pod: Pod, statuses: list[ContainerStatus], ended: bool, initialized: bool) -> str:
-    """Pending, Running, Succeeded or Failed. `ended` pods restart nothing; `initialized` means apps have run before."""
-    tally = _count(pod, {status.name: status for status in statuses})
+def compute_phase(
+    pod: Pod, statuses: list[ContainerStatus], ended: bool, initialized: bool, again: Collection[str] = ()
+) -> str:
+    """Pending, Running, Succeeded or Failed. `ended` pods restart nothing; `initialized` means apps have run before.
+
+    Those in `again` will run again however they ended.
+    """
+    tally = _count(pod, {status.name: status for status in statuses}, again)
     if tally.failed_init:
         return "Failed"
     if tally.pending_init or (tally.pending_sidecars and not initialized) or tally.waiting:
@@ -37,7 +43,7 @@ def compute_phase(pod: Pod, statuses: list[ContainerStatus], ended: bool, initia
     return "Pending"
 
 
-def _count(pod: Pod, statuses: dict[str, ContainerStatus]) -> Tally:
+def _count(pod: Pod, statuses: dict[str, ContainerStatus], again: Collection[str]) -> Tally:
     tally = Tally()
     for container in pod.spec.init_containers:
         status = statuses.get(container.name)
@@ -46,7 +52,7 @@ def _count(pod: Pod, statuses: dict[str, ContainerStatus]) -> Tally:
         else:
             _count_init(tally, pod, container, status)
     for container in pod.spec.containers:
-        _count_app(tally, pod, container, statuses.get(container.name))
+        _count_app(tally, pod, container, statuses.get(container.name), container.name in again)
     return tally
 
 
@@ -69,14 +75,14 @@ def _count_sidecar(tally: Tally, status: ContainerStatus | None) -> None:
         tally.waiting += 1
 
 
-def _count_app(tally: Tally, pod: Pod, container: Container, status: ContainerStatus | None) -> None:
+def _count_app(tally: Tally, pod: Pod, container: Container, status: ContainerStatus | None, again: bool) -> None:
     if status is None or status.state is None:
         tally.unknown += 1
     elif _running(status):
         tally.running += 1
     elif (end := _last_end(status)) is not None:
         tally.stopped += 1
-        tally.stopped_for_good += not should_restart(pod, container, end.exit_code)
+        tally.stopped_for_good += not again and not should_restart(pod, container, end.exit_code)
         tally.succeeded += status.state.terminated is not None and end.exit_code == 0
     else:
         tally.waiting += 1

@@ -119,6 +119,23 @@ def plan_resize(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> Resiz
     return ResizePod(tuple((c.id, c.name) for c in containers)) if containers or pod_too else None
 
 
+def to_be_replaced(seen: SeenPod, memory: PodMemory) -> set[str]:
+    """The containers that are, or were just, stopped in order to be made anew."""
+    latest = ((name, attempt, seen.container(name)) for name, attempt in memory.replace.items())
+    return {name for name, attempt, found in latest if found is not None and found.attempt <= attempt}
+
+
+def is_between(pod: Pod, seen: SeenPod, memory: PodMemory) -> bool:
+    """Whether a container has just been stopped in order to be made anew: its end is no news, the next begin is.
+
+    The API server would take its end for the last word where the pod's own policy restarts nothing.
+    """
+    if not memory.replace or pod.metadata.deletion_timestamp is not None or memory.verdict is not None:
+        return False
+    latest = (seen.current(name) for name in to_be_replaced(seen, memory))
+    return any(found is not None and found.exited and found.name not in memory.waiting for found in latest)
+
+
 def is_resizing(pod: Pod, seen: SeenPod, memory: PodMemory) -> bool:
     """Whether something of a change is still to be done."""
     waits = any(

@@ -21,7 +21,7 @@ from nodeagent.plan.container_status import LOST, UNKNOWN, compute_container_sta
 from nodeagent.plan.phase import compute_phase
 from nodeagent.plan.pod import is_ending, needs_sandbox
 from nodeagent.plan.qos import qos_class
-from nodeagent.plan.resizing import pod_requests, pod_resources
+from nodeagent.plan.resizing import pod_requests, pod_resources, to_be_replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def compute_status(pod: Pod, seen: SeenPod, memory: PodMemory, node: NodeFacts, 
     )
     _settle_init(pod, init)
     final = is_ending(pod, memory) and not seen.running()
-    phase = compute_phase(pod, apps + init, final, _has_active_app(pod, seen))
+    phase = compute_phase(pod, apps + init, final, _has_active_app(pod, seen), to_be_replaced(seen, memory))
     if final:
         _terminate(init, apps)
         phase = phase if phase in ("Succeeded", "Failed") else "Failed"

@@ -36,7 +36,7 @@ from nodeagent.plan.actions import (
     StopSandbox,
 )
 from nodeagent.plan.pod import grace_seconds, is_ending, plan_pod
-from nodeagent.plan.resizing import is_resizing
+from nodeagent.plan.resizing import is_between, is_resizing
 from nodeagent.plan.status import compute_status
 from nodeagent.sync import resizing, starting, stopping
 from nodeagent.sync.allocations import summary
@@ -258,7 +258,7 @@ class PodWorker:
 
     def _publish(self) -> None:
         state, doors = self.state, self._doors
-        if state.memory.gone:
+        if state.memory.gone or is_between(state.pod, self.seen(), state.memory):
             return
         status = compute_status(state.pod, self.seen(), state.memory, doors.facts, doors.clock.now())
         doors.reporter.publish(state.pod, status)  # before we make it ours: it compares with what the API server has

@@ -208,3 +208,13 @@ def test_who_ran_before_is_not_judged(tmp_path: Path) -> None:
     (tmp_path / "pods/u/allocation.json").write_text("junk")
     allocations.admit(sized(cpu="5"), list, refused, running=False)
     assert refused.verdict is not None and refused.verdict.reason == "OutOfcpu"
+
+
+def test_a_pod_does_not_end_while_its_container_is_made_anew() -> None:
+    wanted = sized(restart=("memory",))
+    wanted.spec.restart_policy = "OnFailure"
+    known = memory(replace={"a": 0})
+    status = compute_status(wanted, seen(sandbox(), container("a", "exited")), known, NodeFacts(("192.0.2.1",)), NOW)
+    assert status.phase == "Running"
+    status = compute_status(wanted, seen(sandbox(), container("a", "exited", 1)), known, NodeFacts(()), NOW)
+    assert status.phase == "Succeeded"

@@ -1,0 +1,171 @@
+"""Scenes: pods that change while they run, that are not taken, that end in turn."""
+
+from pathlib import Path
+
+from api import kinds
+from api.core_v1 import (
+    ContainerResizePolicy,
+    ExecAction,
+    Lifecycle,
+    LifecycleHandler,
+    Pod,
+    PodSecurityContext,
+    ResourceRequirements,
+    SleepAction,
+    Sysctl,
+)
+from tests.cri.inside.basics import state_of
+from tests.cri.stage import Stage, make_pod, shell
+
+
+def _needs(cpu: str, memory: str) -> ResourceRequirements:
+    return ResourceRequirements(requests={"cpu": cpu, "memory": memory}, limits={"cpu": cpu, "memory": memory})
+
+
+async def _resize(stage: Stage, name: str, needs: ResourceRequirements) -> Pod:
+    pod = stage.pod(name)
+    assert pod is not None
+    pod.spec.containers[0].resources = needs
+    return await stage.client.update(kinds.POD, pod, subresource="resize")
+
+
+def _events(stage: Stage, name: str) -> list[str]:
+    return [e.reason or "" for e in stage.api.objects(kinds.EVENT) if e.involved_object.name == name]
+
+
+def _memory_limit(pod: Pod) -> set[int]:
+    """What the kernel has for the pod's group and the groups of its containers."""
+    trees = [Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")]
+    files = [
+        file
+        for tree in trees
+        for name in ("memory.limit_in_bytes", "memory.max")
+        for file in tree.glob(f"**/pod{pod.metadata.uid}/**/{name}")
+    ]
+    return {int(text) for text in (file.read_text().strip() for file in files) if text.isdigit() and len(text) < 15}
+
+
+async def resized_while_it_runs(stage: Stage) -> None:
+    """The kernel gets other limits, the container lives on, and the status tells it; so does a new agent."""
+    container = shell("a", "sleep 1000", resources=_needs("100m", "64Mi"))
+    await stage.create(make_pod("grows", container))
+    pod = await stage.phase("grows", "Running")
+    before = state_of(pod, "a")
+    assert before.resources.limits == {"cpu": "100m", "memory": "64Mi"} == before.allocated_resources
+    assert 64 << 20 in _memory_limit(pod)
+
+    await _resize(stage, "grows", _needs("200m", "96Mi"))
+
+    def done() -> bool:
+        status = state_of(stage.pod("grows"), "a")
+        return bool(status.resources.limits == {"cpu": "200m", "memory": "96Mi"} == status.allocated_resources)
+
+    await stage.until(done, "it has more")
+    await stage.until(lambda: "ResizeCompleted" in _events(stage, "grows"), "users are told")
+    after = state_of(stage.pod("grows"), "a")
+    assert (after.container_id, after.restart_count) == (before.container_id, 0)
+    assert _memory_limit(pod) >= {96 << 20} and 64 << 20 not in _memory_limit(pod)
+
+    await stage.stop_agent()
+    await stage.start_agent()
+    await _resize(stage, "grows", _needs("100", "96Mi"))
+
+    def waits() -> bool:
+        shown = stage.pod("grows")
+        conditions = {c.type: c for c in shown.status.conditions} if shown else {}
+        pending = conditions.get("PodResizePending")
+        return (
+            pending is not None
+            and pending.reason == "Deferred"
+            and "resource: cpu, requested: 100000" in (pending.message or "")
+        )
+
+    await stage.until(waits, "it waits for what the node has not got")
+    assert state_of(stage.pod("grows"), "a").allocated_resources["cpu"] == "200m"
+    await _resize(stage, "grows", _needs("150m", "80Mi"))
+    await stage.until(lambda: 80 << 20 in _memory_limit(pod), "it has less")
+    shown = stage.pod("grows")
+    await stage.until(
+        lambda: "PodResizePending" not in {c.type for c in stage.pod("grows").status.conditions},  # type: ignore[union-attr]
+        "nothing waits",
+    )
+    assert shown is not None and state_of(stage.pod("grows"), "a").container_id == before.container_id
+
+
+async def resized_by_a_restart(stage: Stage) -> None:
+    """A container that wants it so is made anew, without a back-off."""
+    container = shell("a", "trap 'exit 0' TERM; sleep 1000 & wait", resources=_needs("100m", "64Mi"))
+    container.resize_policy = [ContainerResizePolicy(resource_name="memory", restart_policy="RestartContainer")]
+    await stage.create(make_pod("again", container, restart_policy="OnFailure"))
+    await stage.phase("again", "Running")
+    await _resize(stage, "again", _needs("100m", "96Mi"))
+
+    def done() -> bool:
+        status = state_of(stage.pod("again"), "a")
+        return bool(status.restart_count == 1 and status.state.running and status.resources.limits["memory"] == "96Mi")
+
+    await stage.until(done, "it runs again with more")
+    reasons = [e.message for e in stage.api.objects(kinds.EVENT) if e.reason == "Killing"]
+    assert "Container a resize requires restart" in reasons
+
+
+async def not_taken(stage: Stage) -> None:
+    """Pods that the node does not take fail at once and say why."""
+    await stage.create(make_pod("big", shell("a", "sleep 1000", resources=_needs("500", "64Mi"))))
+    unsafe = PodSecurityContext(sysctls=[Sysctl(name="kernel.msgmax", value="65536")])
+    await stage.create(make_pod("tuned", shell("a", "sleep 1000"), security_context=unsafe))
+    big, tuned = await stage.phase("big", "Failed"), await stage.phase("tuned", "Failed")
+    assert (big.status.reason, tuned.status.reason) == ("OutOfcpu", "SysctlForbidden")
+    assert (big.status.message or "").startswith(
+        "Pod was rejected: Node didn't have enough resource: cpu, requested: 500000"
+    )
+    assert big.status.container_statuses == [] and await stage.runtime.sandboxes(big.metadata.uid or "") == []
+    await stage.until(lambda: "OutOfcpu" in _events(stage, "big"), "users are told")
+
+
+async def stays_without_a_handler(stage: Stage) -> None:
+    """A pod whose RuntimeClass is not there, and one that wants users of its own, wait and say why."""
+    await stage.create(make_pod("classy", shell("a", "sleep 1000"), runtime_class_name="none"))
+    await stage.create(make_pod("users", shell("a", "sleep 1000"), host_users=False))
+
+    def told() -> bool:
+        messages = {e.message for e in stage.api.objects(kinds.EVENT) if e.reason == "FailedCreatePodSandBox"}
+        return messages == {
+            'Failed to create pod sandbox: runtimeclass.node.k8s.io "none" not found',
+            "Failed to create pod sandbox: can't set `spec.hostUsers: false`, runtime does not support user namespaces",
+        }
+
+    await stage.until(told, "users are told why")
+    shown = stage.pod("classy")
+    assert shown is not None and shown.status.phase == "Pending"
+
+
+async def ends_in_turn(stage: Stage) -> None:
+    """Hooks run at once; the app ends first, sidecars after it from the last; probes and statuses go on meanwhile."""
+    say = "trap 'echo {0} >> /v/order; exit 0' TERM; while true; do sleep 0.05; done"
+    from api.core_v1 import EmptyDirVolumeSource, Volume, VolumeMount
+
+    mounts = [VolumeMount(name="v", mount_path="/v")]
+    hook = Lifecycle(pre_stop=LifecycleHandler(exec=ExecAction(command=["sh", "-c", "echo hook >> /v/order"])))
+    nap = Lifecycle(pre_stop=LifecycleHandler(sleep=SleepAction(seconds=1)))
+    inits = [
+        shell(name, say.format(name), volume_mounts=mounts, restart_policy="Always", lifecycle=lifecycle)
+        for name, lifecycle in (("one", hook), ("two", None))
+    ]
+    main = shell("main", say.format("main"), volume_mounts=mounts, lifecycle=nap)
+    volume = Volume(name="v", empty_dir=EmptyDirVolumeSource())
+    await stage.create(
+        make_pod("turns", main, init_containers=inits, volumes=[volume], termination_grace_period_seconds=20)
+    )
+    pod = await stage.phase("turns", "Running")
+    root = Path(stage.config.root_dir) / "pods" / (pod.metadata.uid or "") / "volumes/kubernetes.io~empty-dir/v/order"
+    read: list[str] = []
+
+    def look() -> bool:
+        if root.exists():
+            read[:] = root.read_text().split()
+        return stage.pod("turns") is None
+
+    await stage.client.delete(kinds.POD, "turns", "default")
+    await stage.until(look, "it is gone", 30)
+    assert read[:3] == ["hook", "main", "two"], read
