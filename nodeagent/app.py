@@ -36,6 +36,7 @@ from nodeagent.config import Config
 from nodeagent.cri.client import GrpcRuntime
 from nodeagent.cri.errors import RuntimeFault, Unsupported
 from nodeagent.cri.port import Runtime
+from nodeagent.cri.snapshots import ContainerdViews
 from nodeagent.csi.registry import Registry
 from nodeagent.csi.report import CsiNodeReporter
 from nodeagent.csi.volumes import Aids, CsiVolumes, NoCsi
@@ -70,6 +71,7 @@ from nodeagent.upkeep.eviction import Eviction, Senses
 from nodeagent.upkeep.images import ImageCollection
 from nodeagent.upkeep.logs import LogRotation
 from nodeagent.upkeep.uses import MachineSenses
+from nodeagent.volumes.images import ImageVolumes
 from nodeagent.volumes.pod import PodVolumes
 
 _log = log.get("agent")
@@ -132,6 +134,7 @@ class Agent:
         events = PodEventRecorder(self.recorder, clock, slots.busy)
         self.prober = Prober(runtime, clock, events, self.pods.tell_health)
         policy = BackoffPolicy(config.crash_loop.first, config.crash_loop.most)
+        self.views = ContainerdViews(config.runtime_endpoint)
         self.doors = Doors(
             runtime=runtime,
             puller=Puller(runtime, clock, parallel=config.parallel_pulls),
@@ -141,6 +144,7 @@ class Agent:
             tokens=self.link.tokens if self.link is not None else NoTokens(),
             claims=self.link.claims if self.link is not None else NoClaims(),
             drivers=self.link.storage(kernel.mounts, self.settings) if self.link is not None else NoCsi(),
+            image_volumes=ImageVolumes(self.views, kernel.mounts, config.root_dir, clock),
             classes=RuntimeClasses(runtime, client),
             events=events,
             reporter=self.link.mirrors if self.link is not None else NoReporter(),
@@ -242,6 +246,7 @@ class Agent:
         await self._look_first()
         supervisor.defer("pods", self.pods.close)
         supervisor.defer("probes", self.prober.close)
+        supervisor.defer("views", self.views.close)
         if self.config.static_pod_path:
             await self._read_manifests(supervisor)
         supervisor.spawn("runtime-watch", self.pods.run, restart=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from google.protobuf.descriptor import MethodDescriptor
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("cri_v1", "containerd_events", "etcd_v3", "csi_v1", "plugin_registration_v1")
+SOURCES = ("cri_v1", "containerd_events", "containerd_snapshots", "etcd_v3", "csi_v1", "plugin_registration_v1")
 
 
 def compile_messages() -> None:

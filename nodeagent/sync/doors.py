@@ -20,6 +20,7 @@ from nodeagent.sources.claims import NoClaims
 from nodeagent.sources.tokens import NoTokens
 from nodeagent.sync.cgroups import PodCgroups
 from nodeagent.sync.slots import Slots
+from nodeagent.volumes.images import Blocking, NoImages
 from nodeagent.volumes.pod import PodVolumes
 from nodeagent.volumes.resolved import Claimed, Resolved
 
@@ -94,6 +95,14 @@ class UsualHandler:
         return ""
 
 
+class ImageMounts(Protocol):
+    """Images that pods have as volumes."""
+
+    async def show(self, uid: str, name: str, image: str, blocking: Blocking) -> None: ...
+
+    async def take(self, uid: str) -> None: ...
+
+
 class Probing(Protocol):
     """Checks running containers."""
 
@@ -135,6 +144,7 @@ class Doors:
     tokens: TokenSource = field(default_factory=NoTokens)
     claims: ClaimSource = field(default_factory=NoClaims)
     drivers: StorageDrivers = field(default_factory=NoCsi)
+    image_volumes: ImageMounts = field(default_factory=NoImages)
     classes: Classes = field(default_factory=UsualHandler)
     policy: BackoffPolicy = field(default_factory=BackoffPolicy)
     register: Callable[[str, str], None] = lambda ident, uid: None

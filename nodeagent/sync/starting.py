@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from api import times
-from api.core_v1 import Pod, Secret
+from api.core_v1 import Container, Pod, Secret
 from kit.clock import Clock
+from linux.mounts import MountError
 from nodeagent.cri.errors import Refused, RuntimeFault
 from nodeagent.cri.port import SeenImage
 from nodeagent.images.puller import ImageProblem, Pulled, Wish
@@ -124,6 +125,7 @@ async def start_container(doors: Doors, state: PodState, action: StartContainer)
         return
     config = sandbox_config(doors, state, sandbox.attempt)
     image = await _image(doors, state, container, config)
+    await _image_volumes(doors, state, container, config)
     spec = await _container_config(doors, state, container, action.attempt, image)
     await take_slot(doors, state)
     ident = await _create(doors, state, container, sandbox.id, spec, config)
@@ -204,6 +206,30 @@ async def _image(doors: Doors, state: PodState, container: AnyContainer, sandbox
     return pulled.image
 
 
+async def _image_volumes(doors: Doors, state: PodState, container: AnyContainer, sandbox: pb.PodSandboxConfig) -> None:
+    """The images that it has as volumes: pulled as its own is, then mounted."""
+    images = {volume.name: volume.image for volume in state.pod.spec.volumes if volume.image is not None}
+    for name in {mount.name: None for mount in container.volume_mounts if mount.name in images}:
+        source = images[name]
+        asked = Container(name=container.name, image=source.reference, image_pull_policy=source.pull_policy)
+        found = await _image(doors, state, asked, sandbox)
+        try:
+            await doors.image_volumes.show(state.uid, name, found.id, doors.blocking)
+        except (RuntimeFault, MountError, OSError) as error:
+            text = f'failed to mount image volume "{name}": {error}'
+            _tell_failure(doors, state, container, text)
+            raise StartProblem("CreateContainerError", text, doors.clock.now() + CONFIG_RETRY) from error
+
+
+async def _recursive_read_only(doors: Doors, pod: Pod, container: AnyContainer) -> bool:
+    """Whether the runtime can make what is mounted inside of volumes read-only too; asked only if somebody wants it."""
+    if all((mount.recursive_read_only or "Disabled") == "Disabled" for mount in container.volume_mounts):
+        return False
+    handler = await doors.classes.handler(pod)
+    able = {one.name for one in (await doors.runtime.status()).handlers if one.recursive_read_only}
+    return handler in able
+
+
 def _pulled_message(name: str, pulled: Pulled) -> str:
     took = f"{(pulled.seconds or 0) * 1000:.0f}ms ({pulled.waited * 1000:.0f}ms including waiting)"
     return f'Successfully pulled image "{name}" in {took}. Image size: {pulled.image.size} bytes.'
@@ -225,6 +251,7 @@ async def _container_config(
             environment=environment,
             volumes=doors.volumes.places(pod),
             subpaths=subpaths,
+            recursive_read_only=await _recursive_read_only(doors, pod, container),
             hosts_file=_write_hosts(doors, state, ips),
             target_id=_target_id(state, container),
         )

@@ -107,6 +107,7 @@ async def clean_up(doors: Doors, state: PodState) -> None:
         doors.cgroups.remove(uid)
 
     await doors.drivers.unpublish(uid)
+    await doors.image_volumes.take(uid)
     if is_remote(state.pod):
         await in_own_thread(remove)
     elif state.pod.spec.volumes or doors.cgroups.systemd:

@@ -90,8 +90,8 @@ class PodVolumes:
         kind = resolved.kind
         if kind == "host_path":
             return check_host_path(resolved.source)
-        if kind == "csi":
-            return None  # its driver has made it
+        if kind in ("csi", "image"):
+            return None  # made by its driver, or with the container that wants it
         if resolved.block:
             return _check_device(resolved)
         if kind not in (*WRITTEN, *MOUNTED, "empty_dir"):

@@ -381,3 +381,35 @@ async def huge_pages(stage: Stage) -> None:
     )
     await stage.phase("huge", "Running")
     assert " hugetlbfs nodev " in Path("/proc/self/mountinfo").read_text().replace(" - ", " ")
+
+
+async def images_as_volumes(stage: Stage) -> None:
+    """The files of an image, for reading, and parts of them; one that cannot be had says so."""
+    script = "/v/bin/busybox echo from the image; ls /b; touch /v/x 2>/dev/null || echo readonly; sleep 1000"
+    await stage.create(
+        pod_with(
+            "album",
+            script,
+            [{"name": "v", "image": {"reference": DEMO, "pullPolicy": "IfNotPresent"}}],
+            [{"name": "v", "mountPath": "/v"}, {"name": "v", "mountPath": "/b", "subPath": "bin"}],
+        )
+    )
+    lines = await _said(stage, "album", 3)
+    assert lines[0] == "from the image" and "busybox" in lines and lines[-1] == "readonly", lines
+    await stage.delete("album")
+    listed = subprocess.run(
+        ["ctr", "-a", stage.config.runtime_endpoint.removeprefix("unix://"), "-n", "k8s.io", "snapshots", "ls"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "wherry-volume" not in listed
+    absent = [{"name": "v", "image": {"reference": "127.0.0.1:1/none:1", "pullPolicy": "IfNotPresent"}}]
+    await stage.create(pod_with("absent", "true", absent, [{"name": "v", "mountPath": "/v"}]))
+
+    def told() -> bool:
+        status = state_of(stage.pod("absent"), "a")
+        waiting = status.state.waiting if status and status.state else None
+        return bool(waiting and waiting.reason in ("ErrImagePull", "ImagePullBackOff"))
+
+    await stage.until(told, "it is told")
