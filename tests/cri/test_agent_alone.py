@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,13 +19,13 @@ def host() -> Iterator[Host]:
     host.close()
 
 
-def test_a_node_alone_from_the_command_line(host: Host) -> None:
+def test_a_node_alone_from_the_command_line(host: Host, tmp_path: Path) -> None:
     """`wherry agent --standalone DIR` needs nothing but a runtime; its API is read with curl, as documented."""
     host.node.sh(
         f"mkdir -p /etc/wherry/alone; cat > /etc/wherry/alone/web.yaml <<'E'\n{static.POD.replace('WHO', 'here')}E"
     )
-    argv = [sys.executable, "-m", "cli", "agent", "--standalone", "/etc/wherry/alone"]
-    agent = host.node.popen(argv, env={"PYTHONPATH": str(CHECKOUT)})
+    start = f"echo $$ > /run/alone.pid; exec {sys.executable} -m cli agent --standalone /etc/wherry/alone"
+    agent = host.node.popen(["sh", "-c", start], env={"PYTHONPATH": str(CHECKOUT)}, log=tmp_path / "agent.log")
     try:
         host.node.wait_until("curl -sf http://127.0.0.1:10255/pods | grep -q '\"running\":'")
         pki = "/var/lib/wherry/agent/pki"
@@ -39,5 +40,5 @@ def test_a_node_alone_from_the_command_line(host: Host) -> None:
         host.node.sh("rm /etc/wherry/alone/web.yaml")
         host.node.wait_until('test -z "$(ls /var/log/pods)"')
     finally:
-        agent.terminate()
-        agent.communicate(timeout=30)
+        host.node.sh("kill $(cat /run/alone.pid)")
+        agent.wait(timeout=60)
