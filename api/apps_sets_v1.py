@@ -51,7 +51,16 @@ class DaemonSetCondition(Type):
 
 
 class DaemonSetStatus(Type):
-    """How many pods of a DaemonSet there are, should be, and are ready."""
+    """How many pods of a DaemonSet there are, should be, and are ready.
+
+    current_number_scheduled: how many nodes have the pod and should
+    number_misscheduled: how many nodes have the pod and should not
+    desired_number_scheduled: how many nodes should have the pod
+    number_ready: how many nodes have a ready pod
+    updated_number_scheduled: how many nodes have a pod of the newest template
+    number_available: how many nodes have had a ready pod for long enough
+    number_unavailable: how many nodes have none
+    """
 
     current_number_scheduled: Annotated[Int32, F(1)] = required(int)
     number_misscheduled: Annotated[Int32, F(2)] = required(int)
@@ -144,7 +153,11 @@ class StatefulSetCondition(Type):
 
 
 class StatefulSetStatus(Type):
-    """How many pods of a StatefulSet there are, are ready, and are of which revision."""
+    """How many pods of a StatefulSet there are, are ready, and are of which revision.
+
+    current_revision: the revision that pods had before
+    update_revision: the revision that pods are to have
+    """
 
     observed_generation: Annotated[Int64 | None, F(1)] = None
     replicas: Annotated[Int32, F(2)] = required(int)

@@ -44,7 +44,13 @@ class CrossVersionObjectReference(Type):
 
 
 class HorizontalPodAutoscalerSpec(Type):
-    """What is scaled, between which numbers, and how busy its pods should be."""
+    """What is scaled, between which numbers, and how busy its pods should be.
+
+    scale_target_ref: what is made larger and smaller
+    min_replicas: how many pods there are at least; 1 by default
+    max_replicas: how many pods there are at most
+    target_cpu_utilization_percentage: how much of the CPU they ask for pods should use on average
+    """
 
     scale_target_ref: Annotated[CrossVersionObjectReference, F(1)] = required(CrossVersionObjectReference)
     min_replicas: Annotated[Int32 | None, F(2, explicit=True)] = None

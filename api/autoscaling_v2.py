@@ -103,7 +103,14 @@ class HorizontalPodAutoscalerBehavior(Type):
 
 
 class HorizontalPodAutoscalerSpec(Type):
-    """What is scaled, between which numbers, by which measures, and how fast."""
+    """What is scaled, between which numbers, by which measures, and how fast.
+
+    scale_target_ref: what is made larger and smaller
+    min_replicas: how many pods there are at least; 1 by default
+    max_replicas: how many pods there are at most
+    metrics: what is measured, and the values it should have
+    behavior: how fast the number of pods may change
+    """
 
     scale_target_ref: Annotated[CrossVersionObjectReference, F(1)] = required(CrossVersionObjectReference)
     min_replicas: Annotated[Int32 | None, F(2, explicit=True)] = None
@@ -179,7 +186,13 @@ class HorizontalPodAutoscalerCondition(Type):
 
 
 class HorizontalPodAutoscalerStatus(Type):
-    """How many pods there are and should be, and what was measured."""
+    """How many pods there are and should be, and what was measured.
+
+    last_scale_time: when the number of pods was changed last
+    current_replicas: how many pods there are
+    desired_replicas: how many pods there should be
+    current_metrics: what was measured last
+    """
 
     observed_generation: Annotated[Int64 | None, F(1, explicit=True)] = None
     last_scale_time: Annotated[Time | None, F(2)] = None

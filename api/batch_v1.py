@@ -101,7 +101,16 @@ class UncountedTerminatedPods(Type):
 
 
 class JobStatus(Type):
-    """How many pods of a Job run, succeeded and failed."""
+    """How many pods of a Job run, succeeded and failed.
+
+    start_time: when it began
+    completion_time: when it was done
+    active: how many pods run
+    succeeded: how many pods have succeeded
+    failed: how many pods have failed
+    ready: how many pods are ready
+    completed_indexes: the indexes that have succeeded
+    """
 
     conditions: Annotated[list[JobCondition], F(1, merge="type", atomic=True)] = []
     start_time: Annotated[Time | None, F(2)] = None
@@ -157,7 +166,12 @@ class CronJobSpec(Type):
 
 
 class CronJobStatus(Type):
-    """Which Jobs run, and when the last ones were started."""
+    """Which Jobs run, and when the last ones were started.
+
+    active: the Jobs that run
+    last_schedule_time: when a Job was started last
+    last_successful_time: when a Job succeeded last
+    """
 
     active: Annotated[list[ObjectReference], F(1, atomic=True)] = []
     last_schedule_time: Annotated[Time | None, F(4)] = None

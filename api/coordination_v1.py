@@ -7,7 +7,14 @@ from api.meta_v1 import ObjectMeta
 
 
 class LeaseSpec(Type):
-    """Who holds it, since when, and for how long."""
+    """Who holds it, since when, and for how long.
+
+    holder_identity: who holds it
+    lease_duration_seconds: for how long, from the last renewal
+    acquire_time: since when
+    renew_time: when it was renewed last
+    lease_transitions: how often the holder has changed
+    """
 
     holder_identity: Annotated[str | None, F(1, explicit=True)] = None
     lease_duration_seconds: Annotated[Int32 | None, F(2, explicit=True)] = None

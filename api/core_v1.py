@@ -24,7 +24,10 @@ class NamespaceCondition(Type):
 
 
 class NamespaceStatus(Type):
-    """Whether a namespace is there or is being deleted."""
+    """Whether a namespace is there or is being deleted.
+
+    phase: whether it is there or being deleted
+    """
 
     phase: Annotated[str | None, F(1, among=choices.NAMESPACE_PHASES)] = None
     conditions: Annotated[list[NamespaceCondition], F(2, merge="type")] = []
@@ -127,7 +130,19 @@ class NodeSwapStatus(Type):
 
 
 class NodeSystemInfo(Type):
-    """Machine, kernel, runtime and agent of a node."""
+    """Machine, kernel, runtime and agent of a node.
+
+    machine_id: the machine, as its system numbers it
+    system_uuid: the machine, as its maker numbers it
+    boot_id: the machine since its last start
+    kernel_version: the version of the kernel
+    os_image: the system
+    container_runtime_version: the runtime and its version
+    kubelet_version: the version of the agent
+    kube_proxy_version: no longer told
+    operating_system: linux
+    architecture: the kind of processor
+    """
 
     machine_id: Annotated[str, F(1)] = required(str)
     system_uuid: Annotated[str, F(2)] = required(str)
@@ -271,7 +286,11 @@ class GitRepoVolumeSource(Type):
 
 
 class KeyToPath(Type):
-    """One of the contents, and the file that it becomes."""
+    """One of the contents, and the file that it becomes.
+
+    key: the name of the contents
+    path: the file
+    """
 
     key: Annotated[str, F(1)] = required(str)
     path: Annotated[str, F(2)] = required(str)
@@ -279,7 +298,11 @@ class KeyToPath(Type):
 
 
 class SecretVolumeSource(Type):
-    """The contents of a Secret, as files."""
+    """The contents of a Secret, as files.
+
+    secret_name: the Secret
+    items: which of the contents, and as which files; all by default
+    """
 
     secret_name: Annotated[str | None, F(1)] = None
     items: Annotated[list[KeyToPath], F(2, atomic=True)] = []
@@ -436,7 +459,10 @@ class AzureFileVolumeSource(Type):
 
 
 class ConfigMapVolumeSource(Type):
-    """The contents of a ConfigMap, as files."""
+    """The contents of a ConfigMap, as files.
+
+    items: which of the contents, and as which files; all by default
+    """
 
     name: Annotated[str | None, F(1, 1)] = None
     items: Annotated[list[KeyToPath], F(2, atomic=True)] = []
@@ -742,7 +768,10 @@ class EnvFromSource(Type):
 
 
 class ConfigMapKeySelector(Type):
-    """One of the contents of a ConfigMap."""
+    """One of the contents of a ConfigMap.
+
+    key: the name of the contents
+    """
 
     name: Annotated[str | None, F(1, 1)] = None
     key: Annotated[str, F(2)] = required(str)
@@ -750,7 +779,10 @@ class ConfigMapKeySelector(Type):
 
 
 class SecretKeySelector(Type):
-    """One of the contents of a Secret."""
+    """One of the contents of a Secret.
+
+    key: the name of the contents
+    """
 
     name: Annotated[str | None, F(1, 1)] = None
     key: Annotated[str, F(2)] = required(str)
@@ -859,7 +891,10 @@ class VolumeDevice(Type):
 
 
 class ExecAction(Type):
-    """A command in the container."""
+    """A command in the container.
+
+    command: the program and its arguments; no shell is run
+    """
 
     command: Annotated[list[str], F(1, atomic=True)] = []
 
@@ -872,7 +907,14 @@ class HTTPHeader(Type):
 
 
 class HTTPGetAction(Type):
-    """A request by HTTP."""
+    """A request by HTTP.
+
+    path: the path; / by default
+    port: the port, by number or name
+    host: the host; the pod by default
+    scheme: HTTP by default
+    http_headers: headers of the request
+    """
 
     path: Annotated[str | None, F(1)] = None
     port: Annotated[IntOrString, F(2)] = required(int)
@@ -882,14 +924,22 @@ class HTTPGetAction(Type):
 
 
 class TCPSocketAction(Type):
-    """A connection to a port."""
+    """A connection to a port.
+
+    port: the port, by number or name
+    host: the host; the pod by default
+    """
 
     port: Annotated[IntOrString, F(1)] = required(int)
     host: Annotated[str | None, F(2)] = None
 
 
 class GRPCAction(Type):
-    """A question to a health service by gRPC."""
+    """A question to a health service by gRPC.
+
+    port: the port, by number
+    service: the service that is asked for
+    """
 
     port: Annotated[Int32, F(1)] = required(int)
     service: Annotated[str | None, F(2, explicit=True)] = None
@@ -1072,7 +1122,22 @@ class Container(Type):
 
 
 class EphemeralContainer(Type):
-    """A container that was added to a running pod, to look for faults."""
+    """A container that was added to a running pod, to look for faults.
+
+    name: what it is called in its pod
+    image: the image that it runs from
+    command: the program and its first arguments; the image's entry point by default
+    args: arguments for the program; the image's command by default
+    working_dir: the directory that the program starts in; the image's by default
+    env_from: ConfigMaps and Secrets whose contents become environment variables
+    env: environment variables
+    volume_mounts: which of the pod's volumes it sees, and where
+    image_pull_policy: when the image is pulled; Always for the tag latest, else IfNotPresent
+    security_context: user, group and rights of its processes
+    stdin: whether it has an input that clients can attach to
+    tty: whether it has a terminal
+    target_container_name: the container whose processes it sees
+    """
 
     name: Annotated[str, F(1, 1)] = required(str)
     image: Annotated[str | None, F(1, 2)] = None
@@ -1137,7 +1202,12 @@ class PodSecurityContext(Type):
 
 
 class NodeSelectorRequirement(Type):
-    """One thing that must be true of a node's label or field."""
+    """One thing that must be true of a node's label or field.
+
+    key: the label or field
+    operator: how it is compared
+    values: what it is compared with
+    """
 
     key: Annotated[str, F(1)] = required(str)
     operator: Annotated[str, F(2, among=choices.NODE_OPERATORS)] = required(str)
@@ -1174,7 +1244,13 @@ class NodeAffinity(Type):
 
 
 class PodAffinityTerm(Type):
-    """Some pods, and what counts as near."""
+    """Some pods, and what counts as near.
+
+    label_selector: the pods
+    namespaces: the namespaces of the pods; that of the pod by default
+    topology_key: the label of nodes that says what is near
+    namespace_selector: labels of the namespaces of the pods
+    """
 
     label_selector: Annotated[LabelSelector | None, F(1)] = None
     namespaces: Annotated[list[str], F(2, atomic=True)] = []
@@ -1263,7 +1339,17 @@ class PodReadinessGate(Type):
 
 
 class TopologySpreadConstraint(Type):
-    """How evenly pods are spread over zones, nodes or the like."""
+    """How evenly pods are spread over zones, nodes or the like.
+
+    max_skew: by how many pods places may differ
+    topology_key: the label of nodes that tells places apart
+    when_unsatisfiable: whether a pod then waits, or runs all the same
+    label_selector: the pods that are counted
+    min_domains: how many places there must be at least
+    node_affinity_policy: whether only nodes count that the pod could run on
+    node_taints_policy: whether only nodes count whose taints the pod tolerates
+    match_label_keys: labels in which the counted pods must be like the pod
+    """
 
     max_skew: Annotated[Int32, F(1)] = required(int)
     topology_key: Annotated[str, F(2)] = required(str)
@@ -1416,20 +1502,33 @@ class PodIP(Type):
 
 
 class ContainerStateWaiting(Type):
-    """Why a container does not run yet."""
+    """Why a container does not run yet.
+
+    reason: why, in one word
+    """
 
     reason: Annotated[str | None, F(1)] = None
     message: Annotated[str | None, F(2)] = None
 
 
 class ContainerStateRunning(Type):
-    """Since when a container runs."""
+    """Since when a container runs.
+
+    started_at: since when
+    """
 
     started_at: Annotated[Time | None, F(1)] = None
 
 
 class ContainerStateTerminated(Type):
-    """How a container ended."""
+    """How a container ended.
+
+    exit_code: the code that it ended with
+    signal: the signal that ended it
+    started_at: when it had started
+    finished_at: when it ended
+    container_id: what the runtime called it
+    """
 
     exit_code: Annotated[Int32, F(1)] = required(int)
     signal: Annotated[Int32 | None, F(2)] = None
@@ -1738,7 +1837,15 @@ class Service(Type):
 
 
 class ObjectReference(Type):
-    """Another object, or a part of it."""
+    """Another object, or a part of it.
+
+    kind: the object's kind
+    namespace: the object's namespace
+    name: the object's name
+    uid: the object, and none after it of that name
+    api_version: the group and version of the object's kind
+    field_path: the part of the object that is meant
+    """
 
     kind: Annotated[str | None, F(1)] = None
     namespace: Annotated[str | None, F(2)] = None
@@ -1785,7 +1892,12 @@ class Endpoints(Type):
 
 
 class ServiceAccount(Type):
-    """An identity for pods."""
+    """An identity for pods.
+
+    secrets: Secrets that pods may use
+    image_pull_secrets: Secrets by which its pods pull images
+    automount_service_account_token: whether its pods get a token; true by default
+    """
 
     kind: str = constant("ServiceAccount")
     api_version: str = constant("v1")
@@ -1844,7 +1956,23 @@ class EventSeries(Type):
 
 
 class Event(Type):
-    """Something that happened to an object, told by who saw it."""
+    """Something that happened to an object, told by who saw it.
+
+    involved_object: the object that it happened to
+    reason: what happened, in one word
+    message: what happened, for people
+    source: who saw it, and where
+    first_timestamp: when it happened first
+    last_timestamp: when it happened last
+    count: how often it happened
+    type: Normal or Warning
+    event_time: when it happened first
+    series: how often it happened, if again and again
+    action: what was done about it
+    related: another object that has to do with it
+    reporting_component: who tells of it
+    reporting_instance: which of them
+    """
 
     kind: str = constant("Event")
     api_version: str = constant("v1")

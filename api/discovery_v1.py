@@ -36,7 +36,15 @@ class EndpointHints(Type):
 
 
 class Endpoint(Type):
-    """One address behind a service: mostly a pod."""
+    """One address behind a service: mostly a pod.
+
+    addresses: the address
+    conditions: whether it is ready, still serves, or is about to go
+    hostname: its name in DNS, below that of the service
+    target_ref: the pod
+    node_name: the node
+    zone: the zone of the node
+    """
 
     addresses: Annotated[list[str], F(1, unique=True)] = required(list)
     conditions: Annotated[EndpointConditions, F(2)] = required(EndpointConditions)
@@ -58,7 +66,12 @@ class EndpointPort(Type):
 
 
 class EndpointSlice(Type):
-    """Some of the addresses behind a service, with their ports."""
+    """Some of the addresses behind a service, with their ports.
+
+    address_type: what the addresses are
+    endpoints: the addresses
+    ports: the ports, which all the addresses have
+    """
 
     kind: str = constant("EndpointSlice")
     api_version: str = constant("discovery.k8s.io/v1")

@@ -55,7 +55,12 @@ class ShardInfo(Type):
 
 
 class ListMeta(Type):
-    """What all lists have: the version of the whole, and where it goes on."""
+    """What all lists have: the version of the whole, and where it goes on.
+
+    continue_: where the list goes on, if this is not all of it
+    remaining_item_count: how many objects follow
+    resource_version: the version of the whole list
+    """
 
     self_link: Annotated[str | None, F(1)] = None
     resource_version: Annotated[str | None, F(2)] = None
@@ -84,7 +89,14 @@ class StatusDetails(Type):
 
 
 class Status(Type):
-    """How a request ended: with success, or why not."""
+    """How a request ended: with success, or why not.
+
+    status: Success or Failure
+    message: what happened, for people
+    reason: why, in one word
+    details: more about it
+    code: the status of HTTP
+    """
 
     kind: str = constant("Status")
     api_version: str = constant("v1")
@@ -104,7 +116,14 @@ class Preconditions(Type):
 
 
 class DeleteOptions(Type):
-    """How to delete: at once or later, and what becomes of what belongs to the object."""
+    """How to delete: at once or later, and what becomes of what belongs to the object.
+
+    grace_period_seconds: how long it may take to end; 0 for at once
+    preconditions: what must be true of the object, else nothing is done
+    orphan_dependents: the older name of propagationPolicy
+    propagation_policy: what becomes of what belongs to the object: Orphan, Background or Foreground
+    dry_run: All, to see what would happen
+    """
 
     kind: str = constant("DeleteOptions")
     api_version: str = constant("v1")
@@ -183,7 +202,15 @@ class APIVersions(Type):
 
 
 class OwnerReference(Type):
-    """An object that this one belongs to."""
+    """An object that this one belongs to.
+
+    kind: the owner's kind
+    name: the owner's name
+    uid: the owner, and none after it of that name
+    api_version: the group and version of the owner's kind
+    controller: whether it is the one that sees to this object
+    block_owner_deletion: whether the owner waits until this object is gone, if it is deleted in the foreground
+    """
 
     api_version: Annotated[str, F(5)] = required(str)
     kind: Annotated[str, F(1)] = required(str)

@@ -16,7 +16,11 @@ class ServiceBackendPort(Type):
 
 
 class IngressServiceBackend(Type):
-    """A service and one of its ports."""
+    """A service and one of its ports.
+
+    name: the service
+    port: its port
+    """
 
     name: Annotated[str, F(1)] = required(str)
     port: Annotated[ServiceBackendPort | None, F(2)] = None
@@ -30,14 +34,23 @@ class IngressBackend(Type):
 
 
 class IngressTLS(Type):
-    """Hosts, and the Secret that holds their certificate."""
+    """Hosts, and the Secret that holds their certificate.
+
+    hosts: the hosts
+    secret_name: the Secret
+    """
 
     hosts: Annotated[list[str], F(1, atomic=True)] = []
     secret_name: Annotated[str | None, F(2)] = None
 
 
 class HTTPIngressPath(Type):
-    """A path, and where requests for it go."""
+    """A path, and where requests for it go.
+
+    path: the path, or the beginning of paths
+    path_type: how paths are compared
+    backend: where requests go
+    """
 
     path: Annotated[str | None, F(1)] = None
     path_type: Annotated[str | None, F(3, explicit=True, among=choices.PATH_TYPES)] = None
@@ -51,7 +64,10 @@ class HTTPIngressRuleValue(Type):
 
 
 class IngressRule(Type):
-    """A host, and where requests for it go."""
+    """A host, and where requests for it go.
+
+    host: the host; all by default
+    """
 
     host: Annotated[str | None, F(1)] = None
     http: Annotated[HTTPIngressRuleValue | None, F(2, 1)] = None
@@ -137,7 +153,12 @@ class IngressClass(Type):
 
 
 class NetworkPolicyPort(Type):
-    """A port, or some that follow each other."""
+    """A port, or some that follow each other.
+
+    protocol: TCP by default
+    port: the port, by number or name; all by default
+    end_port: the last port, if it is more than one
+    """
 
     protocol: Annotated[str | None, F(1, explicit=True, among=choices.PROTOCOLS)] = None
     port: Annotated[IntOrString | None, F(2, explicit=True)] = None
@@ -174,7 +195,13 @@ class NetworkPolicyEgressRule(Type):
 
 
 class NetworkPolicySpec(Type):
-    """The pods, and their connections in and out."""
+    """The pods, and their connections in and out.
+
+    pod_selector: labels of the pods; all of the namespace if empty
+    ingress: which connections in are allowed
+    egress: which connections out are allowed
+    policy_types: whether it is for connections in, out or both
+    """
 
     pod_selector: Annotated[LabelSelector, F(1)] = required(LabelSelector)
     ingress: Annotated[list[NetworkPolicyIngressRule], F(2, atomic=True)] = []

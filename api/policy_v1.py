@@ -8,7 +8,13 @@ from api.meta_v1 import Condition, DeleteOptions, LabelSelector, ObjectMeta
 
 
 class PodDisruptionBudgetSpec(Type):
-    """The pods, and how many must stay or may be missing."""
+    """The pods, and how many must stay or may be missing.
+
+    min_available: how many pods must stay, as a number or a percentage
+    selector: labels of the pods
+    max_unavailable: how many pods may be missing, as a number or a percentage
+    unhealthy_pod_eviction_policy: whether pods that are not ready may always go
+    """
 
     min_available: Annotated[IntOrString | None, F(1, explicit=True)] = None
     selector: Annotated[LabelSelector | None, F(2, replaced=True)] = None
@@ -17,7 +23,13 @@ class PodDisruptionBudgetSpec(Type):
 
 
 class PodDisruptionBudgetStatus(Type):
-    """How many pods are there, and how many may go now."""
+    """How many pods are there, and how many may go now.
+
+    disruptions_allowed: how many pods may go now
+    current_healthy: how many pods are ready
+    desired_healthy: how many pods must be ready
+    expected_pods: how many pods there should be
+    """
 
     observed_generation: Annotated[Int64 | None, F(1)] = None
     disrupted_pods: Annotated[dict[str, Time], F(2)] = {}

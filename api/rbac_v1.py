@@ -7,7 +7,14 @@ from api.meta_v1 import LabelSelector, ObjectMeta
 
 
 class PolicyRule(Type):
-    """Resources or paths, and what may be done with them."""
+    """Resources or paths, and what may be done with them.
+
+    verbs: what may be done
+    api_groups: the groups of the resources
+    resources: the resources; * for all
+    resource_names: the objects, by name; all by default
+    non_resource_urls: paths that are no resources
+    """
 
     verbs: Annotated[list[str], F(1, atomic=True)] = required(list)
     api_groups: Annotated[list[str], F(2, atomic=True)] = []
@@ -17,7 +24,10 @@ class PolicyRule(Type):
 
 
 class Role(Type):
-    """What may be done in one namespace."""
+    """What may be done in one namespace.
+
+    rules: what may be done
+    """
 
     kind: str = constant("Role")
     api_version: str = constant("rbac.authorization.k8s.io/v1")
@@ -43,7 +53,11 @@ class RoleRef(Type):
 
 
 class RoleBinding(Type):
-    """Gives a role to users, in one namespace."""
+    """Gives a role to users, in one namespace.
+
+    subjects: who gets the role
+    role_ref: the role; it cannot be changed
+    """
 
     kind: str = constant("RoleBinding")
     api_version: str = constant("rbac.authorization.k8s.io/v1")
@@ -59,7 +73,11 @@ class AggregationRule(Type):
 
 
 class ClusterRole(Type):
-    """What may be done, in the whole cluster or wherever it is given."""
+    """What may be done, in the whole cluster or wherever it is given.
+
+    rules: what may be done
+    aggregation_rule: the other cluster roles that it is put together from
+    """
 
     kind: str = constant("ClusterRole")
     api_version: str = constant("rbac.authorization.k8s.io/v1")
@@ -69,7 +87,11 @@ class ClusterRole(Type):
 
 
 class ClusterRoleBinding(Type):
-    """Gives a cluster role to users, in the whole cluster."""
+    """Gives a cluster role to users, in the whole cluster.
+
+    subjects: who gets the role
+    role_ref: the role; it cannot be changed
+    """
 
     kind: str = constant("ClusterRoleBinding")
     api_version: str = constant("rbac.authorization.k8s.io/v1")

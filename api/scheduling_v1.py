@@ -8,7 +8,13 @@ from api.meta_v1 import ObjectMeta
 
 
 class PriorityClass(Type):
-    """How important pods are, by a name."""
+    """How important pods are, by a name.
+
+    value: how important the pods are; more is more
+    global_default: whether pods that name no class are of this one
+    description: what it is for
+    preemption_policy: whether less important pods have to make room
+    """
 
     kind: str = constant("PriorityClass")
     api_version: str = constant("scheduling.k8s.io/v1")

@@ -9,7 +9,16 @@ from api.meta_v1 import LabelSelector, ObjectMeta
 
 
 class StorageClass(Type):
-    """A sort of storage that claims can ask for, and who makes it."""
+    """A sort of storage that claims can ask for, and who makes it.
+
+    provisioner: who makes the volumes
+    parameters: what the volumes are to be like, as the provisioner understands it
+    reclaim_policy: what becomes of a volume when its claim is gone; Delete by default
+    mount_options: how volumes are to be mounted
+    allow_volume_expansion: whether volumes can be made larger
+    volume_binding_mode: whether volumes are made at once or when a pod needs them
+    allowed_topologies: where volumes may be made
+    """
 
     kind: str = constant("StorageClass")
     api_version: str = constant("storage.k8s.io/v1")
