@@ -94,7 +94,8 @@ class WorkQueue(Generic[K]):
                 await getter
             except asyncio.CancelledError:
                 if getter.cancelled():
-                    self._getters.remove(getter)
+                    if getter in self._getters:  # a wake-up that came meanwhile passed it by
+                        self._getters.remove(getter)
                 elif self._ready:
                     self._wake()  # the wake-up was ours: pass it on
                 raise

@@ -53,6 +53,7 @@ from nodeagent.report.facts import MachineFacts, read_machine
 from nodeagent.report.lease import keep_alive
 from nodeagent.report.node import NodeIdentity, NodeReporter, initial_node
 from nodeagent.report.pods import PodReporter
+from nodeagent.report.starts import StartMeter
 from nodeagent.report.tally import Tally
 from nodeagent.serving import agent_api, eviction_policy, image_policy, reserved_by, rotation_policy
 from nodeagent.sources.alone import LoggedEvents, NoObjects, NoReporter
@@ -135,6 +136,8 @@ class Agent:
         self.prober = Prober(runtime, clock, events, self.pods.tell_health)
         policy = BackoffPolicy(config.crash_loop.first, config.crash_loop.most)
         self.views = ContainerdViews(config.runtime_endpoint)
+        self.tally = Tally()
+        told = self.link.mirrors if self.link is not None else NoReporter()
         self.doors = Doors(
             runtime=runtime,
             puller=Puller(runtime, clock, parallel=config.parallel_pulls),
@@ -147,7 +150,7 @@ class Agent:
             image_volumes=ImageVolumes(self.views, kernel.mounts, config.root_dir, clock),
             classes=RuntimeClasses(runtime, client),
             events=events,
-            reporter=self.link.mirrors if self.link is not None else NoReporter(),
+            reporter=StartMeter(told, clock, self.tally.pod_start.add),
             probing=self.prober,
             clock=clock,
             settings=self.settings,
@@ -162,7 +165,6 @@ class Agent:
         identity = NodeIdentity(config.node_name, self.settings.host_ips, port, config.max_pods, machine)
         node_events = NodeEventRecorder(self.recorder, config.node_name)
         self.node = NodeReporter(client, runtime, identity, clock, node_events, self.pods.network)
-        self.tally = Tally()
         self.rotation = LogRotation(self.pods.workers, runtime, self.settings, clock, rotation_policy(config))
         self.images = ImageCollection(
             runtime,

@@ -28,6 +28,7 @@ class MachineFacts:
     os_image: str
     architecture: str
     hostname: str
+    swap: int = 0
     reserved: Reserved = field(default_factory=Reserved)
 
     def capacity(self, max_pods: int) -> dict[str, str]:
@@ -62,6 +63,7 @@ def read_machine(root_dir: str) -> MachineFacts:
         os_image=_os_image(_text("/etc/os-release")),
         architecture=ARCHITECTURES.get(platform.machine(), platform.machine()),
         hostname=platform.node(),
+        swap=_swap(_text("/proc/meminfo")),
     )
 
 
@@ -69,6 +71,11 @@ def runtime_version(name: str, version: str) -> str:
     """The runtime's version as others parse it: a distribution's additions are cut off."""
     found = re.match(r"v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)", version)
     return f"{name}://{found[1] if found else version}"
+
+
+def _swap(meminfo: str) -> int:
+    found = re.search(r"^SwapTotal:\s+(\d+) kB$", meminfo, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 def _os_image(text: str) -> str:

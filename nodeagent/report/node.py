@@ -23,6 +23,7 @@ from api.core_v1 import (
     NodeRuntimeHandlerFeatures,
     NodeSpec,
     NodeStatus,
+    NodeSwapStatus,
     NodeSystemInfo,
 )
 from api.meta_v1 import ObjectMeta
@@ -124,6 +125,7 @@ def compute_node_status(
             kubelet_version=VERSION,
             operating_system="linux",
             architecture=machine.architecture,
+            swap=NodeSwapStatus(capacity=machine.swap) if machine.swap else None,
         ),
         images=[
             ContainerImage(names=[*image.digests, *image.tags][:MAX_NAMES], size_bytes=image.size)

@@ -1,0 +1,261 @@
+"""What the agent's pages say, made from readings."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from api.core_v1 import Pod, PodStatus
+from api.meta_v1 import ObjectMeta
+from kit.clock import FakeClock
+from linux.cgroup_use import GroupUse
+from nodeagent.config import Config, Pki
+from nodeagent.cri.port import CONTAINER_NAME, Owned
+from nodeagent.model.seen import ContainerState, PodRef, SeenContainer
+from nodeagent.plan.reserved import Reserved, compute_allocatable, threshold
+from nodeagent.report.starts import StartMeter
+from nodeagent.report.tally import Tally
+from nodeagent.server.cadvisor import container_metrics
+from nodeagent.server.disks import Filesystem, Usage, usage, volumes
+from nodeagent.server.meter import MACHINE, MachineUse, Reading
+from nodeagent.server.pages import configuration, running_pods
+from nodeagent.server.stats import summarize
+from nodeagent.server.survey import PodDisks, Survey, SurveyedContainer, SurveyedPod, VolumeUse
+from nodeagent.server.system_logs import system_log
+from nodeagent.serving import container_group, group_path
+from nodeagent.sources.alone import NoReporter
+from proto import cri_v1_pb2 as pb
+
+AT = 1_700_000_000.0
+SECOND = 10**9
+DISK = Filesystem(1000, 600, 400, 50, 20)
+
+
+def number(value: int) -> pb.UInt64Value:
+    return pb.UInt64Value(value=value)
+
+
+def reading() -> Reading:
+    stamp = int(AT * SECOND)
+    cpu = pb.CpuUsage(timestamp=stamp, usage_core_nano_seconds=number(5 * SECOND))
+    memory = pb.MemoryUsage(timestamp=stamp, working_set_bytes=number(4096), available_bytes=number(99))
+    layer = pb.FilesystemUsage(timestamp=stamp, used_bytes=number(70), inodes_used=number(7))
+    attributes = pb.ContainerAttributes(id="c1", labels={CONTAINER_NAME: "a"})
+    container = pb.ContainerStats(attributes=attributes, cpu=cpu, memory=memory, writable_layer=layer)
+    interface = pb.NetworkInterfaceUsage(name="eth0", rx_bytes=number(11), tx_bytes=number(22))
+    network = pb.NetworkUsage(timestamp=stamp, default_interface=interface)
+    linux = pb.LinuxPodSandboxStats(cpu=cpu, memory=memory, network=network, containers=[container])
+    meta = pb.PodSandboxMetadata(name="p", namespace="ns", uid="u")
+    pod = pb.PodSandboxStats(attributes=pb.PodSandboxAttributes(id="s1", metadata=meta), linux=linux)
+    machine = MachineUse(9 * SECOND, 1 << 20, 2 << 20, AT - 60, 1, 2, 4)
+    return Reading(AT, 1.0, machine, (pod,), {"c1": 250, MACHINE: 300})
+
+
+def survey() -> Survey:
+    containers = (SurveyedContainer("c1", "a", "img:1", "/kubepods/podu/c1"),)
+    pod = SurveyedPod("u", "ns", "p", "s1", "/kubepods/podu", "/d", "/l", AT - 30, containers, {"data": "claim"})
+    found = VolumeUse("v", DISK, Usage(30, 3), True), VolumeUse("data", DISK, Usage(40, 4), False)
+    disks = PodDisks(found, {"a": Usage(20, 2)}, Usage(1, 1))
+    groups = {
+        "/kubepods/podu/c1": GroupUse(
+            cpu=5 * SECOND, memory=8192, working_set=4096, cpu_quota=50_000, cpu_period=100_000
+        ),
+        "/kubepods": GroupUse(cpu=6 * SECOND, memory=9999),
+        "/": GroupUse(cpu=9 * SECOND),
+    }
+    return Survey(
+        at=AT,
+        pods={"u": pod},
+        groups=groups,
+        disks={"u": disks},
+        disks_at=AT,
+        root=DISK,
+        images=DISK,
+        image_use=Usage(123, 12),
+        network=[{"name": "eth0", "rxBytes": 1, "rxErrors": 0, "txBytes": 2, "txErrors": 0}],
+        processes=(10, 100),
+        pods_group="/kubepods",
+    )
+
+
+def test_the_summary() -> None:
+    found = summarize("n1", reading(), survey(), {("ns", "p", "a"): AT - 20})
+    node, [pod] = found["node"], found["pods"]
+    assert node["fs"] == {
+        "time": "2023-11-14T22:13:20Z",
+        "availableBytes": 600,
+        "capacityBytes": 1000,
+        "usedBytes": 400,
+        "inodesFree": 20,
+        "inodes": 50,
+        "inodesUsed": 30,
+    }
+    assert node["runtime"]["imageFs"]["usedBytes"] == 123 and node["rlimit"]["curproc"] == 10
+    assert node["network"]["name"] == "eth0" and node["swap"]["swapUsageBytes"] == 1
+    assert node["systemContainers"][0]["memory"]["usageBytes"] == 9999
+    assert pod["startTime"] == "2023-11-14T22:12:50Z" and pod["network"]["rxBytes"] == 11
+    [container] = pod["containers"]
+    assert container["startTime"] == "2023-11-14T22:13:00Z" and container["cpu"]["usageNanoCores"] == 250
+    assert (container["rootfs"]["usedBytes"], container["logs"]["usedBytes"]) == (70, 20)
+    assert container["memory"]["availableBytes"] == 99
+    assert [(v["name"], v["usedBytes"], v.get("pvcRef")) for v in pod["volume"]] == [
+        ("v", 30, None),
+        ("data", 40, {"name": "claim", "namespace": "ns"}),
+    ]
+    assert pod["ephemeral-storage"]["usedBytes"] == 70 + 20 + 30 + 1
+
+
+def test_the_summary_of_processors_and_memory_alone() -> None:
+    found = summarize("n1", reading())
+    assert set(found["node"]) == {"nodeName", "startTime", "cpu", "memory"} and "volume" not in found["pods"][0]
+
+
+def test_numbers_of_containers() -> None:
+    text = container_metrics(reading(), survey(), {("ns", "p", "a"): AT - 20}).decode()
+    labels = 'id="/kubepods/podu/c1",image="img:1",name="c1",namespace="ns",pod="p"'
+    stamp = int(AT * 1000)
+    for line in (
+        f'container_cpu_usage_seconds_total{{container="a",cpu="total",{labels}}} 5 {stamp}',
+        f'container_memory_working_set_bytes{{container="a",{labels}}} 4096 {stamp}',
+        f'container_spec_cpu_quota{{container="a",{labels}}} 50000 {stamp}',
+        f'container_start_time_seconds{{container="a",{labels}}} 1699999980',
+        f'container_fs_usage_bytes{{container="a",device="",{labels}}} 70 {stamp}',
+        'machine_cpu_cores{boot_id="",machine_id="",system_uuid=""} 4',
+    ):
+        assert line in text.splitlines(), (line, text)
+    assert 'container_spec_cpu_quota{container="",id="/"' not in text
+    network = 'container="",id="/kubepods/podu/s1",image="",interface="eth0",name="s1",namespace="ns",pod="p"'
+    assert f"container_network_receive_bytes_total{{{network}}} 11 {stamp}" in text
+
+
+def test_what_runs() -> None:
+    ref = PodRef("u", "ns", "p")
+    seen = [
+        Owned(ref, SeenContainer("1", "s", "a", 0, ContainerState.RUNNING, image_ref="sha256:1")),
+        Owned(ref, SeenContainer("2", "s", "b", 0, ContainerState.EXITED)),
+        Owned(PodRef("", "", ""), SeenContainer("3", "s", "by-hand", 0, ContainerState.RUNNING)),
+    ]
+    [pod] = msgspec.json.decode(running_pods(seen))["items"]
+    assert pod["metadata"] == {"name": "p", "namespace": "ns", "uid": "u"}
+    assert [(c["name"], c["image"]) for c in pod["spec"]["containers"]] == [("a", "sha256:1")]
+
+
+def test_the_configuration_is_told_in_upstreams_names() -> None:
+    config = Config(
+        node_name="n1",
+        node_address="192.0.2.1",
+        kubeconfig="/k",
+        runtime_endpoint="unix:///c",
+        pki=Pki(cert="/c", key="/k", client_ca="/ca"),
+    )
+    told = msgspec.json.decode(configuration(config))["kubeletconfig"]
+    assert (told["port"], told["address"], told["imageGCHighThresholdPercent"]) == (10250, "0.0.0.0", 85)
+    assert told["authentication"]["anonymous"] == {"enabled": False} and told["authorization"]["mode"] == "Webhook"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        *(("/a.log", 200), ("a.log", 200), ("/sub/b", 200), ("", 200), ("/", 200), ("/none", 404)),
+        *(("/../secret", 404), ("/out", 404), ("/sub/../../secret", 404), ("/inside", 200), ("/pipe", 404)),
+    ],
+)
+def test_logs_of_the_machine(tmp_path: Path, path: str, status: int) -> None:
+    root = tmp_path / "log"
+    (root / "sub").mkdir(parents=True)
+    (root / "a.log").write_text("hello\n")
+    (root / "sub" / "b").write_text("b\n")
+    (tmp_path / "secret").write_text("hush\n")
+    (root / "out").symlink_to(tmp_path / "secret")
+    (root / "inside").symlink_to(root / "a.log")
+    os.mkfifo(root / "pipe")
+    found = system_log(str(root), path)
+    assert found.status == status and b"hush" not in bytes(found.body)  # type: ignore[arg-type]
+    assert system_log("", path).status == 405
+
+
+def test_what_files_take(tmp_path: Path) -> None:
+    pod = tmp_path / "pods" / "u"
+    volume = pod / "volumes" / "kubernetes.io~empty-dir" / "v"
+    volume.mkdir(parents=True)
+    (volume / "f").write_bytes(b"x" * 100_000)
+    os.link(volume / "f", volume / "again")
+    (volume / "link").symlink_to("/etc")
+    found = usage(str(volume))
+    assert 100_000 <= found.used < 200_000 and found.inodes == 3
+    assert list(volumes(str(pod))) == [("empty-dir", "v", str(volume))]
+    assert usage(str(tmp_path / "none")) == Usage()
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "inside"),
+    [
+        ("/kubepods/burstable/podu", "/kubepods/burstable/podu", "/kubepods/burstable/podu/c1"),
+        (
+            "kubepods-burstable-podu_1.slice",
+            "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podu_1.slice",
+            "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podu_1.slice/cri-containerd-c1.scope",
+        ),
+    ],
+)
+def test_where_groups_are(name: str, path: str, inside: str) -> None:
+    assert group_path(name) == path and container_group(path, "c1") == inside
+
+
+CAPACITY = {"cpu": "4", "memory": "8388608Ki", "ephemeral-storage": "1000Ki", "pods": "110", "hugepages-2Mi": "1048576"}
+
+
+@pytest.mark.parametrize(
+    ("reserved", "expected"),
+    [
+        (Reserved(eviction={}), {"cpu": "4", "memory": "8387584Ki", "ephemeral-storage": "1000Ki"}),
+        (Reserved(), {"memory": f"{8388608 - 1024 - 102400}Ki", "ephemeral-storage": "921600", "pods": "110"}),
+        (
+            Reserved({"cpu": "100m", "memory": "1Gi"}, {"cpu": "400m"}, {}),
+            {"cpu": "3500m", "memory": f"{8387584 - (1 << 20)}Ki"},
+        ),
+        (Reserved({"cpu": "1"}, {"cpu": "1", "memory": "100Gi"}, {}), {"cpu": "2", "memory": "0Ki"}),
+    ],
+)
+def test_what_is_left_for_pods(reserved: Reserved, expected: dict[str, str]) -> None:
+    assert compute_allocatable(CAPACITY, reserved).items() >= expected.items()
+
+
+def test_thresholds() -> None:
+    assert [threshold(text, 1000) for text in ("", "10%", "2.5%", "100", "1Ki")] == [0, 100, 25, 100, 1024]
+
+
+def test_the_agents_own_numbers() -> None:
+    tally = Tally()
+    assert tally.exposition() == b""
+    tally.called("run_podsandbox", 0.2, False)
+    tally.called("run_podsandbox", 100.0, True)
+    tally.gauge("node_name", "The node's name.", lambda: [({"node": 'a"b'}, 1)])
+    text = tally.exposition().decode()
+    for line in (
+        'kubelet_runtime_operations_total{operation_type="run_podsandbox"} 2',
+        'kubelet_runtime_operations_errors_total{operation_type="run_podsandbox"} 1',
+        'kubelet_runtime_operations_duration_seconds_bucket{operation_type="run_podsandbox",le="+Inf"} 2',
+        'kubelet_runtime_operations_duration_seconds_bucket{operation_type="run_podsandbox",le="0.1953125"} 0',
+        'kubelet_runtime_operations_duration_seconds_sum{operation_type="run_podsandbox"} 100.2',
+        "kubelet_started_pods_total 1",
+        "kubelet_started_pods_errors_total 1",
+        'kubelet_node_name{node="a\\"b"} 1',
+    ):
+        assert line in text.splitlines(), (line, text)
+
+
+async def test_how_long_starts_take() -> None:
+    clock, took = FakeClock(), list[float]()
+    meter = StartMeter(NoReporter(), clock, took.append)
+    new, old = (Pod(metadata=ObjectMeta(uid=uid)) for uid in ("new", "old"))
+    meter.publish(new, PodStatus(phase="Pending"))
+    meter.publish(old, PodStatus(phase="Running"))
+    await clock.advance(3)
+    meter.publish(new, PodStatus(phase="Pending"))
+    meter.publish(new, PodStatus(phase="Running"))
+    meter.publish(new, PodStatus(phase="Pending"))
+    meter.publish(new, PodStatus(phase="Running"))
+    meter.publish(old, PodStatus(phase="Running"))
+    assert took == [3.0]
