@@ -8,6 +8,7 @@ own. `restrict_writes` and `restrict_token` are admission's part: they look at w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -177,6 +178,29 @@ def _of_pods(node: str, wanted: Attributes, cache: Cache) -> str | None:
     return None if _any_names(named, node, wanted.namespace, cache) else _no_relationship(node)
 
 
+def _secret(node: str, wanted: Attributes, cache: Cache) -> str | None:
+    """One to which a pod of the node refers, or a volume of such a pod: storage drivers are given it on the node."""
+    refused = _of_pods(node, wanted, cache)
+    if refused != _no_relationship(node):
+        return refused
+    for entry in cache.resources[kinds.PERSISTENT_VOLUME].entries.values():
+        if b"SecretRef" not in entry.data:  # spares decoding the others
+            continue
+        volume = _decoder.decode(entry.data)
+        if (wanted.namespace, wanted.name) in _volume_secrets(volume.spec):
+            about = replace(wanted, resource="persistentvolumes", namespace="", name=volume.metadata.name)
+            if _volume(node, about, cache) is None:
+                return None
+    return refused
+
+
+def _volume_secrets(spec: dict[str, Any]) -> set[tuple[str, str]]:
+    """The Secrets that a driver's volume needs on a node, as (namespace, name)."""
+    driven, home = spec.get("csi", {}), spec.get("claimRef", {}).get("namespace", "")
+    refs = [driven.get(field) for field in ("nodeStageSecretRef", "nodePublishSecretRef", "nodeExpandSecretRef")]
+    return {(ref.get("namespace") or home, ref["name"]) for ref in refs if ref and ref.get("name")}
+
+
 def _any_names(named: tuple[str, str], node: str, namespace: str, cache: Cache) -> bool:
     """Whether a pod of the node refers to it."""
     pods = (entry for entry in cache.resources[kinds.POD].under(namespace) if entry.fields[0] == node)
@@ -251,7 +275,7 @@ def _by_resource(*pairs: tuple[Kind[Any], Callable[[str, Attributes, Cache], str
 
 _Narrowed = dict[tuple[str, str], Callable[[str, Attributes, Cache], str | None]]
 _NARROWED: _Narrowed = _by_resource(
-    (kinds.SECRET, _of_pods),
+    (kinds.SECRET, _secret),
     (kinds.CONFIG_MAP, _of_pods),
     (kinds.SERVICE_ACCOUNT, _of_pods),
     (kinds.PERSISTENT_VOLUME_CLAIM, _of_pods),

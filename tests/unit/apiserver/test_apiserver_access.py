@@ -554,7 +554,10 @@ def objects() -> Any:
     put(kinds.PERSISTENT_VOLUME_CLAIM, "ns/c", {"volumeName": "u"})  # which is another's
     put(kinds.PERSISTENT_VOLUME_CLAIM, "ns/d", {"volumeName": "w"})
     for volume, claim in (("u", "x"), ("v", "c"), ("w", "d")):
-        put(kinds.PERSISTENT_VOLUME, volume, {"claimRef": {"namespace": "ns", "name": claim}})
+        csi = {"nodeStageSecretRef": {"name": f"key-of-{volume}", "namespace": "keys"}}
+        csi["nodePublishSecretRef"] = {"name": f"pass-of-{volume}", "namespace": ""}
+        csi["controllerPublishSecretRef"] = {"name": "master", "namespace": "keys"}
+        put(kinds.PERSISTENT_VOLUME, volume, {"claimRef": {"namespace": "ns", "name": claim}, "csi": csi})
 
     class Found:
         resources = found
@@ -573,6 +576,11 @@ NO_SELECTOR = "can only list/watch/deletecollection resourceslices with nodeName
         (Attributes("get", "", "persistentvolumeclaims", "", "ns", "d"), NOT_RELATED),
         (Attributes("list", "", "persistentvolumeclaims", "", "ns"), ""),
         (Attributes("get", "", "persistentvolumes", "", "", "v"), None),
+        (Attributes("get", "", "secrets", "", "keys", "key-of-v"), None),
+        (Attributes("get", "", "secrets", "", "ns", "pass-of-v"), None),
+        (Attributes("get", "", "secrets", "", "ns", "key-of-v"), NOT_RELATED),
+        (Attributes("get", "", "secrets", "", "keys", "key-of-w"), NOT_RELATED),
+        (Attributes("get", "", "secrets", "", "keys", "master"), NOT_RELATED),
         (Attributes("get", "", "persistentvolumes", "", "", "u"), NOT_RELATED),
         (Attributes("get", "", "persistentvolumes", "", "", "w"), NOT_RELATED),
         (Attributes("get", "", "persistentvolumes", "", "", "x"), NOT_RELATED),
