@@ -44,6 +44,7 @@ from nodeagent.images.puller import Puller
 from nodeagent.model.memory import BackoffPolicy
 from nodeagent.model.origin import is_mirror
 from nodeagent.plan.admission import NodeView
+from nodeagent.plan.shutdown import Share, shares_of
 from nodeagent.plan.status import NodeFacts
 from nodeagent.probes.prober import Prober
 from nodeagent.render.network import parse_resolv_conf
@@ -71,6 +72,7 @@ from nodeagent.sync.slots import Slots
 from nodeagent.upkeep.eviction import Eviction, Senses
 from nodeagent.upkeep.images import ImageCollection
 from nodeagent.upkeep.logs import LogRotation
+from nodeagent.upkeep.shutdown import Shutdown
 from nodeagent.upkeep.uses import MachineSenses
 from nodeagent.volumes.images import ImageVolumes
 from nodeagent.volumes.pod import PodVolumes
@@ -141,7 +143,7 @@ class Agent:
         self.doors = Doors(
             runtime=runtime,
             puller=Puller(runtime, clock, parallel=config.parallel_pulls),
-            volumes=PodVolumes(kernel.mounts, self.settings),
+            volumes=PodVolumes(kernel.mounts, self.settings, lambda: self.allocations.view.labels),
             cgroups=_groups(config, kernel.cgroups, machine),
             objects=self.link.objects if self.link is not None else NoObjects(),
             tokens=self.link.tokens if self.link is not None else NoTokens(),
@@ -184,6 +186,7 @@ class Agent:
             reclaim=self.images.clear,
             count=self.tally.evictions.add,
         )
+        self.shutdown = Shutdown(self.pods.workers, clock, _shares(config), node_events, self._going_down)
         self._pod_cidr = ""
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -255,6 +258,8 @@ class Agent:
         supervisor.spawn("log-rotation", self.rotation.run, restart=True)
         supervisor.spawn("eviction", self.eviction.run, restart=True)
         supervisor.spawn("image-collection", lambda: self.images.run(self.config.image_gc.every), restart=True)
+        if self.shutdown.shares:
+            supervisor.spawn("shutdown", self._watch_shutdowns, restart=True)
         if self.link is not None:
             await self.link.start(supervisor)
         self.pods.sources_known()
@@ -295,6 +300,18 @@ class Agent:
             self.allocations.observed(node)
             self.node.observed(node)
             self._write_network(node.spec.pod_cidr or "")
+
+    async def _watch_shutdowns(self) -> None:
+        """For as long as logind can be reached; tried again by the supervisor."""
+        from linux.logind import Logind  # few nodes wait for their pods
+
+        await self.shutdown.run(await Logind.open())
+
+    def _going_down(self, going: bool) -> None:
+        """The machine goes down, or stays after all."""
+        self.allocations.view = replace(self.allocations.view, shutting_down=going)
+        self.node.going_down = going
+        self.node.look()
 
     async def _ask_node(self) -> None:
         """Look at our node's object as it is now; with the API server away, what is known must do."""
@@ -390,6 +407,14 @@ async def _until_it_answers(runtime: Runtime, endpoint: str, clock: Clock) -> No
             if retries.failures in (5, 20) or retries.failures % 100 == 99:
                 _log.warning("waiting for the container runtime", endpoint=endpoint, error=error)
         await clock.sleep(retries.next())
+
+
+def _shares(config: Config) -> tuple[Share, ...]:
+    """Who has how long when the machine goes down."""
+    wished = config.shutdown
+    if wished.by_priority:
+        return tuple(Share(one.priority, one.seconds) for one in wished.by_priority)
+    return shares_of(wished.period, wished.critical)
 
 
 def _view(config: Config, machine: MachineFacts, allocatable: Mapping[str, str]) -> NodeView:

@@ -67,6 +67,21 @@ class ImageGc(Section, frozen=True, kw_only=True):
     every: float = 300.0
 
 
+class ShutdownShare(Section, frozen=True, kw_only=True):
+    """Pods of this priority and above have so many seconds when the machine goes down."""
+
+    priority: int
+    seconds: int
+
+
+class ShutdownGrace(Section, frozen=True, kw_only=True):
+    """How many seconds pods have when the machine goes down, and the critical ones of that; or by priority. 0: no waiting."""
+
+    period: int = 0
+    critical: int = 0
+    by_priority: list[ShutdownShare] = []
+
+
 class Reservations(Section, frozen=True, kw_only=True):
     """Quantities by resource that pods do not get; nor do they get what `eviction.hard` keeps free."""
 
@@ -98,6 +113,7 @@ class Config(Section, frozen=True, kw_only=True):
     kept_images: list[str] = []  # that are never removed, used or not
     resolv_conf: str = "/etc/resolv.conf"
     crash_loop: CrashLoop = msgspec.field(default_factory=CrashLoop)
+    shutdown: ShutdownGrace = msgspec.field(default_factory=ShutdownGrace)
     seccomp_default: bool = True  # containers that name no seccomp profile get the runtime's own
     allowed_sysctls: list[str] = []  # beyond those that are safe; a star at the end stands for anything
     parallel_starts: int = 0  # 0: by the number of CPUs

@@ -200,6 +200,7 @@ class NodeReporter:
         self._revision = 0
         self._version = ""
         self._runtime_status = RuntimeStatus(False, False)
+        self.going_down = False
         self._pressures: Collection[str] = ()
         self._images: list[SeenImage] = []
         self._images_at: float | None = None
@@ -299,6 +300,8 @@ class NodeReporter:
         else:
             problem, network = runtime_problem(status), status.network_ready
             self._runtime_status = status
+        if self.going_down and not problem:
+            problem = "node is shutting down"
         self._on_network(network)
         if problem != self.problem:
             (_log.warning if problem else _log.info)(
