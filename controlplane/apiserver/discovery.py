@@ -38,7 +38,8 @@ from controlplane.apiserver.representation import OFFERED, PROTOBUF, YAML, to_ya
 from controlplane.apiserver.steps.encode import for_people
 
 _ALL = ("apidiscovery.k8s.io", "v2", "APIGroupDiscoveryList")
-_AGGREGATED = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_HOW = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+AGGREGATED = JSON + _HOW
 
 
 class Discovery:
@@ -66,8 +67,8 @@ class Discovery:
         body, tag = whole
         headers = (("ETag", tag), *headers)
         if call.has(tag):
-            return Answer(b"", 304, media + _AGGREGATED, headers)
-        return Answer(_written(body, media, call), 200, media + _AGGREGATED, headers)
+            return Answer(b"", 304, media + _HOW, headers)
+        return Answer(_written(body, media, call), 200, media + _HOW, headers)
 
     @property
     def paths(self) -> list[str]:
