@@ -59,6 +59,7 @@ from nodeagent.report.tally import Tally
 from nodeagent.serving import agent_api, eviction_policy, image_policy, reserved_by, rotation_policy
 from nodeagent.sources.alone import LoggedEvents, NoObjects, NoReporter
 from nodeagent.sources.claims import Claims, NoClaims
+from nodeagent.sources.directory import ManifestDirectory
 from nodeagent.sources.mirrors import Mirrors
 from nodeagent.sources.objects import Objects
 from nodeagent.sources.runtime_classes import RuntimeClasses
@@ -269,8 +270,6 @@ class Agent:
 
     async def _read_manifests(self, supervisor: Supervisor) -> None:
         """Static pods begin before anything is heard from the API server, which may be one of them."""
-        from nodeagent.sources.directory import ManifestDirectory  # with the rules for pods: only where manifests are
-
         read = asyncio.Event()
 
         def tell(pods: list[Pod]) -> None:

@@ -11,7 +11,12 @@ def selects(pod: Pod, name: str, labels: Mapping[str, str]) -> bool:
         return False
     affinity = pod.spec.affinity.node_affinity if pod.spec.affinity is not None else None
     required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
-    return required is None or any(_matches(term, name, labels) for term in required.node_selector_terms)
+    return required is None or any_matches(required.node_selector_terms, name, labels)
+
+
+def any_matches(terms: Iterable[NodeSelectorTerm], name: str, labels: Mapping[str, str]) -> bool:
+    """Whether one of these terms chooses a node of that name with these labels."""
+    return any(_matches(term, name, labels) for term in terms)
 
 
 def _matches(term: NodeSelectorTerm, name: str, labels: Mapping[str, str]) -> bool:

@@ -96,6 +96,7 @@ async def _make_volumes(doors: Doors, pod: Pod) -> None:
     except ConfigProblem as error:
         raise VolumeProblem(pod.spec.volumes[0].name, str(error)) from error
     sources = replace(objects, tokens=tokens, claims=claims)
+    doors.volumes.check(pod, claims)
     await doors.drivers.publish(pod, driven(pod, claims))
     work = partial(doors.volumes.prepare, pod, sources, _stamp(doors.clock))
     await (in_own_thread(work) if waits_for_others(pod, claims) else doors.blocking(work))

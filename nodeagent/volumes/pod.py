@@ -5,7 +5,7 @@ and how an agent that was restarted takes over. Secrets and tokens live in memor
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from api import quantity
 from api.core_v1 import EmptyDirVolumeSource, Pod, Volume
 from linux.mounts import MountError, Mounts, remove_tree
 from nodeagent.csi.ledger import target_path
+from nodeagent.plan.placement import any_matches
 from nodeagent.render.container import pod_directory
 from nodeagent.render.mounts import Place
 from nodeagent.render.settings import ConfigProblem, NodeSettings, Sources
@@ -36,13 +37,13 @@ class PodVolumes:
 
     mounts: Mounts
     node: NodeSettings
+    labels: Callable[[], Mapping[str, str]] = dict  # of the node, as they are now
     _claims: dict[str, Mapping[str, Claimed]] = field(default_factory=dict)
 
     def prepare(self, pod: Pod, sources: Sources, stamp: str) -> None:
         """Make the pod's directory and all its volumes, or bring them up to date."""
         Path(pod_directory(pod.metadata.uid or "", self.node)).mkdir(mode=0o750, parents=True, exist_ok=True)
-        if unclear := {name: one.problem for name, one in sources.claims.items() if one.problem}:
-            raise ClaimProblem(unclear)
+        self.check(pod, sources.claims)
         self._claims[pod.metadata.uid or ""] = sources.claims
         mounted = self.mounts.below(self._root(pod)) if pod.spec.volumes else []
         for volume in pod.spec.volumes:
@@ -53,6 +54,13 @@ class PodVolumes:
                 raise VolumeProblem(resolved.label, str(error)) from error
             except OSError as error:
                 raise VolumeProblem(resolved.label, f"{error.filename}: {error.strerror}") from error
+
+    def check(self, pod: Pod, claims: Mapping[str, Claimed]) -> None:
+        """Raise VolumeProblem while claims are unclear, or if what is behind them is for other nodes."""
+        if unclear := {name: one.problem for name, one in claims.items() if one.problem}:
+            raise ClaimProblem(unclear)
+        for volume in pod.spec.volumes:
+            self._check_place(resolve(volume, claims))
 
     def places(self, pod: Pod) -> dict[str, Place]:
         """Where each volume is on the host, and what containers may do with it."""
@@ -108,6 +116,14 @@ class PodVolumes:
         if not there:
             self._mount(pod, resolved, directory)
         return None
+
+    def _check_place(self, resolved: Resolved) -> None:
+        """A PersistentVolume may be for other nodes only, whatever a pod says that did not ask the scheduler."""
+        affinity = resolved.persistent.spec.node_affinity if resolved.persistent is not None else None
+        if affinity is None or affinity.required is None:
+            return
+        if not any_matches(affinity.required.node_selector_terms, self.node.name, self.labels()):
+            raise VolumeProblem(resolved.label, "no matching NodeSelectorTerms", "NodeAffinity check")
 
     def _write(self, pod: Pod, volume: Volume, directory: Path, mounted: bool, sources: Sources, stamp: str) -> None:
         files = volume_files(pod, volume, sources, (), self.node)

@@ -69,16 +69,13 @@ def is_remote(pod: Pod) -> bool:
 
 
 def driven(pod: Pod, claims: Mapping[str, Claimed]) -> list[Resolved]:
-    """The volumes that storage drivers make; none while claims are unclear."""
-    if any(one.problem for one in claims.values()):
-        return []
+    """The volumes that storage drivers make."""
     return [one for one in (resolve(volume, claims) for volume in pod.spec.volumes) if one.kind == "csi"]
 
 
 def waits_for_others(pod: Pod, claims: Mapping[str, Claimed]) -> bool:
     """Whether making its volumes may take as long as some server pleases."""
-    volumes = [volume for volume in pod.spec.volumes if volume.name not in claims or not claims[volume.name].problem]
-    return any(resolve(volume, claims).kind in REMOTE for volume in volumes)
+    return any(resolve(volume, claims).kind in REMOTE for volume in pod.spec.volumes)
 
 
 def claim_names(pod: Pod) -> dict[str, str]:

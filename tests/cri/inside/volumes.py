@@ -11,8 +11,16 @@ from api.core_v1 import ConfigMap, Pod, Secret, ServiceAccount
 from api.meta_v1 import ObjectMeta
 from linux.mounts import KernelMounts
 from tests.cri.inside.basics import state_of
-from tests.cri.stage import DEMO, Stage, make_pod
+from tests.cri.stage import DEMO, NODE, Stage, make_pod
 from tests.storage_driver import NAME, StorageDriver
+
+HERE = {
+    "required": {
+        "nodeSelectorTerms": [
+            {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}]}
+        ]
+    }
+}
 
 
 def pod_with(name: str, script: str, volumes: list[dict[str, Any]], mounts: list[dict[str, Any]], **spec: Any) -> Pod:
@@ -257,8 +265,7 @@ async def claims(stage: Stage) -> None:
     await stage.until(lambda: any(e.message == text for e in stage.api.objects(kinds.EVENT)), "it is told")
     disk = Path("/var/lib/wherry/disk")
     disk.mkdir(mode=0o755, exist_ok=True)
-    affinity = {"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": []}]}}}
-    await _bind(stage, {"local": {"path": str(disk)}}, **affinity)
+    await _bind(stage, {"local": {"path": str(disk)}}, nodeAffinity=HERE)
     lines = await _said(stage, "keeper", 3)
     assert "2000" in lines[0].split() and lines[1:] == ["kept", "2775 2000"], lines
     await stage.delete("keeper")
@@ -413,3 +420,61 @@ async def images_as_volumes(stage: Stage) -> None:
         return bool(waiting and waiting.reason in ("ErrImagePull", "ImagePullBackOff"))
 
     await stage.until(told, "it is told")
+
+
+async def agent_restarts_among_volumes(stage: Stage) -> None:
+    """An agent that dies and comes back takes over all sorts of volumes: nothing is made twice, and all of it goes."""
+    data = ConfigMap(metadata=ObjectMeta(name="cm", namespace="default"), data={"k": "one"})
+    await stage.client.create(kinds.CONFIG_MAP, data)
+    await stage.client.create(
+        kinds.SERVICE_ACCOUNT, ServiceAccount(metadata=ObjectMeta(name="robot", namespace="default"))
+    )
+    disk = Path("/var/lib/wherry/kept")
+    disk.mkdir(exist_ok=True)
+    await _bind(stage, {"local": {"path": str(disk)}}, nodeAffinity=HERE)
+    token = {"serviceAccountToken": {"path": "token"}}
+    mounts = [{"name": name, "mountPath": f"/{name}"} for name in "tmvi"]
+    volumes = [
+        {"name": "t", "projected": {"sources": [token]}},
+        {"name": "m", "emptyDir": {"medium": "Memory"}},
+        {"name": "i", "image": {"reference": DEMO, "pullPolicy": "IfNotPresent"}},
+        {"name": "c", "configMap": {"name": "cm"}},
+        *claimed(),
+    ]
+    mounts.append({"name": "c", "mountPath": "/one", "subPath": "k"})
+    script = "echo x >> /m/file; echo x >> /v/file; cat /m/file /v/file /one; echo; while test ! -e /m/go; do sleep 0.05; done; rm /m/go"
+    await stage.create(pod_with("stays", script, volumes, mounts, serviceAccountName="robot"))
+    assert await _said(stage, "stays", 3) == ["x", "x", "one"]
+    pod = stage.pod("stays")
+    assert pod is not None
+    ident, uid = state_of(pod, "a").container_id, pod.metadata.uid or ""
+
+    def mounted() -> list[str]:
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+        return sorted(line.split()[4] for line in lines if uid in line.split()[4])
+
+    before = mounted()
+    assert len(before) == 5, before
+    for end in (stage.stop_agent, stage.kill_agent):
+        await end()
+        await stage.start_agent()
+        await stage.until(lambda: uid in stage.agent.pods.workers, "the agent knows the pod")
+        await stage.until(
+            lambda: stage.agent.pods.workers[uid].state.memory.volumes_ready, "the volumes are taken over"
+        )
+        assert mounted() == before
+    assert state_of(stage.pod("stays"), "a").container_id == ident
+    Path(f"{stage.config.root_dir}/pods/{uid}/volumes/kubernetes.io~empty-dir/m/go").touch()
+    await stage.until(lambda: state_of(stage.pod("stays"), "a").restart_count == 1, "it is started again")
+    pod = stage.pod("stays")
+    assert pod is not None
+    await stage.until(lambda: len(Path(_log_file(stage, pod)).read_text().splitlines()) >= 5, "it speaks again")
+    assert (await stage.log(pod, "a", 1)).splitlines() == ["x", "x", "x", "x", "one"]
+    assert mounted() == before
+    await stage.delete("stays")
+    assert mounted() == [] and (disk / "file").read_text() == "x\nx\n"
+
+
+def _log_file(stage: Stage, pod: Pod) -> str:
+    meta = pod.metadata
+    return f"{stage.config.pod_logs}/{meta.namespace}_{meta.name}_{meta.uid}/a/1.log"

@@ -127,6 +127,17 @@ async def test_local_volumes_are_bound(world: World, tmp_path: Path) -> None:
     assert not waits_for_others(claiming(), await world.claims.fetch(claiming()))
 
 
+async def test_volumes_of_other_nodes(world: World, tmp_path: Path) -> None:
+    terms = [{"matchExpressions": [{"key": "rack", "operator": "In", "values": ["r1"]}]}]
+    world.bind(local={"path": str(tmp_path)}, nodeAffinity={"required": {"nodeSelectorTerms": terms}})
+    with pytest.raises(VolumeProblem) as caught:
+        await world.prepare(claiming())
+    expected = 'MountVolume.NodeAffinity check failed for volume "pv" : no matching NodeSelectorTerms'
+    assert str(caught.value) == expected
+    world.volumes = replace(world.volumes, labels=lambda: {"rack": "r1"})
+    await world.prepare(claiming())
+
+
 async def test_local_volumes_that_are_not_there(world: World, tmp_path: Path) -> None:
     world.bind(local={"path": str(tmp_path / "none")})
     with pytest.raises(VolumeProblem, match='failed for volume "pv" : path ".*none" does not exist'):
