@@ -13,7 +13,18 @@ from api import kinds
 from api.core_v1 import Binding
 from api.fields import Type
 from api.kinds import Kind
-from api.validation import cluster, config, endpoints, events, pod_resize, pod_updates, pods, services, workloads
+from api.validation import (
+    cluster,
+    config,
+    endpoints,
+    events,
+    finalizers,
+    pod_resize,
+    pod_updates,
+    pods,
+    services,
+    workloads,
+)
 from api.validation.problems import Cause, Problems, summary
 from api.validation.rules import Rules
 
@@ -71,6 +82,7 @@ def validate_create(kind: Kind[Any], obj: Type) -> list[Cause]:
     else:
         kind = kind.stored_as or kind
         _rules(kind).create(found, kind, obj)
+    finalizers.of_object(found, kind, obj)
     return found.causes
 
 
@@ -81,6 +93,7 @@ def validate_update(kind: Kind[Any], new: Type, old: Type, subresource: str = ""
         check(found, new, old)
     else:
         _rules(kind.stored_as or kind).update(found, new, old, subresource)
+    finalizers.of_object(found, kind, new)
     return found.causes
 
 

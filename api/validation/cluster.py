@@ -6,6 +6,7 @@ from api import names
 from api.coordination_v1 import Lease
 from api.core_v1 import Namespace, Node
 from api.validation import addresses, metadata, resources, scheduling
+from api.validation.finalizers import known
 from api.validation.problems import Problems
 
 _LONGEST_FEATURE = 253
@@ -14,7 +15,6 @@ _FEATURE = (
     "(e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes"
 )
 _is_feature = re.compile(r"[A-Z][a-zA-Z0-9]*(/[a-zA-Z][a-zA-Z0-9]*)*").fullmatch
-_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 
 
 def create_namespace(found: Problems, obj: Namespace) -> None:
@@ -51,8 +51,7 @@ def finalize_namespace(found: Problems, new: Namespace, old: Namespace) -> None:
 
 def _finalizer(found: Problems, path: str, finalizer: str) -> None:
     found.invalid_all(path, finalizer, names.label_key(finalizer))
-    if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
-        found.invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")
+    known(found, path, finalizer)
 
 
 def create_node(found: Problems, obj: Node) -> None:

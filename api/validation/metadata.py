@@ -39,7 +39,6 @@ def metadata(found: Problems, meta: ObjectMeta, namespaced: bool, name_rule: Nam
         found.invalid_all("metadata.namespace", meta.namespace, names.dns_label(meta.namespace))
     found.not_negative("metadata.generation", meta.generation)
     _shared(found, meta)
-    _finalizers(found, meta.finalizers)
 
 
 def metadata_update(found: Problems, new: ObjectMeta, old: ObjectMeta) -> None:
@@ -127,6 +126,7 @@ def _shared(found: Problems, meta: ObjectMeta) -> None:
     labels(found, "metadata.labels", meta.labels)
     annotations(found, "metadata.annotations", meta.annotations)
     _owners(found, meta.owner_references)
+    _finalizers(found, meta.finalizers)
 
 
 def _owners(found: Problems, owners: list[OwnerReference]) -> None:

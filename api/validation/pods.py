@@ -14,7 +14,6 @@ from api.validation.profiles import app_armor, seccomp
 from api.validation.volumes import volumes
 from api.validation.windows import host_process, of_system, windows_options
 
-_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 _LONGEST_DEADLINE = 2**31 - 1
 _IPC_SYSCTLS = frozenset(
     f"kernel.{name}"
@@ -26,15 +25,7 @@ _SYSCTL = "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])
 def create(found: Problems, pod: Pod) -> None:
     """A new Pod."""
     metadata.metadata(found, pod.metadata, True, names.dns_subdomain)
-    _finalizers(found, pod.metadata.finalizers)
     pod_spec(found, "spec", pod.spec, is_pod=True, name=pod.metadata.name or "")
-
-
-def _finalizers(found: Problems, finalizers: list[str]) -> None:
-    for index, name in enumerate(finalizers):
-        if "/" not in name and name not in _STANDARD_FINALIZERS:
-            detail = "name is neither a standard finalizer name nor is it fully qualified"
-            found.invalid(f"metadata.finalizers[{index}]", name, detail)
 
 
 def template(found: Problems, path: str, value: PodTemplateSpec) -> None:

@@ -73,10 +73,10 @@ def _keep_identity(write: Write) -> None:
         raise status.conflict(write.subject, why)
     new.uid, new.creation_timestamp, new.generation = old.uid, old.creation_timestamp, old.generation
     new.generate_name = old.generate_name
-    new.deletion_timestamp, new.deletion_grace_period_seconds = (
-        old.deletion_timestamp,
-        old.deletion_grace_period_seconds,
-    )
+    # What is not being deleted is not told so by an update either: validation refuses that.
+    new.deletion_timestamp = old.deletion_timestamp or new.deletion_timestamp
+    if new.deletion_grace_period_seconds is None:
+        new.deletion_grace_period_seconds = old.deletion_grace_period_seconds
     new.resource_version = old.resource_version  # what this write replaces; the store step takes it out
     new.self_link = None
 

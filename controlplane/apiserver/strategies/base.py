@@ -128,7 +128,7 @@ def differ(new: Type, old: Type) -> bool:
 
 def keep_metadata(new: Any, old: Any) -> None:
     """What only a write to the object itself changes."""
-    for field in ("labels", "annotations", "finalizers", "owner_references"):
+    for field in ("labels", "annotations", "finalizers", "owner_references", "deletion_timestamp"):
         setattr(new.metadata, field, getattr(old.metadata, field))
 
 

@@ -41,6 +41,7 @@ class Pods(Workload):
         """Neither spec nor owners nor a deletion can be changed through the status, nor an observed generation cleared."""
         super().prepare_status(new, old, now)
         new.metadata.owner_references = old.metadata.owner_references
+        new.metadata.deletion_timestamp = old.metadata.deletion_timestamp
         new.status.qos_class = new.status.qos_class or old.status.qos_class
         new.status.observed_generation = new.status.observed_generation or old.status.observed_generation
         before = list(old.status.conditions)

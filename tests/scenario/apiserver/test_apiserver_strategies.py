@@ -159,3 +159,23 @@ async def test_conditions_keep_the_generation_they_were_seen_at(ask):
     made = await ask("PATCH", path, again, MERGE)
     assert made["status"]["observedGeneration"] == 1
     assert made["status"]["conditions"] == [{"type": "Ready", "status": "False", "observedGeneration": 1}]
+
+
+@pytest.mark.parametrize("part", ["", "status"])
+async def test_no_update_says_that_an_object_is_being_deleted(ask, part):
+    kind, then = kinds.PERSISTENT_VOLUME, {"deletionTimestamp": "2020-01-01T00:00:00Z"}
+    made = await make(ask, kind)
+    for meta in (then, {"deletionGracePeriodSeconds": 3}):
+        with pytest.raises(Invalid, match="field is immutable"):
+            await ask("PUT", place(kind, part), {**made, "metadata": made["metadata"] | meta})
+    changed = await ask("PATCH", place(kind), {"metadata": {"finalizers": ["example.com/hold"]}}, MERGE)
+    gone = await ask("DELETE", place(kind))
+    kept = await ask("PUT", place(kind, part), {**changed, "metadata": changed["metadata"] | {"resourceVersion": ""}})
+    assert kept["metadata"]["deletionTimestamp"] == gone["metadata"]["deletionTimestamp"] > "2021"
+
+
+async def test_some_statuses_do_not_even_look_at_it(ask):
+    kind = kinds.VOLUME_ATTACHMENT
+    made = await make(ask, kind)
+    asked = {**made, "metadata": made["metadata"] | {"deletionTimestamp": "2020-01-01T00:00:00Z"}}
+    assert "deletionTimestamp" not in (await ask("PUT", place(kind, "status"), asked))["metadata"]

@@ -10,6 +10,31 @@ from tests.unit.api.test_api_validation import FORBIDDEN, INVALID
 
 IMMUTABLE = "field is immutable"
 UPDATE: list[tuple[kinds.Kind[Any], str, dict[str, Any], dict[str, Any], tuple[str, str, str]]] = [
+    *(
+        (
+            kind,
+            "",
+            {},
+            {"metadata.finalizers": ["mine"]},
+            (
+                "metadata.finalizers[0]",
+                INVALID,
+                'Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+            ),
+        )
+        for kind in (kinds.CONFIG_MAP, kinds.PERSISTENT_VOLUME, kinds.RESOURCE_CLAIM)
+    ),
+    (
+        kinds.LEASE,
+        "",
+        {},
+        {"metadata.finalizers": ["orphan", "foregroundDeletion"]},
+        (
+            "metadata.finalizers",
+            INVALID,
+            'Invalid value: ["orphan","foregroundDeletion"]: finalizer orphan and foregroundDeletion cannot be both set',
+        ),
+    ),
     (kinds.POD, "", {}, {"metadata.uid": "v"}, ("metadata.uid", INVALID, f'Invalid value: "v": {IMMUTABLE}')),
     (
         kinds.POD,
