@@ -5,6 +5,7 @@ from typing import Any
 from api import images, quantity, resources
 from api.core_v1 import (
     Container,
+    DownwardAPIVolumeFile,
     EmptyDirVolumeSource,
     EnvVar,
     EphemeralContainer,
@@ -15,6 +16,7 @@ from api.core_v1 import (
     PodSecurityContext,
     PodSpec,
     Probe,
+    ResourceFieldSelector,
     Volume,
 )
 from api.fields import Type, fields_of
@@ -107,12 +109,19 @@ def _variable(variable: EnvVar) -> None:
         return
     if source.field_ref is not None:
         _field_ref(source.field_ref)
+    if source.resource_field_ref is not None:
+        _whole(source.resource_field_ref)
     if source.file_key_ref is not None and source.file_key_ref.optional is None:
         source.file_key_ref.optional = False
 
 
 def _field_ref(selector: ObjectFieldSelector) -> None:
     selector.api_version = selector.api_version or "v1"
+
+
+def _whole(selector: ResourceFieldSelector) -> None:
+    """Undivided: it is always said by what an amount is divided."""
+    selector.divisor = selector.divisor or "0"
 
 
 def _probe(probe: Probe) -> None:
@@ -149,11 +158,11 @@ def _volume(volume: Volume) -> None:
         volume.image.pull_policy = volume.image.pull_policy or images.pull_policy(volume.image.reference or "")
     if volume.downward_api is not None:
         for item in volume.downward_api.items:
-            if item.field_ref is not None:
-                _field_ref(item.field_ref)
+            _downward_file(item)
     if volume.ephemeral is not None and volume.ephemeral.volume_claim_template is not None:
         claim = volume.ephemeral.volume_claim_template.spec
-        claim.volume_mode = claim.volume_mode or "Filesystem"
+        if claim.volume_mode is None:
+            claim.volume_mode = "Filesystem"
     _projections(volume)
 
 
@@ -162,8 +171,14 @@ def _projections(volume: Volume) -> None:
         if source.service_account_token is not None and source.service_account_token.expiration_seconds is None:
             source.service_account_token.expiration_seconds = 3600
         for item in source.downward_api.items if source.downward_api is not None else []:
-            if item.field_ref is not None:
-                _field_ref(item.field_ref)
+            _downward_file(item)
+
+
+def _downward_file(item: DownwardAPIVolumeFile) -> None:
+    if item.field_ref is not None:
+        _field_ref(item.field_ref)
+    if item.resource_field_ref is not None:
+        _whole(item.resource_field_ref)
 
 
 def source_names() -> list[str]:

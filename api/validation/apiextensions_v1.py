@@ -33,8 +33,6 @@ _SELECTABLE_TYPES = ("string", "boolean", "integer")
 def definition(found: Problems, obj: CustomResourceDefinition) -> None:
     """A CustomResourceDefinition."""
     spec = obj.spec
-    if obj.metadata.name != f"{spec.names.plural}.{spec.group}":
-        found.invalid("metadata.name", obj.metadata.name, 'must be spec.names.plural+"."+spec.group')
     if not spec.group:
         found.required("spec.group")
     elif problems := names.dns_subdomain(spec.group):
@@ -42,7 +40,7 @@ def definition(found: Problems, obj: CustomResourceDefinition) -> None:
     elif "." not in spec.group:
         found.invalid("spec.group", spec.group, "should be a domain with at least one dot")
     found.one_of("spec.scope", spec.scope, ("Cluster", "Namespaced"))
-    if spec.versions and (problems := names.dns_1035_label(spec.versions[0].name)):
+    if spec.versions and spec.versions[0].name and (problems := names.dns_1035_label(spec.versions[0].name)):
         found.invalid("spec.version", spec.versions[0].name, ",".join(problems))
     shared = _shared(spec.versions)
     for index, version in enumerate(spec.versions):
@@ -62,12 +60,14 @@ def definition(found: Problems, obj: CustomResourceDefinition) -> None:
             found.required(f"spec.names.{field}")
     _names(found, "spec.names", given)
     if spec.conversion is not None:
-        _conversion(found, spec.conversion)
+        _conversion(found, spec.conversion, unknown_fields=bool(spec.preserve_unknown_fields))
     _names(found, "status.acceptedNames", obj.status.accepted_names)
     _stored(found, obj)
 
 
 def _fresh(found: Problems, obj: CustomResourceDefinition) -> None:
+    if obj.metadata.name != f"{obj.spec.names.plural}.{obj.spec.group}":
+        found.invalid("metadata.name", obj.metadata.name, 'must be spec.names.plural+"."+spec.group')
     if obj.spec.preserve_unknown_fields:
         _unknown_fields(found)
     _approval(found, obj, None)
@@ -220,10 +220,12 @@ def _at(schema: JSONSchemaProps, path: str) -> JSONSchemaProps | None:
     return part
 
 
-def _conversion(found: Problems, conversion: CustomResourceConversion) -> None:
+def _conversion(found: Problems, conversion: CustomResourceConversion, *, unknown_fields: bool) -> None:
     # Upstream tells the fields as they were in v1beta1.
     path, webhook = "spec.conversion", conversion.webhook
     found.one_of(f"{path}.strategy", conversion.strategy, ("None", "Webhook"))
+    if conversion.strategy == "Webhook" and unknown_fields:
+        found.invalid(f"{path}.strategy", conversion.strategy, "must be None if spec.preserveUnknownFields is true")
     if conversion.strategy != "Webhook":
         if webhook is not None:
             for field, given in (

@@ -46,7 +46,7 @@ def api_service(found: Problems, obj: APIService) -> None:
 
 def _status(found: Problems, new: APIService, old: APIService) -> None:
     for index, condition in enumerate(new.status.conditions):
-        found.optional_one_of(f"status.conditions[{index}].status", condition.status, ("False", "True", "Unknown"))
+        found.optional_one_of(f"status.conditions[{index}].status", condition.status, ("True", "False", "Unknown"))
 
 
 RULES: dict[Kind[Any], Rules] = {

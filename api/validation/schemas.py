@@ -58,7 +58,7 @@ def props(found: Problems, path: str, schema: JSONSchemaProps, around: Around) -
 
 
 def _with_status(found: Problems, path: str, schema: JSONSchemaProps) -> None:
-    if schema.type != "object":
+    if schema.type and schema.type != "object":
         detail = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
         found.invalid(f"{path}.type", schema.type or "", detail)
     blank = JSONSchemaProps()

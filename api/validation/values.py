@@ -25,12 +25,12 @@ _NAMES = {list: "array", bool: "boolean", int: "integer", float: "number", dict:
 def matches(found: Problems, path: str, schema: JSONSchemaProps) -> None:
     """The default of a schema."""
     value = msgspec.json.decode(schema.default)  # type: ignore[arg-type]  # the caller has seen that there is one
-    problems = _problems(path, schema, value)
+    problems = _problems("", schema, value)
     if any(problem == UNKNOWN for _, problem in problems):
         found.invalid(path, value, "must not have unknown fields")
         return
     for where, problem in problems:
-        found.invalid(path, value, f"{where} {problem}")
+        found.invalid(path, value, f"{where.removeprefix('.')} {problem}")
 
 
 def _problems(path: str, schema: JSONSchemaProps, value: Any) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.apiregistration_v1 import APIServiceCondition
 from api.core_v1 import NamespaceStatus
-from controlplane.apiserver.strategies.base import Counted, Strategy, WithStatus, Workload
+from controlplane.apiserver.strategies.base import Counted, Strategy, WithStatus, WithStatusAlone, Workload
 
 SYSTEM_FINALIZER = "kubernetes"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
@@ -132,7 +132,7 @@ class CertificateRequests(WithStatus):
         new.status.conditions = conditions
 
 
-class ApiServices(WithStatus):
+class ApiServices(WithStatusAlone):
     """What this server serves itself is there from the start."""
 
     def prepare_create(self, new: Any) -> None:

@@ -273,7 +273,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
         spec(a=TEXT) | {"allOf": [{"properties": {"b": {"minimum": 1}}}]},
         ".properties[b]: Required value: because it is defined in " + ROOT + ".allOf[0].properties[b]",
     ),
-    (spec(a={"type": "integer", "default": "x"}), 'default in body must be of type integer: "string"'),
+    (spec(a={"type": "integer", "default": "x"}), 'in body must be of type integer: "string"'),
     (
         spec(a={"type": "object", "default": {"b": 1}}),
         '[a].default: Invalid value: {"b":1}: must not have unknown fields',
