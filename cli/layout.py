@@ -15,6 +15,10 @@ class Layout:
         return self.root / "etc/wherry"
 
     @property
+    def manifests(self) -> Path:
+        return self.etc / "manifests"
+
+    @property
     def lib(self) -> Path:
         return self.root / "var/lib/wherry"
 

@@ -28,6 +28,9 @@ class GroupUse:
     cache: int = 0
     swap: int = 0
     mapped: int = 0
+    active_file: int = 0
+    inactive_file: int = 0
+    kernel: int = 0
     most_memory: int = 0
     refused: int = 0
     faults: int = 0
@@ -68,6 +71,9 @@ def _unified(group: Path) -> GroupUse | None:
         cache=memory.get("file", 0),
         swap=_number(group / "memory.swap.current"),
         mapped=memory.get("file_mapped", 0),
+        active_file=memory.get("active_file", 0),
+        inactive_file=memory.get("inactive_file", 0),
+        kernel=memory.get("kernel", 0),
         most_memory=_number(group / "memory.peak"),
         refused=events.get("max", 0),
         faults=memory.get("pgfault", 0),
@@ -106,6 +112,9 @@ def _split(root: Path, relative: str) -> GroupUse | None:
         cache=stat.get("total_cache", 0),
         swap=stat.get("total_swap", 0),
         mapped=stat.get("total_mapped_file", 0),
+        active_file=stat.get("total_active_file", 0),
+        inactive_file=stat.get("total_inactive_file", 0),
+        kernel=_number(memory / "memory.kmem.usage_in_bytes"),
         most_memory=_number(memory / "memory.max_usage_in_bytes"),
         refused=_number(memory / "memory.failcnt"),
         faults=stat.get("total_pgfault", 0),

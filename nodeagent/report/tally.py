@@ -101,6 +101,9 @@ class Tally:
         self.pod_start = self._histogram(
             "pod_start_duration_seconds", "From the agent seeing a pod to the pod running", "", STARTS
         )
+        self.sandbox_seconds = self._histogram(
+            "run_podsandbox_duration_seconds", "Time of making sandboxes", "runtime_handler", USUAL
+        )
         self.pods_started = self._counter("started_pods_total", "Pods of which a sandbox was asked for")
         self.pods_not_started = self._counter("started_pods_errors_total", "Sandboxes that could not be started")
         self.containers_started = self._counter("started_containers_total", "Containers that were to be started")
@@ -124,6 +127,7 @@ class Tally:
             self.call_errors.add(operation)
         if operation == "run_podsandbox":
             (self.pods_not_started if failed else self.pods_started).add()
+            self.sandbox_seconds.add(seconds)
         elif operation == "start_container":
             (self.containers_not_started if failed else self.containers_started).add()
 

@@ -82,10 +82,15 @@ MEASURES = (
     ),
     Measure("memory_cache", "gauge", "Number of bytes of page cache memory.", lambda u: u.cache),
     Measure("memory_failcnt", "counter", "Number of memory usage hits limits", lambda u: u.refused),
+    Measure("memory_kernel_usage", "gauge", "Size of kernel memory allocated in bytes.", lambda u: u.kernel),
     Measure("memory_mapped_file", "gauge", "Size of memory mapped files in bytes.", lambda u: u.mapped),
     Measure("memory_max_usage_bytes", "gauge", "Maximum memory usage recorded in bytes", lambda u: u.most_memory),
     Measure("memory_rss", "gauge", "Size of RSS in bytes.", lambda u: u.rss),
     Measure("memory_swap", "gauge", "Container swap usage in bytes.", lambda u: u.swap),
+    Measure("memory_total_active_file_bytes", "gauge", "Current total active file in bytes.", lambda u: u.active_file),
+    Measure(
+        "memory_total_inactive_file_bytes", "gauge", "Current total inactive file in bytes.", lambda u: u.inactive_file
+    ),
     Measure(
         "memory_usage_bytes",
         "gauge",
@@ -108,6 +113,7 @@ MEASURES = (
         "spec_cpu_shares", "gauge", "CPU share of the container.", lambda u: u.cpu_shares, lambda u: u.cpu_shares > 0
     ),
     Measure("spec_memory_limit_bytes", "gauge", "Memory limit for the container.", lambda u: u.memory_limit),
+    Measure("spec_memory_reservation_limit_bytes", "gauge", "Memory reservation limit for the container.", lambda u: 0),
     Measure("threads", "gauge", "Number of threads running inside the container", lambda u: u.threads),
 )
 
@@ -138,6 +144,8 @@ def container_metrics(reading: Reading, survey: Survey | None, started: Mapping[
     lines += _family("container_start_time_seconds", "gauge", text, begun, 0)
     seen = [(g.labels, survey.at) for g in groups]
     lines += _family("container_last_seen", "gauge", "Last time a container was seen by the exporter", seen, at)
+    text = "1 if there was an error while getting container metrics, 0 otherwise."
+    lines += _family("container_scrape_error", "gauge", text, [({}, 0)], 0)
     lines += _network(reading, survey, at)
     lines += _disks(reading, survey, at)
     lines += _machine(reading)
@@ -246,6 +254,13 @@ def _machine(reading: Reading) -> list[str]:
     return [
         *_family("machine_cpu_cores", "gauge", "Number of logical CPU cores.", [(labels, machine.cpus)], 0),
         *_family("machine_memory_bytes", "gauge", "Amount of memory installed on the machine.", [(labels, memory)], 0),
+        *_family(
+            "machine_swap_bytes",
+            "gauge",
+            "Amount of swap memory available on the machine.",
+            [(labels, machine.swap_used + machine.swap_free)],
+            0,
+        ),
         *_family(
             "machine_scrape_error",
             "gauge",

@@ -30,7 +30,11 @@ VERBS = {"POST": "create", "GET": "get", "PUT": "update", "PATCH": "patch", "DEL
 # The first path that a request's is at or below decides.
 _FINE = (("/pods", "pods"), ("/healthz", "healthz"), ("/configz", "configz"), ("/runningpods", "pods"))
 _WHOLE = (("/stats", "stats"), ("/metrics", "metrics"), ("/logs", "log"), ("/checkpoint", "checkpoint"))
-_PAGES = (("/statusz", "statusz"), ("/flagz", "configz"))
+# What is nowhere below these is told so to anybody, as it shows nothing.
+PLACES = (
+    *(place for place, _ in (*_FINE, *_WHOLE)),
+    *("/exec", "/attach", "/portForward", "/run", "/containerLogs", "/debug"),
+)
 _log = log.get("server")
 
 K = TypeVar("K")
@@ -136,6 +140,8 @@ class Gate:
         """None for who may go on; those whom nobody has to be asked about are judged at once."""
         if is_trusted(request.peer):
             return None
+        if not any(_below(request.path, place) for place in PLACES):
+            return Response(404, b"404 page not found\n", TEXT)
         return self._check(request)
 
     async def _check(self, request: Request) -> Response | None:
@@ -200,7 +206,7 @@ def is_trusted(peer: Peer | None) -> bool:
 def subresources(path: str) -> list[str]:
     """What of the node a path is about: any of these rights is enough."""
     fine = [right for place, right in _FINE if _below(path, place)][:1]
-    whole = [right for place, right in (*_WHOLE, *_PAGES) if _below(path, place)][:1]
+    whole = [right for place, right in _WHOLE if _below(path, place)][:1]
     return [*fine, *(whole or ["proxy"])]
 
 

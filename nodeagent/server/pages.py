@@ -1,6 +1,6 @@
 """What the agent tells of itself as JSON: pods as they should be, pods as they run, its configuration. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -11,6 +11,24 @@ from api.meta_v1 import ObjectMeta
 from nodeagent.config import Config
 from nodeagent.cri.port import Owned
 from nodeagent.model.seen import PodRef, SeenContainer
+
+# What upstream lets people choose and is as it is here.
+FIXED: Mapping[str, Any] = {
+    "cgroupsPerQOS": True,
+    "configMapAndSecretChangeDetectionStrategy": "Watch",
+    "containerLogMonitorInterval": "10s",
+    "cpuCFSQuota": True,
+    "cpuManagerPolicy": "none",
+    "enableControllerAttachDetach": True,
+    "failCgroupV1": False,
+    "failSwapOn": False,
+    "localStorageCapacityIsolation": True,
+    "memoryManagerPolicy": "None",
+    "nodeStatusMaxImages": 50,
+    "topologyManagerPolicy": "none",
+    "topologyManagerScope": "container",
+    "volumeStatsAggPeriod": "1m0s",
+}
 
 
 def pod_list(pods: Iterable[Pod]) -> bytes:
@@ -91,6 +109,8 @@ def configuration(config: Config) -> bytes:
         "podPidsLimit": config.pod_pids_limit or -1,
         "crashLoopBackOff": {"maxContainerRestartPeriod": f"{config.crash_loop.most:g}s"},
         "podLogsDir": config.pod_logs,
+        "readOnlyPort": int(config.read_only.rpartition(":")[2] or 0),
+        "registerNode": bool(config.kubeconfig),
         "containerRuntimeEndpoint": config.runtime_endpoint,
     }
-    return msgspec.json.encode({"kubeletconfig": told})
+    return msgspec.json.encode({"kubeletconfig": {**told, **FIXED}})

@@ -92,7 +92,8 @@ def _pod(
     if linux.HasField("network"):
         default, more = linux.network.default_interface, linux.network.interfaces
         interfaces = [_interface(one) for one in (default, *more)]
-        pod["network"] = {"time": _time(linux.network.timestamp), **interfaces[0], "interfaces": interfaces}
+        at = linux.network.timestamp or linux.cpu.timestamp  # some runtimes tell no time for it
+        pod["network"] = {"time": _time(at), **interfaces[0], "interfaces": interfaces}
     if linux.HasField("process"):
         pod["process_stats"] = {"process_count": linux.process.process_count.value}
     if survey is not None and disks is not None:

@@ -16,6 +16,7 @@ from nodeagent.server.disks import Filesystem, Usage, filesystem, usage, volumes
 from proto import cri_v1_pb2 as pb
 
 DISKS_EVERY = 60.0
+PODS = ("veth", "wv")  # the machine's ends of what pods are connected by
 LOCAL = frozenset(("empty-dir", "configmap", "config-map", "secret", "downward-api", "projected", "git-repo"))
 
 
@@ -158,7 +159,7 @@ def read_interfaces(file: str = "/proc/net/dev") -> list[Mapping[str, int | str]
         return found
     for name, _, rest in (line.strip().partition(":") for line in text.splitlines()[2:]):
         numbers = [int(number) for number in rest.split()]
-        if len(numbers) >= 12 and name != "lo" and not name.startswith(("veth", "wherry")):
+        if len(numbers) >= 12 and name != "lo" and not name.startswith(PODS):
             names = ("rxBytes", "rxErrors", "txBytes", "txErrors")
             chosen = (numbers[0], numbers[2], numbers[8], numbers[10])
             found.append({"name": name, **dict(zip(names, chosen, strict=True))})

@@ -13,7 +13,7 @@ from kit import log
 from kit.backoff import Backoff
 from kit.clock import Clock
 from linux.inotify import CLOSE_WRITE, CREATE, DELETE, DELETE_SELF, MOVE_SELF, MOVED_FROM, MOVED_TO, Watch
-from nodeagent.sources.manifests import BadManifest, read_manifest
+from nodeagent.sources.problems import BadManifest
 
 EVENTS = CLOSE_WRITE | CREATE | DELETE | DELETE_SELF | MOVE_SELF | MOVED_FROM | MOVED_TO
 CALM = 0.05  # seconds: several files are often written together
@@ -87,6 +87,8 @@ class ManifestDirectory:
         return list(found.values())
 
     def _read(self, name: str) -> _File | None:
+        from nodeagent.sources.manifests import read_manifest  # with the rules for pods: only where there are manifests
+
         path, before = os.path.join(self._path, name), self._files.get(name)
         try:
             status = os.stat(path)

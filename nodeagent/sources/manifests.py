@@ -19,6 +19,7 @@ from kit import documents
 from kit.document_lines import line_of
 from nodeagent.model.origin import HASH, SOURCE
 from nodeagent.render.references import references
+from nodeagent.sources.problems import BadManifest
 
 _FORBIDDEN_VOLUMES = (
     ("config_map", "configmaps (via configmap volumes)"),
@@ -36,10 +37,6 @@ _FORBIDDEN_SOURCES = (
     ("cluster_trust_bundle", "clustertrustbundles"),
     ("pod_certificate", "podcertificates"),
 )
-
-
-class BadManifest(Exception):
-    """A manifest that no pod can be made of; the message names file and line."""
 
 
 @dataclass(frozen=True, slots=True)

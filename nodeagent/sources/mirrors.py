@@ -108,6 +108,10 @@ class Mirrors:
             self._send(entry)
         self._look(key)
 
+    def count(self) -> int:
+        """How many there are."""
+        return sum(entry.mirror is not None for entry in self._entries.values())
+
     async def settle(self, key: str) -> float | None:
         """One look at one name. Raises Retryable."""
         entry = self._entries.get(key)

@@ -8,8 +8,9 @@ from api.core_v1 import Pod
 from kit.clock import FakeClock
 from kit.document_lines import line_of
 from nodeagent.sources.directory import ManifestDirectory
-from nodeagent.sources.manifests import BadManifest, read_manifest
+from nodeagent.sources.manifests import read_manifest
 from nodeagent.sources.mirrors import Step, make_mirror, plan_mirror
+from nodeagent.sources.problems import BadManifest
 from nodeagent.sources.static import StaticPods
 
 GOOD = """\
