@@ -286,6 +286,11 @@ CREATE: list[tuple[Kind, Document, Verdict]] = [
         policy("10Gi", default="1Gi", validRange={"min": "1Gi", "max": "5Gi", "step": "1500Mi"}),
         ['spec.devices[0].capacity[memory].requestPolicy.validRange.step: Invalid value: "5Gi": value is not'],
     ),
+    (  # upstream's server breaks down here
+        kinds.RESOURCE_SLICE,
+        policy("4", default="1", validRange={"min": "1", "step": "0"}),
+        ['spec.devices[0].capacity[memory].requestPolicy.validRange.step: Invalid value: "0": must not be zero'],
+    ),
     (
         kinds.RESOURCE_SLICE,
         policy("4", default="3", validRange={"min": "1", "step": "4"}),
