@@ -215,6 +215,27 @@ CASES: list[tuple[kinds.Kind[Any], dict[str, Any], dict[str, Any]]] = [
             "spec.devices.requests.0.exactly.count": 1,
         },
     ),
+    (
+        kinds.RESOURCE_CLAIM,
+        {"status": {"allocation": {"devices": {"results": [{"tolerations": [{"key": "a"}]}]}}}},
+        {"status.allocation.devices.results.0.tolerations.0.operator": "Equal"},
+    ),
+    (
+        kinds.RESOURCE_SLICE,
+        {
+            "spec": {
+                "devices": [
+                    {"capacity": {"memory": {}}, "consumesCounters": [{"counters": {"a": {}}}]},
+                ],
+                "sharedCounters": [{"counters": {"b": {}}}],
+            }
+        },
+        {
+            "spec.devices.0.capacity.memory.value": "0",
+            "spec.devices.0.consumesCounters.0.counters.a.value": "0",
+            "spec.sharedCounters.0.counters.b.value": "0",
+        },
+    ),
 ]
 
 
