@@ -66,9 +66,15 @@ def record_images(
     found = {}
     for image in images:
         record = known.get(image.id) or ImageRecord(image.id, image.size, image.pinned, now)
-        in_use = any(name in used for name in (image.id, *image.tags, *image.digests))
+        names = (image.id, *image.tags, *image.digests)
+        in_use = any(name in used or _is_sandbox_image(name) for name in names)
         found[image.id] = replace(record, size=image.size, pinned=image.pinned, used=now if in_use else record.used)
     return found
+
+
+def _is_sandbox_image(name: str) -> bool:
+    """What holds the namespaces of pods: it is used though no container says so, and older runtimes do not pin it."""
+    return name.rpartition("/")[2].startswith(("pause:", "pause@"))
 
 
 def plan_images(records: Iterable[ImageRecord], disk: Disk, policy: ImagePolicy, began: float, now: float) -> ImagePlan:

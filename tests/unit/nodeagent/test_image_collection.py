@@ -65,6 +65,8 @@ def test_what_is_remembered() -> None:
     images = [SeenImage("1", ("x:1",), size=5), SeenImage("2", (), ("d@sha256:2",), 6), SeenImage("3", size=7)]
     first = record_images({}, images, {"x:1", "d@sha256:2"}, 100.0)
     assert [(r.id, r.found, r.used) for r in first.values()] == [("1", 100, 100), ("2", 100, 100), ("3", 100, 0)]
+    pause = SeenImage("4", ("example.org/pause:3.9",))
+    assert record_images({}, [pause], set(), 100.0)["4"].used == 100  # it holds the sandboxes
     second = record_images(first, images[:2], {"2"}, 200.0)
     assert [(r.id, r.found, r.used) for r in second.values()] == [("1", 100, 100), ("2", 100, 200)]
 
