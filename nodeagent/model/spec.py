@@ -50,6 +50,9 @@ def status_named(pod: Pod, name: str) -> ContainerStatus | None:
     return next((s for statuses in lists for s in statuses if s.name == name), None)
 
 
+RESTARTS = ("Restart", "RestartAllContainers")  # the latter restarts, here, the container that ended alone
+
+
 def should_restart(pod: Pod, container: Container, exit_code: int) -> bool:
     """Whether a container that ended with this code is to run again."""
     policy = pod.spec.restart_policy or "Always"
@@ -57,7 +60,9 @@ def should_restart(pod: Pod, container: Container, exit_code: int) -> bool:
         for rule in container.restart_policy_rules:
             codes = rule.exit_codes
             if codes is not None and (exit_code in codes.values) == (codes.operator == "In"):
-                return rule.action == "Restart"
+                if rule.action in RESTARTS:
+                    return True
+                break
         policy = container.restart_policy
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
 

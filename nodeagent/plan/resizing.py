@@ -120,7 +120,9 @@ def plan_resize(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> Resiz
 
 
 def to_be_replaced(seen: SeenPod, memory: PodMemory) -> set[str]:
-    """The containers that are, or were just, stopped in order to be made anew."""
+    """The containers that are, or were just, stopped in order to be made anew; none where nothing is begun any more."""
+    if memory.ended or memory.gone or memory.verdict is not None:
+        return set()
     latest = ((name, attempt, seen.container(name)) for name, attempt in memory.replace.items())
     return {name for name, attempt, found in latest if found is not None and found.attempt <= attempt}
 
@@ -130,7 +132,7 @@ def is_between(pod: Pod, seen: SeenPod, memory: PodMemory) -> bool:
 
     The API server would take its end for the last word where the pod's own policy restarts nothing.
     """
-    if not memory.replace or pod.metadata.deletion_timestamp is not None or memory.verdict is not None:
+    if not memory.replace or pod.metadata.deletion_timestamp is not None:
         return False
     latest = (seen.current(name) for name in to_be_replaced(seen, memory))
     return any(found is not None and found.exited and found.name not in memory.waiting for found in latest)

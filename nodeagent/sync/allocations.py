@@ -16,6 +16,7 @@ from kit import log
 from nodeagent.model.memory import PodMemory, ResizeNote
 from nodeagent.model.seen import SeenPod
 from nodeagent.plan.admission import NodeView, judge
+from nodeagent.plan.pod import is_ending
 from nodeagent.plan.resizing import Resources, changed_resources, replacements, resources_of, with_resources
 from nodeagent.sync.doors import NORMAL, WARNING, PodEvents
 
@@ -83,6 +84,8 @@ class Allocations:
         if not changed:
             memory.resize_pending, memory.resize_wish = None, None
             return pod
+        if is_ending(pod, memory):
+            return with_resources(pod, allowed)
         generation = pod.metadata.generation or 0
         verdict = judge(pod, others(), self.view)
         if verdict is None:

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from api.core_v1 import Container, Pod, PodSpec
+from api.core_v1 import Container, ContainerResizePolicy, Pod, PodSpec, ResourceRequirements
 from api.meta_v1 import ObjectMeta
 from nodeagent.cri.fake import Program
 from nodeagent.model.seen import ContainerState
 from nodeagent.model.spec import is_sidecar, should_restart
+from nodeagent.plan import qos
+from nodeagent.plan.resizing import changed_resources, resources_of
 from tests.simulation.nodeagent.world import World
 
 LIVES = 10_000
@@ -54,6 +56,7 @@ def make_pod(rng: random.Random, number: int) -> tuple[Pod, dict[str, Program]]:
     """A random pod and what its containers do."""
     programs: dict[str, Program] = {}
     inits, apps = [], []
+    sized = rng.random() < 0.5
     for i in range(rng.choice((0, 0, 1, 2))):
         name = f"init{i}"
         sidecar = rng.random() < 0.4
@@ -65,7 +68,15 @@ def make_pod(rng: random.Random, number: int) -> tuple[Pod, dict[str, Program]]:
         runs = None if rng.random() < 0.5 else rng.uniform(0, 60)
         broken = "exec: not found" if rng.random() < 0.05 else ""
         programs[name] = Program(runs, rng.choice((0, 0, 1)), rng.random() < 0.2, broken)
-        apps.append(Container(name=name, image="busybox:1", termination_message_path="/dev/termination-log"))
+        app = Container(name=name, image="busybox:1", termination_message_path="/dev/termination-log")
+        if sized:
+            app.resources = make_needs(rng)
+            app.resize_policy = [
+                ContainerResizePolicy(resource_name=what, restart_policy="RestartContainer")
+                for what in ("cpu", "memory")
+                if rng.random() < 0.3
+            ]
+        apps.append(app)
     spec = PodSpec(
         containers=apps,
         init_containers=inits,
@@ -74,6 +85,19 @@ def make_pod(rng: random.Random, number: int) -> tuple[Pod, dict[str, Program]]:
     )
     meta = ObjectMeta(name=f"p{number}", namespace="default", uid=f"uid-{number}", generation=1, resource_version="1")
     return Pod(metadata=meta, spec=spec), programs
+
+
+def make_needs(rng: random.Random) -> ResourceRequirements:
+    """Some resources; now and then more than there are."""
+    cpu, memory = rng.choice(("100m", "250m", "1", "1", "9")), rng.choice(("64Mi", "96Mi", "1Gi"))
+    return ResourceRequirements(requests={"cpu": cpu, "memory": memory}, limits={"cpu": cpu, "memory": memory})
+
+
+def resize(world: World, rng: random.Random) -> None:
+    """A user changes what the containers of a pod are to have; one without resources stays so."""
+    sized = [c.name for c in world.pod.spec.containers if c.resources is not None and c.resources.requests]
+    if sized and world.pod.metadata.deletion_timestamp is None:
+        world.resize({name: make_needs(rng) for name in sized if rng.random() < 0.7})
 
 
 async def misfortune(life: Life, rng: random.Random) -> None:
@@ -91,6 +115,8 @@ async def misfortune(life: Life, rng: random.Random) -> None:
             if container.seen.sandbox_id == victim:
                 world.runtime.exit(container.seen.id, 137)
         world.runtime.kill_sandbox(victim)
+    elif what < 0.8:
+        resize(world, rng)
     else:
         await world.live(rng.uniform(0, 20))
 
@@ -113,6 +139,7 @@ async def live_one(root: Path, number: int) -> Life:
     life.check()
     await check_calm(world)
     check_wanted(world, programs)
+    check_resources(world)
     await end(life, rng)
     return life
 
@@ -147,6 +174,26 @@ def check_wanted(world: World, programs: dict[str, Program]) -> None:
     terminal = [p for p in world.api.phases if p in ("Succeeded", "Failed")]
     if terminal:
         assert world.api.phases[-1] == terminal[0], f"left a terminal phase: {world.api.phases}"
+
+
+def check_resources(world: World) -> None:
+    """What runs has what the pod is allowed, and the pod's own group too; nothing says that more is to come."""
+    pod, status, memory = world.worker.state.pod, world.api.status, world.worker.state.memory
+    assert status is not None
+    if status.phase != "Running":
+        return
+    for container in pod.spec.containers:
+        found = world.worker.seen().container(container.name)
+        if found is not None and found.running:
+            assert found.limits == qos.container_limits(pod, container), "it has not what it is allowed"
+    kinds = {c.type for c in status.conditions}
+    assert "PodResizeInProgress" not in kinds, "it says that it is being resized"
+    wished, allowed = resources_of(world.pod), resources_of(pod)
+    assert ("PodResizePending" in kinds) == bool(changed_resources(allowed, wished)), "it does not say what waits"
+    whole = qos.pod_limits(pod)
+    group = next(g for path, g in world.cgroups.groups.items() if path.endswith(f"pod{pod.metadata.uid}"))
+    assert (group.shares, group.quota, group.memory) == (whole.shares, whole.quota, whole.memory)
+    assert memory.resize_progress is None
 
 
 async def end(life: Life, rng: random.Random) -> None:

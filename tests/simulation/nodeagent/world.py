@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api import codec, times
-from api.core_v1 import Pod, PodStatus
+from api.core_v1 import Pod, PodStatus, ResourceRequirements
 from kit.clock import FakeClock
 from linux.cgroup import FakeCgroups
 from linux.mounts import FakeMounts
@@ -18,14 +18,20 @@ from nodeagent.cri.port import Exited, OutOfMemory, RuntimeEvent, SeenImage
 from nodeagent.images.puller import Puller
 from nodeagent.model.seen import SeenPod
 from nodeagent.plan.actions import Plan
+from nodeagent.plan.admission import NodeView
+from nodeagent.plan.pod import is_ending
+from nodeagent.plan.resizing import with_resources
 from nodeagent.plan.status import NodeFacts
 from nodeagent.render.references import Reference
 from nodeagent.render.settings import NodeSettings, Sources
+from nodeagent.sync.allocations import Allocations
 from nodeagent.sync.cgroups import PodCgroups
 from nodeagent.sync.doors import Doors
 from nodeagent.sync.slots import Slots
 from nodeagent.sync.worker import PodWorker
 from nodeagent.volumes.pod import PodVolumes
+
+VIEW = NodeView("n1", {"cpu": "4", "memory": "8Gi", "pods": "10"}, {})
 
 
 class Faults:
@@ -151,7 +157,25 @@ class World:
 
     def begin(self, fresh: bool = False) -> None:
         """A new worker that knows only what the API server does, as after a restart of the agent."""
-        self.worker = PodWorker(self.api_pod(), self.doors, fresh=fresh)
+        self.allocations = Allocations(str(self.root / "agent"), VIEW, self.events)
+        pod = self.api_pod()
+        self.worker = PodWorker(pod, self.doors, fresh=fresh)
+        memory = self.worker.state.memory
+        if not is_ending(pod, memory):
+            self.worker.state.pod = self.allocations.admit(pod, list, memory, not fresh)
+
+    def update(self) -> None:
+        """The API server's news of the pod."""
+        state = self.worker.state
+        self.worker.update(self.allocations.update(self.api_pod(), list, state.memory, state.seen))
+
+    def resize(self, resources: dict[str, ResourceRequirements]) -> None:
+        """A user wants other resources for its containers."""
+        self.pod = with_resources(self.pod, resources)
+        meta = self.pod.metadata
+        meta.generation = (meta.generation or 0) + 1
+        if not self.worker.forgotten:
+            self.update()
 
     def api_pod(self) -> Pod:
         """The pod as the API server has it."""
@@ -165,7 +189,7 @@ class World:
         meta = self.pod.metadata
         meta.deletion_timestamp = meta.deletion_timestamp or times.format_time(self.clock.now())
         meta.deletion_grace_period_seconds = min(grace, meta.deletion_grace_period_seconds or grace)
-        self.worker.update(self.api_pod())
+        self.update()
 
     def hear(self, event: RuntimeEvent) -> None:
         """The runtime's events, of which some get lost."""
