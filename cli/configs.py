@@ -83,6 +83,7 @@ def _agent(cluster: Cluster, layout: Layout) -> Mapping[str, object]:
         },
         "rootDir": str(layout.lib / "agent"),
         "podLogs": str(layout.pod_logs),
+        "containerLogLinks": str(layout.container_logs),
         "staticPodPath": str(layout.manifests),
         "cni": {
             "confDir": str(layout.lib / "cni/net.d"),

@@ -72,6 +72,7 @@ from nodeagent.sync.pods import Pods
 from nodeagent.sync.slots import Slots
 from nodeagent.upkeep.eviction import Eviction, Senses
 from nodeagent.upkeep.images import ImageCollection
+from nodeagent.upkeep.links import LogLinks
 from nodeagent.upkeep.logs import LogRotation
 from nodeagent.upkeep.shutdown import Shutdown
 from nodeagent.upkeep.uses import MachineSenses
@@ -257,6 +258,9 @@ class Agent:
             await self._read_manifests(supervisor)
         supervisor.spawn("runtime-watch", self.pods.run, restart=True)
         supervisor.spawn("log-rotation", self.rotation.run, restart=True)
+        if folder := self.config.container_log_links:
+            links = LogLinks(self.pods.workers, self.settings, self.clock, folder)
+            supervisor.spawn("log-links", links.run, restart=True)
         supervisor.spawn("eviction", self.eviction.run, restart=True)
         supervisor.spawn("image-collection", lambda: self.images.run(self.config.image_gc.every), restart=True)
         if self.shutdown.shares:
