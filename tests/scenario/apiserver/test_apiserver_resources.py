@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from controlplane.apiserver.call import Call
-from controlplane.apiserver.discovery import AGGREGATED
 
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 FACTS = Path(__file__).with_name("resources.tsv")
 LETTERS = {
     "create": "C",
