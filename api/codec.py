@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from api import strict
-from api.fields import QUANTITY, Field, Json, Special, Type, fields_of
+from api.fields import MICRO_TIME, QUANTITY, TIME, Field, Json, Special, Type, fields_of
 from api.kinds import Kind
 
 T = TypeVar("T", bound=Type)
@@ -113,7 +113,8 @@ def _loosened_field(field: Field, value: Any) -> Any:
     if field.shape == "list" and isinstance(value, list):
         return [_loosened_item(field, item) for item in value]
     if field.shape == "map" and isinstance(value, dict):
-        return {key: _loosened_item(field, item) for key, item in value.items()}
+        known = value if field.item not in (TIME, MICRO_TIME) else {k: v for k, v in value.items() if v is not None}
+        return {key: _loosened_item(field, item) for key, item in known.items()}
     return _loosened_item(field, value)
 
 

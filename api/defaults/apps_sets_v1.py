@@ -52,8 +52,7 @@ def stateful_set(obj: StatefulSet) -> None:
         spec.revision_history_limit = 10
     for template in spec.volume_claim_templates:
         claim(template)
-        template.kind = template.kind or "PersistentVolumeClaim"
-        template.api_version = template.api_version or "v1"
+        template.kind, template.api_version = "PersistentVolumeClaim", "v1"
     pod_spec(spec.template.spec)
 
 

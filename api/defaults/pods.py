@@ -46,6 +46,8 @@ def pod(obj: Pod) -> None:
             for port in container.ports:
                 port.host_port = port.host_port or port.container_port
     _pod_level_requests(spec)
+    if (spec.termination_grace_period_seconds or 0) < 0:
+        spec.termination_grace_period_seconds = 1
     if spec.enable_service_links is None:
         spec.enable_service_links = True
 

@@ -15,7 +15,6 @@ from api.apps_sets_v1 import (
     StatefulSetUpdateStrategy,
 )
 from api.core_v1 import PersistentVolumeClaimVolumeSource, Volume
-from api.core_volumes_v1 import PersistentVolumeClaim
 from api.fields import NOTHING, Json
 from api.kinds import Kind
 from api.validation import replicas
@@ -133,21 +132,12 @@ def _stateful_strategy(found: Problems, path: str, strategy: StatefulSetUpdateSt
 
 def _stateful_set_changed(found: Problems, new: StatefulSet, old: StatefulSet) -> None:
     fixed = [name for name in new.spec.__struct_fields__ if name not in _FREE]
-    fresh, known = (
-        msgspec.structs.replace(spec, volume_claim_templates=[_plain(item) for item in spec.volume_claim_templates])
-        for spec in (new.spec, old.spec)
-    )
-    if any(getattr(fresh, name) != getattr(known, name) for name in fixed):
+    if any(getattr(new.spec, name) != getattr(old.spec, name) for name in fixed):
         detail = (
             "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
             "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
         )
         found.forbidden("spec", detail)
-
-
-def _plain(template: PersistentVolumeClaim) -> PersistentVolumeClaim:
-    """Without its kind, which says nothing."""
-    return msgspec.structs.replace(template, kind="", api_version="")
 
 
 def _stateful_set_status(found: Problems, new: StatefulSet, old: StatefulSet) -> None:

@@ -12,6 +12,7 @@ Expected = tuple[str, str, str]
 
 REQUIRED, INVALID = "FieldValueRequired", "FieldValueInvalid"
 FORBIDDEN, DUPLICATE, NOT_SUPPORTED = "FieldValueForbidden", "FieldValueDuplicate", "FieldValueNotSupported"
+NOW = "2026-01-01T00:00:00Z"
 TERM = "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution"
 AFFINITY = TERM.replace(".", "/")
 METRIC = {"type": "Utilization", "averageUtilization": 50}
@@ -63,11 +64,13 @@ DEFAULTED: list[tuple[kinds.Kind[Any], Change, str, Any]] = [
     ),
     (
         kinds.STATEFUL_SET,
-        {"spec/volumeClaimTemplates/0/kind": ""},
+        {"spec/volumeClaimTemplates/0/kind": "Other"},
         "spec/volumeClaimTemplates/0/kind",
         "PersistentVolumeClaim",
     ),
     (kinds.JOB, {}, "metadata/labels", {"a": "b"}),
+    (kinds.POD, {"spec/terminationGracePeriodSeconds": -1}, "spec/terminationGracePeriodSeconds", 1),
+    (kinds.POD_DISRUPTION_BUDGET, {"status/disruptedPods": {"p": None, "q": NOW}}, "status/disruptedPods", {"q": NOW}),
 ]
 
 
