@@ -162,6 +162,7 @@ class Agent:
             slots=slots,
             policy=policy,
             register=self.pods.own,
+            network_problem=lambda: self.node.problem,
         )
         self.allocations = Allocations(config.root_dir, _view(config, machine, self.settings.allocatable), events)
         self.pods.open(self.doors, self.allocations, self._ask_node)

@@ -10,6 +10,8 @@ ending: app containers together, then sidecars in reverse order, then the networ
 in the API server; when that is gone, what the runtime still holds.
 """
 
+from dataclasses import replace
+
 from api import times
 from api.core_v1 import Pod
 from nodeagent.model.memory import PodMemory, Verdict
@@ -43,7 +45,7 @@ def plan_pod(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> Plan:
     if deadline is not None and now >= deadline:
         return Plan(verdict=DEADLINE)
     plan = _plan_life(pod, seen, memory, now)
-    return Plan(plan.actions, earliest(plan.wake_at, deadline), plan.waiting, plan.verdict, plan.ended)
+    return replace(plan, wake_at=earliest(plan.wake_at, deadline))
 
 
 def is_ending(pod: Pod, memory: PodMemory) -> bool:
@@ -117,7 +119,7 @@ def _plan_life(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> Plan:
         if _has_run_to_its_end(pod, seen):
             return Plan(ended=True)
         if not (memory.network_ready or is_host_network(pod)):
-            return Plan()  # woken when the network is
+            return Plan(lacks_network=True)  # woken when the network is
         return Plan((*prepare, *_replace_sandbox(seen)))
     if prepare:
         return Plan(prepare)

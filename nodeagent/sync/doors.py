@@ -148,4 +148,5 @@ class Doors:
     classes: Classes = field(default_factory=UsualHandler)
     policy: BackoffPolicy = field(default_factory=BackoffPolicy)
     register: Callable[[str, str], None] = lambda ident, uid: None
+    network_problem: Callable[[], str] = lambda: "container runtime network not ready"
     blocking: Callable[[Callable[[], None]], Awaitable[None]] = in_thread

@@ -68,6 +68,7 @@ class PodWorker:
         self._repeats = 0
         self._closing = False
         self._acting = False
+        self._network_missed = False
         self._ended: dict[str, asyncio.Event] = {}
         self._log = _log.bind(pod=str(ref_of(pod)))
 
@@ -239,6 +240,10 @@ class PodWorker:
         memory = self.state.memory
         memory.verdict = plan.verdict or memory.verdict
         memory.ended = memory.ended or plan.ended
+        if plan.lacks_network and not self._network_missed:
+            message = f"network is not ready: {self._doors.network_problem()}"
+            self._doors.events.tell(self.state.pod, WARNING, "NetworkNotReady", message)
+        self._network_missed = plan.lacks_network
         for name, waiting in plan.waiting.items():
             if memory.waiting.get(name) != waiting:
                 message = f"Back-off restarting failed container {name} in pod {long_name(self.state.pod)}"

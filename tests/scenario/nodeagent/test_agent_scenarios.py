@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from api.core_v1 import (
     EnvVarSource,
     Pod,
     PodSpec,
+    ResourceRequirements,
     Service,
     ServicePort,
     ServiceSpec,
@@ -33,10 +35,27 @@ from nodeagent.config import Cni, Config, Pki, load
 from nodeagent.cri.errors import RuntimeAway
 from nodeagent.cri.fake import FakeRuntime, Program
 from nodeagent.cri.port import POD_NAME, POD_NAMESPACE, POD_UID, SeenImage
+from nodeagent.plan.eviction import PodUse
+from nodeagent.plan.pressure import Free
 from nodeagent.report.facts import MachineFacts
 from proto import cri_v1_pb2 as pb
 
 MACHINE = MachineFacts(2, 8 << 30, 100 << 30, {}, "m", "s", "b", "6.1", "Debian", "amd64", "host")
+
+
+class FakeSenses:
+    """What a test says is left on the node, and what pods use, by name."""
+
+    def __init__(self) -> None:
+        self.left: dict[str, Free] = {}
+        self.taken: dict[str, PodUse] = {}
+
+    async def free(self) -> dict[str, Free]:
+        return dict(self.left)
+
+    async def uses(self, pods: list[Pod]) -> dict[str, PodUse]:
+        named = {pod.metadata.uid or "": pod.metadata.name for pod in pods}
+        return {uid: self.taken[name] for uid, name in named.items() if name in self.taken}
 
 
 class Scene:
@@ -50,6 +69,7 @@ class Scene:
         self.runtime = FakeRuntime(self.clock)
         self.runtime.present = {"i:1": SeenImage("sha256:i", ("i:1",))}
         self.cgroups = FakeCgroups()
+        self.senses = FakeSenses()
         self.supervisor: Supervisor | None = None
         self.away = False
         self.runtime.faults = self._fault
@@ -71,7 +91,7 @@ class Scene:
 
     async def start(self) -> None:
         self.supervisor = Supervisor(self.clock, signals=False)
-        kernel = Kernel(FakeMounts(), self.cgroups)
+        kernel = Kernel(FakeMounts(), self.cgroups, self.senses)
         self.agent = Agent(self.config, self.clock, self.client, self.runtime, MACHINE, kernel)
         self.agent.begin(self.supervisor)
         await self.clock.advance(1)
@@ -164,8 +184,64 @@ async def test_pods_wait_for_the_network_but_not_those_of_the_host(scene: Scene)
     await scene.create("host", host_network=True)
     await scene.until(lambda: scene.phase("host") == "Running")
     assert scene.running() == ["host"]
+    told = "network is not ready: container runtime network not ready: cni plugin not initialized"
+    await scene.until(lambda: told in [e.message for e in scene.api.objects(kinds.EVENT)])
     scene.runtime.network_ready = True
     await scene.until(lambda: scene.phase("web") == "Running", 15)
+
+
+async def test_what_the_node_cannot_take_fails_and_makes_no_room(scene: Scene) -> None:
+    await scene.start()
+    big = [Container(name="a", image="i:1", resources=ResourceRequirements(requests={"cpu": "3"}))]
+    fits = [Container(name="a", image="i:1", resources=ResourceRequirements(requests={"cpu": "2"}))]
+    await scene.create("big", containers=big)
+    await scene.until(lambda: scene.phase("big") == "Failed")
+    shown = scene.pod("big")
+    assert shown is not None and shown.status.reason == "OutOfcpu" and shown.status.container_statuses == []
+    await scene.create("fits", containers=fits)
+    await scene.until(lambda: scene.phase("fits") == "Running")
+    await scene.create("late", containers=fits)
+    await scene.until(lambda: scene.phase("late") == "Failed")
+    for name in ("big", "late"):
+        await scene.client.delete(kinds.POD, name, "default")
+    await scene.until(lambda: scene.pod("big") is None and scene.pod("late") is None)
+    assert scene.running() == ["fits"]
+
+
+async def test_labels_that_the_agent_has_not_heard_of_are_asked_for(scene: Scene) -> None:
+    await scene.start()
+    await scene.client.patch(kinds.NODE, "n1", {"metadata": {"labels": {"zone": "x"}}})
+    scene.agent.allocations.view = replace(scene.agent.allocations.view, labels={})
+    await scene.create("chosen", node_selector={"zone": "x"})
+    await scene.create("elsewhere", node_selector={"zone": "y"})
+    await scene.until(lambda: scene.phase("chosen") == "Running" and scene.phase("elsewhere") == "Failed")
+    shown = scene.pod("elsewhere")
+    assert shown is not None and shown.status.reason == "NodeAffinity"
+
+
+async def test_a_resize_waits_until_another_pod_has_gone(scene: Scene) -> None:
+    def needs(cpu: str) -> list[Container]:
+        return [Container(name="a", image="i:1", resources=ResourceRequirements(requests={"cpu": cpu}))]
+
+    await scene.start()
+    await scene.create("small", containers=needs("500m"))
+    await scene.create("other", containers=needs("1"))
+    await scene.until(lambda: len(scene.running()) == 2)
+    wanted = scene.pod("small")
+    assert wanted is not None
+    wanted.spec.containers = needs("1500m")
+    await scene.client.update(kinds.POD, wanted, subresource="resize")
+
+    def pending() -> list[str | None]:
+        shown = scene.pod("small")
+        return [c.reason for c in shown.status.conditions if c.type == "PodResizePending"] if shown else []
+
+    await scene.until(lambda: pending() == ["Deferred"])
+    await scene.client.delete(kinds.POD, "other", "default")
+    await scene.until(lambda: pending() == [] and scene.pod("other") is None)
+    await scene.until(lambda: scene.pod("small").status.container_statuses[0].resources.requests == {"cpu": "1500m"})  # type: ignore[union-attr]
+    [container] = [c for c in scene.runtime.live_containers.values() if c.pod.name == "small"]
+    assert container.seen.limits is not None and container.seen.limits.shares == 1536 and container.seen.attempt == 0
 
 
 async def test_the_pod_network_is_written_once_its_range_is_known(scene: Scene) -> None:
