@@ -89,6 +89,7 @@ class PodMemory:
     policy: BackoffPolicy = field(default_factory=BackoffPolicy)
     waiting: dict[str, Waiting] = field(default_factory=dict)
     restarts: dict[str, Held] = field(default_factory=dict)
+    resets: Held | None = None  # of all containers together
     retries: dict[str, float] = field(default_factory=dict)
     health: dict[str, Health] = field(default_factory=dict)
     sandbox_retry: float = 0.0

@@ -50,19 +50,21 @@ def status_named(pod: Pod, name: str) -> ContainerStatus | None:
     return next((s for statuses in lists for s in statuses if s.name == name), None)
 
 
-RESTARTS = ("Restart", "RestartAllContainers")  # the latter restarts, here, the container that ended alone
+def matching_rule(container: Container, exit_code: int) -> str:
+    """What the first of its rules that fits says; empty if none does."""
+    for rule in container.restart_policy_rules if container.restart_policy is not None else ():
+        codes = rule.exit_codes
+        if codes is not None and (exit_code in codes.values) == (codes.operator == "In"):
+            return rule.action
+    return ""
 
 
 def should_restart(pod: Pod, container: Container, exit_code: int) -> bool:
     """Whether a container that ended with this code is to run again."""
     policy = pod.spec.restart_policy or "Always"
     if container.restart_policy is not None:
-        for rule in container.restart_policy_rules:
-            codes = rule.exit_codes
-            if codes is not None and (exit_code in codes.values) == (codes.operator == "In"):
-                if rule.action in RESTARTS:
-                    return True
-                break
+        if matching_rule(container, exit_code) in ("Restart", "RestartAllContainers"):
+            return True
         policy = container.restart_policy
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
 

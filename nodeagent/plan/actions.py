@@ -103,6 +103,7 @@ class Plan:
     waiting: Mapping[str, Waiting] = field(default_factory=dict)
     verdict: Verdict | None = None
     ended: bool = False
+    reset_for: float | None = None  # all containers begin anew, for one that ended then
     lacks_network: bool = False  # that is all it waits for
 
     @property

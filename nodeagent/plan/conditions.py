@@ -7,7 +7,15 @@ from nodeagent.model.spec import is_sidecar
 
 DISRUPTED = "DisruptionTarget"
 RESIZE = ("PodResizePending", "PodResizeInProgress")
-OWNED = (*RESIZE, "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+OWNED = (
+    *RESIZE,
+    "PodReadyToStartContainers",
+    "Initialized",
+    "Ready",
+    "ContainersReady",
+    "PodScheduled",
+    "AllContainersRestarting",
+)
 
 
 def compute_conditions(
@@ -17,6 +25,7 @@ def compute_conditions(
     sandbox_ready: bool,
     now: float,
     resize: tuple[ResizeNote | None, ...] = (),
+    restarting: PodCondition | None = None,
 ) -> list[PodCondition]:
     """All conditions in order; those of others are kept, transition times move only when a status does."""
     named = {status.name: status for status in statuses}
@@ -28,6 +37,7 @@ def compute_conditions(
         _ready(pod, foreign, containers_ready),
         containers_ready,
         PodCondition(type="PodScheduled", status="True"),
+        *([restarting] if restarting is not None else []),
     ]
     before = {c.type: c for c in pod.status.conditions}
     for condition in (notes := _resizes(resize)):

@@ -21,6 +21,7 @@ from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.seen import SeenContainer, SeenPod
 from nodeagent.model.spec import AnyContainer, is_sidecar, should_restart
 from nodeagent.plan.resizing import container_resources
+from nodeagent.plan.restarting import is_restarting, mark_removed
 
 UNKNOWN = "ContainerStatusUnknown"
 LOST = "The container could not be located when the pod was terminated"
@@ -122,6 +123,9 @@ def _unseen(pod: Pod, container: AnyContainer, old: ContainerStatus | None, seen
         volume_mounts=_mounts(container),
     )
     if old is not None:
+        if is_restarting(pod, seen) and (old.state is None or old.state.waiting is None):
+            mark_removed(status, old)
+            return status
         if old.state is not None and old.state.terminated is not None:
             return _copy(old)
         status.restart_count = old.restart_count

@@ -9,6 +9,7 @@ from nodeagent.model.spans import span
 from nodeagent.model.spec import AnyContainer, is_sidecar, long_name, should_restart, spec_hash, status_named
 from nodeagent.plan.actions import Action, Plan, RemoveContainer, StartContainer, StopContainer, earliest
 from nodeagent.plan.resizing import plan_resize
+from nodeagent.plan.restarting import causes, reset_actions
 
 CRASH_LOOP = "CrashLoopBackOff"
 
@@ -33,6 +34,8 @@ class Draft:
 def plan_containers(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> Plan:
     """Starts, restarts and stops, as far as they are possible now."""
     draft = Draft(pod, seen, memory, now)
+    if cause := next(iter(causes(pod, seen)), None):
+        return _plan_reset(draft, cause)
     for ephemeral in pod.spec.ephemeral_containers:
         if seen.container(ephemeral.name) is None:
             _start(draft, ephemeral, None)
@@ -50,6 +53,18 @@ def plan_containers(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> P
     if now < memory.resize_retry:
         draft.wake_at = earliest(draft.wake_at, memory.resize_retry)
     return draft.done()
+
+
+def _plan_reset(draft: Draft, cause: SeenContainer) -> Plan:
+    """All begin anew, unless they did so a short while ago."""
+    held = draft.memory.resets
+    until = held.until(cause.finished_at, draft.memory.policy) if held and held.since < cause.finished_at else 0.0
+    if held and draft.now < until:
+        message = _backoff_message(draft.pod, cause.name, held.delay)
+        draft.waiting[cause.name] = Waiting(CRASH_LOOP, message)
+        draft.wake_at = until
+        return draft.done()
+    return Plan(reset_actions(draft.pod, draft.seen), waiting=draft.waiting, reset_for=cause.finished_at)
 
 
 def _plan_init(draft: Draft) -> str:
@@ -193,4 +208,6 @@ def _next_attempt(draft: Draft, container: AnyContainer, found: SeenContainer | 
     if last is not None:
         return last.attempt + 1
     reported = status_named(draft.pod, container.name)
-    return reported.restart_count + 1 if reported is not None and reported.container_id else 0
+    if reported is None:
+        return 0
+    return reported.restart_count + bool(reported.container_id)

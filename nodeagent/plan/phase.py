@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from api.core_v1 import Container, ContainerStateTerminated, ContainerStatus, Pod
 from nodeagent.model.spec import is_sidecar, should_restart
+from nodeagent.plan.restarting import REASON
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ def _count_init(tally: Tally, pod: Pod, container: Container, status: ContainerS
     end = _last_end(status) if status is not None and not _running(status) else None
     if end is None:
         tally.pending_init += 1
-    elif end.exit_code != 0 and not should_restart(pod, container, end.exit_code):
+    elif end.exit_code != 0 and end.reason != REASON and not should_restart(pod, container, end.exit_code):
         tally.failed_init = True
 
 
@@ -82,7 +83,7 @@ def _count_app(tally: Tally, pod: Pod, container: Container, status: ContainerSt
         tally.running += 1
     elif (end := _last_end(status)) is not None:
         tally.stopped += 1
-        tally.stopped_for_good += not again and not should_restart(pod, container, end.exit_code)
+        tally.stopped_for_good += not (again or end.reason == REASON or should_restart(pod, container, end.exit_code))
         tally.succeeded += status.state.terminated is not None and end.exit_code == 0
     else:
         tally.waiting += 1

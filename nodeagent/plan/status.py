@@ -22,6 +22,7 @@ from nodeagent.plan.phase import compute_phase
 from nodeagent.plan.pod import is_ending, needs_sandbox
 from nodeagent.plan.qos import qos_class
 from nodeagent.plan.resizing import pod_requests, pod_resources, to_be_replaced
+from nodeagent.plan.restarting import restarting_condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def compute_status(pod: Pod, seen: SeenPod, memory: PodMemory, node: NodeFacts, 
             not needs_sandbox(pod, seen),
             now,
             (memory.resize_pending, None if final else memory.resize_progress),
+            restarting_condition(pod, seen, phase),
         ),
         message=message,
         reason=reason,

@@ -17,7 +17,7 @@ from kit.backoff import Backoff
 from linux.cgroup import CgroupBusy, CgroupError
 from linux.mounts import MountError
 from nodeagent.cri.errors import RuntimeAway, RuntimeFault
-from nodeagent.model.memory import Health, PodMemory, Verdict, Waiting
+from nodeagent.model.memory import Health, PodMemory, Verdict, Waiting, next_hold
 from nodeagent.model.seen import Exit, SeenPod
 from nodeagent.model.spec import long_name, ref_of
 from nodeagent.plan.actions import (
@@ -240,6 +240,8 @@ class PodWorker:
         memory = self.state.memory
         memory.verdict = plan.verdict or memory.verdict
         memory.ended = memory.ended or plan.ended
+        if plan.reset_for is not None and (memory.resets is None or memory.resets.since != plan.reset_for):
+            memory.resets = next_hold(memory.resets, plan.reset_for, memory.policy)
         if plan.lacks_network and not self._network_missed:
             message = f"network is not ready: {self._doors.network_problem()}"
             self._doors.events.tell(self.state.pod, WARNING, "NetworkNotReady", message)

@@ -13,6 +13,8 @@ from api.core_v1 import (
     ConfigMap,
     ConfigMapKeySelector,
     Container,
+    ContainerRestartRule,
+    ContainerRestartRuleOnExitCodes,
     EnvVar,
     EnvVarSource,
     Pod,
@@ -217,6 +219,37 @@ async def test_labels_that_the_agent_has_not_heard_of_are_asked_for(scene: Scene
     await scene.until(lambda: scene.phase("chosen") == "Running" and scene.phase("elsewhere") == "Failed")
     shown = scene.pod("elsewhere")
     assert shown is not None and shown.status.reason == "NodeAffinity"
+
+
+async def test_all_containers_begin_anew_when_a_rule_says_so(scene: Scene) -> None:
+    rule = ContainerRestartRule(
+        action="RestartAllContainers", exit_codes=ContainerRestartRuleOnExitCodes(operator="In", values=[42])
+    )
+    watched = Container(name="a", image="i:1", restart_policy="Never", restart_policy_rules=[rule])
+    await scene.start()
+    scene.runtime.programs = {"init": Program(0.5), "a": Program(3, 42)}
+    init = Container(name="init", image="i:1")
+    await scene.create(
+        "web", containers=[watched, Container(name="b", image="i:1")], init_containers=[init], restart_policy="Never"
+    )
+    await scene.until(lambda: scene.phase("web") == "Running")
+    [sandbox] = scene.runtime.live_sandboxes
+    scene.clock.call_later(5, lambda: scene.runtime.programs.pop("a"))
+
+    def again() -> bool:
+        shown = scene.pod("web")
+        assert shown is not None and shown.status.phase in ("Pending", "Running")
+        statuses = {s.name: s for s in (*shown.status.container_statuses, *shown.status.init_container_statuses)}
+        running = [n for n in ("a", "b") if statuses[n].state.running is not None]
+        return running == ["a", "b"] and {s.restart_count for s in statuses.values()} == {1}
+
+    await scene.until(again, 40)
+    shown = scene.pod("web")
+    assert shown is not None and [*scene.runtime.live_sandboxes] == [sandbox], "the sandbox stays"
+    conditions = {c.type: c.status for c in shown.status.conditions}
+    assert conditions["AllContainersRestarting"] == "False" and conditions["Ready"] == "True"
+    ends = {s.name: s.last_state.terminated.reason for s in shown.status.container_statuses}  # type: ignore[union-attr]
+    assert ends == {"a": "RestartingAllContainers", "b": "RestartingAllContainers"}
 
 
 async def test_a_resize_waits_until_another_pod_has_gone(scene: Scene) -> None:
