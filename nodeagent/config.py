@@ -122,7 +122,7 @@ class Config(Section, frozen=True, kw_only=True):
     own_pod_cidr: str = ""  # this node's pod addresses where nobody gives it any: without an API server
     container_log_max_size: str = "10Mi"
     container_log_max_files: int = 5
-    container_log_links: str = ""  # where links to the logs of all containers are kept, for collectors: /var/log/containers
+    container_log_links: str = ""  # for collectors of logs: a folder of links to them, as /var/log/containers
     read_only: str = ""  # a plain port, as 127.0.0.1:10255, that shows pods and numbers
     system_logs: str = ""  # the folder that /logs/ shows
     access: Access = msgspec.field(default_factory=Access)

@@ -50,6 +50,13 @@ def _families(reading: Reading, started: Mapping[Place, float]) -> Iterator[tupl
     yield "node_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed by the node in core-seconds", cpu
     memory = [Sample({}, machine.memory, now)]
     yield "node_memory_working_set_bytes", "gauge", "Current working set of the node in bytes", memory
+    swap = [Sample({}, machine.swap_used, now)]
+    yield (
+        "node_swap_usage_bytes",
+        "gauge",
+        "Current swap usage of the node in bytes. Reported only on non-windows systems",
+        swap,
+    )
     yield "pod_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed by the pod in core-seconds", pods_used
     yield "pod_memory_working_set_bytes", "gauge", "Current working set of the pod in bytes", pods_held
     told = "1 if there was an error while getting container metrics, 0 otherwise"
