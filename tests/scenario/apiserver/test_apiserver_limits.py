@@ -156,7 +156,7 @@ async def test_names_that_no_path_leads_to(cluster: Cluster):
     for name in ("a/b", "..", ".", "a%b"):
         event = {"metadata": {"name": name}, "involvedObject": {"namespace": NS}}
         code, answer = await sent(cluster, "POST", kinds.EVENT.path(NS), json.dumps(event).encode())
-        assert code == 400, answer
+        assert code == 422, answer
     assert (await sent(cluster, "POST", kinds.EVENT.path(NS), b'{"involvedObject":{}}'))[0] == 422
 
 
@@ -311,7 +311,7 @@ ENVIRONMENT = {
         ({}, SECRET, "reference secrets"),
         ({}, ENVIRONMENT, "reference secrets"),
         ({}, CLAIM, "reference persistentvolumeclaims"),
-        ({}, {"serviceAccountName": "admin"}, "reference serviceaccounts"),
+        ({}, {"serviceAccountName": "admin"}, "reference service accounts"),
         ({}, {"nodeName": "n2"}, "spec.nodeName set to itself"),
         ({"uid": "other"}, {}, "UID mismatch"),
         ({"name": "n2"}, {}, "owner reference set to itself"),

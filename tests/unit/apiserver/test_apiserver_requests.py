@@ -126,7 +126,7 @@ def _pods() -> Kept:
 
 class _Core:
     class cache:
-        resources = {kinds.POD: _pods()}
+        resources = {kinds.POD: _pods(), kinds.PERSISTENT_VOLUME: Kept(kinds.PERSISTENT_VOLUME)}
 
     policies = Policies(GIVEN)
 
