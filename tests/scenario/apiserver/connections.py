@@ -19,7 +19,7 @@ from kit.http.websocket import Message, Op, Reader, frame
 
 ADDRESS = "192.0.2.77"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 async def beside(host: str) -> str:
