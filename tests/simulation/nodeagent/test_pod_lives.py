@@ -236,7 +236,7 @@ async def test_every_life_converges(root: Path, part: int) -> None:
 
 async def test_the_simulation_meets_trouble(root: Path) -> None:
     """Guards the simulation itself: faults, crashes and all phases do happen in it."""
-    lives = [await live_one(root, number) for number in range(120)]
+    lives = [await live_one(root, number) for number in range(240)]
     phases = {phase for life in lives for phase in life.world.api.phases}
     assert phases == {"Pending", "Running", "Succeeded", "Failed"}
     assert sum(life.world.faults.injected for life in lives) > 100
