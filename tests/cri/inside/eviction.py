@@ -37,7 +37,7 @@ async def an_empty_dir_that_is_too_full(stage: Stage) -> None:
 
 async def memory_runs_low(stage: Stage) -> None:
     """Of two pods the one goes that uses more than it asked for; then a pod that asks for nothing is refused."""
-    eater = "x=$(dd if=/dev/zero bs=1024 count=20480 | tr '\\0' x); sleep 1000"
+    eater = "x=$(dd if=/dev/zero bs=1024 count=20480 | tr '\\0' x); while :; do sleep 1000; done"
     modest = ResourceRequirements(requests={"memory": "500Mi"})
     await stage.create(make_pod("modest", shell("a", "sleep 1000", resources=modest)))
     await stage.create(
@@ -62,7 +62,8 @@ async def memory_runs_low(stage: Stage) -> None:
     assert found is not None
     message = found.status.message or ""
     assert message.startswith("The node was low on resource: memory. Threshold quantity: "), message
-    assert "Container a was using " in message and ", request is 1Mi, has larger consumption of memory. " in message
+    assert "Container a was using " in message, message
+    assert ", request is 1Mi, has larger consumption of memory. " in message, message
     assert [c.reason for c in found.status.conditions if c.type == "DisruptionTarget"] == ["TerminationByKubelet"]
     still = stage.pod("modest")
     assert still is not None and still.status.phase == "Running"
