@@ -34,7 +34,9 @@ class FakeTransport:
         self._rng = random.Random(seed)
         self._history = History()
         self.faults = Faults(self._history)
-        self.answers: dict[Kind[Any], Callable[[Object], Object]] = {}  # what is answered to reviews, which nobody keeps
+        self.answers: dict[
+            Kind[Any], Callable[[Object], Object]
+        ] = {}  # what is answered to reviews, which nobody keeps
 
     # Transport
 
