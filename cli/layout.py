@@ -19,6 +19,11 @@ class Layout:
         return self.etc / "manifests"
 
     @property
+    def logind(self) -> Path:
+        """Where the agent lets machines wait for pods when they go down (`linux/logind.py`)."""
+        return self.root / "etc/systemd/logind.conf.d/99-wherry.conf"
+
+    @property
     def lib(self) -> Path:
         return self.root / "var/lib/wherry"
 

@@ -32,6 +32,7 @@ def undo(machine: Machine) -> None:
     """Remove all that is ours, and nothing that is mounted in it."""
     layout = machine.layout
     outside.remove_logs(layout)
+    layout.logind.unlink(missing_ok=True)
     for folder in layout.folders:
         remove_folder(folder)
     machine.cluster = None

@@ -8,6 +8,7 @@ from cli.errors import CliError
 from cli.layout import Layout
 from cli.machine import Machine, Step
 from cli.reset import remove_all
+from cli.steps import settings
 from cli.steps.order import STEPS
 from cli.steps.settings import remove_folder
 from cli.up import bring_up
@@ -101,3 +102,15 @@ def test_remove_folder_follows_no_link(tmp_path: Path) -> None:
         remove_folder(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["precious"]
     assert (precious / "file").exists()
+
+
+def test_what_is_ours_goes_and_nothing_else(tmp_path: Path) -> None:
+    machine = Machine(layout=Layout(tmp_path), say=lambda text: None)
+    theirs = machine.layout.logind.with_name("theirs.conf")
+    for path in (machine.layout.cluster, machine.layout.logind, theirs):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    settings.undo(machine)
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()] == [
+        "etc/systemd/logind.conf.d/theirs.conf"
+    ]
