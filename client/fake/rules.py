@@ -18,7 +18,7 @@ from client import errors
 Object = dict[str, Any]
 
 _GENERATION = {kinds.POD: "spec", kinds.DEPLOYMENT: "spec", kinds.REPLICA_SET: "spec", kinds.ENDPOINT_SLICE: ""}
-_SYSTEM = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink")
+_SYSTEM = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
