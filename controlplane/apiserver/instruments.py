@@ -37,6 +37,7 @@ _BUILD = {
     "compiler": "compiler",
     "platform": "platform",
 }
+_METHODS = frozenset({"CONNECT", "DELETE", "GET", "PATCH", "POST", "PUT"})
 _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
 _OPENAPI = "/openapi/v3"
 
@@ -55,12 +56,16 @@ class Instruments:
         """A request has ended. What no resource answers is not counted, save the checks of health and the schemas."""
         target = call.target
         kind = target.asked
-        if kind is None and not _page(call.path):
+        what: tuple[Any, ...]
+        if kind is not None:
+            what = (call.verb, target.subresource, bool(target.name), bool(target.namespace))
+        elif page := _page(call.path):
+            what = (_method(call), page)  # not the path, which strangers may write as they like
+        else:
             return
         dry = _dry_run(call.query["dryRun"]) if call.query and "dryRun" in call.query else ""
         applied = call.verb == "patch" and call.content_type == APPLY_YAML
-        place = (bool(target.name), bool(target.namespace)) if kind is not None else call.path
-        key = (kind, call.verb, target.subresource, code, place, dry, applied)
+        key = (kind, what, code, dry, applied)
         children = self._children.get(key)
         if children is None:
             children = self._children[key] = self._new(call, code, dry)
@@ -81,7 +86,7 @@ class Instruments:
 def _labels(call: Call, scope: str) -> tuple[str, ...]:
     kind, subresource = call.target.asked, call.target.subresource
     if kind is None:
-        return (call.verb.upper(), "", "", "", _page(call.path), "", "")
+        return (_method(call), "", "", "", _page(call.path), "", "")
     verb = "CONNECT" if subresource in CONNECTIONS else _VERBS.get(call.verb) or call.verb.upper()
     if verb == "PATCH" and call.content_type == APPLY_YAML:
         verb = "APPLY"
@@ -93,6 +98,11 @@ def _scope(call: Call) -> str:
     if target.name or call.verb == "create":
         return "resource"
     return "namespace" if target.namespace else "cluster"
+
+
+def _method(call: Call) -> str:
+    """The method as a label: HTTP/2 lets clients make up their own."""
+    return call.method if call.method in _METHODS else "other"
 
 
 def _page(path: str) -> str:
