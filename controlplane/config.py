@@ -46,8 +46,8 @@ class RequestHeader(Section, frozen=True, kw_only=True):
     group_headers: tuple[str, ...] = ("X-Remote-Group",)
     extra_headers_prefix: tuple[str, ...] = ("X-Remote-Extra-",)
 
-    def problem(self) -> str:
-        """What is wrong, "" if nothing."""
+    def problem(self, ca_cert: str) -> str:
+        """What is wrong, "" if nothing; `ca_cert` is the file with the authority of all other clients."""
         texts = (
             self.allowed_names,
             self.username_headers,
@@ -60,9 +60,14 @@ class RequestHeader(Section, frozen=True, kw_only=True):
         if not self.username_headers:
             return "usernameHeaders names no header"
         try:
-            return "" if fingerprints(Path(self.client_ca).read_text()) else f"{self.client_ca} holds no certificate"
+            proxies = fingerprints(Path(self.client_ca).read_text())
         except (OSError, ValueError, TlsError) as error:
             return f"cannot read {self.client_ca}: {getattr(error, 'strerror', None) or error}"
+        if not proxies:
+            return f"{self.client_ca} holds no certificate"
+        if not self.allowed_names and not proxies.isdisjoint(_authorities(ca_cert)):
+            return f"{self.client_ca} and {ca_cert} share an authority: without allowedNames any client could say that it is anybody"
+        return ""
 
     def settings(self) -> FrontSettings:
         """The same, read."""
@@ -141,7 +146,7 @@ def _problems(found: Config) -> dict[str, str]:
         "store": _store_problem(found.store),
         "serviceAccountIssuer": _issuer_problem(found.service_account_issuer),
         "tokenAuthFile": _token_file_problem(found.token_auth_file),
-        "requestHeader": found.request_header.problem() if found.request_header else "",
+        "requestHeader": found.request_header.problem(found.pki.ca_cert) if found.request_header else "",
         "pki.serviceAccountKey": _key_problem(SigningKey, found.pki.service_account_key),
         "pki.serviceAccountVerificationKeys": next(
             filter(None, (_key_problem(verify_keys, path) for path in found.pki.service_account_verification_keys)), ""
@@ -162,6 +167,14 @@ def _issuer_problem(issuer: str) -> str:
     if parts.scheme != "https" or not parts.netloc or parts.query or parts.fragment:
         return f"{issuer!r} is not a URL https://HOST/PATH without query and fragment"
     return ""
+
+
+def _authorities(path: str) -> frozenset[str]:
+    """None of a file that cannot be read: the server itself says so when it starts."""
+    try:
+        return fingerprints(Path(path).read_text())
+    except (OSError, ValueError, TlsError):
+        return frozenset()
 
 
 def _token_file_problem(path: str) -> str:

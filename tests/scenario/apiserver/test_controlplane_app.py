@@ -183,6 +183,19 @@ def test_a_key_that_checks_nothing(tmp_path, key, message):
         load(path)
 
 
+def test_an_authority_of_all_clients_makes_no_front_proxies_of_them(tmp_path):
+    """Else whoever has any certificate of the cluster, a node say, could name himself an administrator."""
+    proxies = {"clientCa": str(tmp_path / "front.crt")}
+    path = configuration(tmp_path, requestHeader=proxies)
+    ours = (tmp_path / "ca.crt").read_bytes()
+    (tmp_path / "front.crt").write_bytes(pki.make_ca("front").cert + ours)
+    with pytest.raises(ConfigError, match="field requestHeader: .* share an authority"):
+        load(path)
+    load(configuration(tmp_path, requestHeader=proxies | {"allowedNames": ["front-proxy"]}))
+    (tmp_path / "front.crt").write_bytes(pki.make_ca("front").cert)
+    load(path)
+
+
 async def test_front_proxies_and_keys_of_before(tmp_path):
     """All of it by configuration: a proxy names the user, old tokens are good, and extension servers are told."""
     authority, old = pki.make_ca("front"), pki.make_key()
