@@ -114,6 +114,12 @@ class Variant(Representation):
         self.form = form
         self.content_type = form.content_type
         self.lines = form.lines
+        self._later = self if form.later is form else type(self)(form.later)
+
+    @property
+    def later(self) -> Representation:
+        """The variant of the form's."""
+        return self._later
 
     def object(self, kind: Kind[Any], data: bytes) -> bytes:
         """One object."""

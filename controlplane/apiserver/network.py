@@ -11,7 +11,7 @@ from controlplane.apiserver.cache import TooOld
 from controlplane.apiserver.call import Answer, Call, Connected, Listed, Relayed, Result, Watching
 from controlplane.apiserver.connect.reading import read_out
 from controlplane.apiserver.identity import bearer
-from controlplane.apiserver.identity.front_proxies import FrontProxies, Met
+from controlplane.apiserver.identity.front_proxies import FrontProxies
 from controlplane.apiserver.identity.impersonation import PREFIX
 from controlplane.apiserver.identity.users import UNAUTHENTICATED
 from controlplane.apiserver.instruments import Instruments
@@ -200,9 +200,10 @@ class NetworkDoor:
         return rest
 
     def _frames(self, request: Request) -> Stream:
-        """A WebSocket to write to; whatever protocol the client offers first is what it gets. Raises StatusError."""
+        """A WebSocket to write to; whatever protocol the client offers first is what it gets, save its token. Raises StatusError."""
         try:
-            offered = websocket.offered(request.header("sec-websocket-protocol"))
+            protocols = websocket.offered(request.header("sec-websocket-protocol"))
+            offered = [name for name in protocols if not name.startswith(bearer.PROTOCOL)]
             _, headers = websocket.answer(request.headers, offered or ("",))
             raw = request.hijack(101, headers)
         except websocket.NoHandshake as error:
@@ -259,7 +260,7 @@ def _no_upgrade() -> status.StatusError:
 
 
 def _call(request: Request, front: FrontProxies | None) -> Call:
-    met = Met(peer=request.peer) if front is None else front.meet(request)
+    user, peer, stranger = (None, request.peer, False) if front is None else front.meet(request)
     headers = request.headers
     target = request.target
     call = Call(
@@ -272,11 +273,11 @@ def _call(request: Request, front: FrontProxies | None) -> Call:
     )
     if "?" in target:
         call.repeated = request.query
-    peer, call.user = met.peer, met.user
+    call.user = user
     if peer is not None and peer.common_name:
         call.subject, call.fingerprint = (peer.common_name, peer.organizations), peer.fingerprint
     else:
-        call.token = bearer.token(headers) or (bearer.BROKEN if met.stranger else "")
+        call.token = bearer.token(headers) or (bearer.BROKEN if stranger else "")
     for name in headers:
         if name.startswith(PREFIX):
             call.impersonation = request.raw_headers

@@ -31,6 +31,12 @@ class Converted(Representation):
         self.content_type = form.content_type
         self.watch_type = form.watch_type
         self.lines = form.lines
+        self._later = self if form.later is form else Converted(form.later, kind, as_kept=as_kept)
+
+    @property
+    def later(self) -> Representation:
+        """What the form's shows, converted."""
+        return self._later
 
     def object(self, kind: Kind[Any], data: bytes) -> bytes:
         """One object, converted."""

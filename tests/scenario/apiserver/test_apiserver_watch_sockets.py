@@ -126,6 +126,11 @@ async def test_the_first_protocol_that_is_offered_is_echoed(watch, writer, offer
     assert await told(socket) == ("ADDED", "a")  # as text, whatever the protocol
 
 
+async def test_a_token_among_the_protocols_is_not_echoed(watch):
+    socket = await watch("", "base64url.bearer.authorization.k8s.io.dG9rZW4", "binary.k8s.io")
+    assert socket.headers["sec-websocket-protocol"] == "binary.k8s.io"
+
+
 async def test_a_client_that_closes_is_let_go(watch, writer, secure):
     kept = secure.server.core.cache.resources[kinds.CONFIG_MAP]
     before = len(kept.listeners)

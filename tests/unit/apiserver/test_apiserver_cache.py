@@ -356,6 +356,19 @@ def test_only_the_first_line_of_a_table_has_columns():
     assert first.got[2] is second.got[1], "what follows is encoded once for all"
 
 
+@pytest.mark.parametrize(
+    "variant", [lambda forms, form: forms.framed(form), lambda forms, form: forms.converted(form, kinds.POD)]
+)
+def test_a_variant_of_a_table_has_columns_once_too(variant):
+    forms = Representations(FakeClock())
+    form = variant(forms, forms.negotiate("application/json;as=Table;g=meta.k8s.io;v=v1"))
+    kept, reader = Kept(kinds.POD), Reader()
+    StreamWatcher(Watching(kept, Selection(), 0), form, reader).begin(0)
+    put(kept, 1, "a")
+    put(kept, 2, "b")
+    assert [b'"name":"Ready"' in line for line in reader.got if line] == [True, False]
+
+
 async def test_what_happens_during_a_long_beginning_comes_after_it(monkeypatch):
     monkeypatch.setattr("controlplane.apiserver.watching.PIECE", 100)
     kept = Kept(kinds.POD)
