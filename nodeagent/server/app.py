@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -21,18 +21,17 @@ from nodeagent.cri.errors import RuntimeFault
 from nodeagent.cri.port import Runtime
 from nodeagent.model.spec import container_named
 from nodeagent.render.settings import NodeSettings
-from nodeagent.server.cadvisor import container_metrics
 from nodeagent.server.callers import TEXT, Gate
 from nodeagent.server.container_logs import LogApi
 from nodeagent.server.meter import Meter, Reading
 from nodeagent.server.pages import configuration, pod_list, running_pods
-from nodeagent.server.resource_metrics import CONTENT_TYPE as RESOURCES_TYPE
-from nodeagent.server.resource_metrics import Place, exposition
-from nodeagent.server.stats import summarize
 from nodeagent.server.streams import StreamApi
 from nodeagent.server.survey import Survey, Surveyor
 from nodeagent.server.system_logs import system_log
 from nodeagent.sync.pods import Pods
+
+if TYPE_CHECKING:
+    from nodeagent.server.resource_metrics import Place
 
 _CHECKPOINT = re.compile(r"/checkpoint/(?P<namespace>[^/]+)/(?P<pod>[^/]+)/(?P<container>[^/]+)")
 _HEALTH = frozenset(("/healthz", "/healthz/ping", "/healthz/log", "/healthz/syncloop"))
@@ -160,16 +159,22 @@ class AgentApi:
         return page(reading, survey)
 
     def _summary(self, reading: Reading, survey: Survey | None) -> Response:
+        from nodeagent.server.stats import summarize  # pages of numbers are loaded when somebody asks for them
+
         summary = summarize(self._settings.name, reading, survey, self._started())
         return Response(200, msgspec.json.format(msgspec.json.encode(summary), indent=1))
 
     def _cadvisor(self, reading: Reading, survey: Survey | None) -> Response:
+        from nodeagent.server.cadvisor import container_metrics
+
         return Response(200, container_metrics(reading, survey, self._started()), CONTENT_TYPE)
 
     def _resources(self, reading: Reading) -> Response:
-        return Response(200, exposition(reading, self._started()), RESOURCES_TYPE)
+        from nodeagent.server.resource_metrics import CONTENT_TYPE, exposition
 
-    def _started(self) -> dict[Place, float]:
+        return Response(200, exposition(reading, self._started()), CONTENT_TYPE)
+
+    def _started(self) -> "dict[Place, float]":
         """When each running container was started."""
         found = {}
         for pod in self._pods.pods():
@@ -195,7 +200,7 @@ class AgentApi:
         if container_named(worker.state.pod, container) is None:
             return Response(404, f"container {container} does not exist".encode(), TEXT)
         timeout = request.query.get("timeout", ["0"])[-1]
-        if not timeout.isdecimal():
+        if not (timeout.isascii() and timeout.isdigit() and len(timeout) < 19):
             return Response(404, b"cannot parse value of timeout parameter", TEXT)
         found = worker.seen().current(container)
         folder = f"{self._config.root_dir}/checkpoints"

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from api import kinds
-from api.authentication_v1 import TokenReview, TokenReviewSpec
-from api.authorization_v1 import ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec
 from client.client import Client
 from client.errors import ApiError
 from kit import log
@@ -82,6 +80,8 @@ class ServerReviews:
 
     async def who(self, token: str) -> User | None:
         """Whose token it is."""
+        from api.authentication_v1 import TokenReview, TokenReviewSpec  # most nodes are called by the API server alone
+
         review = await self.client.create(kinds.TOKEN_REVIEW, TokenReview(spec=TokenReviewSpec(token=token)))
         if not review.status.authenticated:
             return None
@@ -91,6 +91,8 @@ class ServerReviews:
 
     async def may(self, user: User, verb: str, subresource: str) -> bool:
         """Whether that right is theirs."""
+        from api.authorization_v1 import ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec
+
         wanted = ResourceAttributes(verb=verb, version="v1", resource="nodes", subresource=subresource, name=self.node)
         spec = SubjectAccessReviewSpec(
             resource_attributes=wanted,

@@ -66,7 +66,7 @@ class LogApi:
         pieces = stream_log(path, options, lambda: self._ended(worker, found.id), lambda: self._clock.sleep(DRAIN))
         try:
             first = await anext(pieces, b"")
-        except NoLog as error:
+        except (OSError, NoLog) as error:
             return Response(500, f"{error}\n".encode(), TEXT)
         stream = request.start_stream(200, [("Content-Type", TEXT)])
         try:
@@ -125,7 +125,7 @@ def read_options(request: Request, now: float) -> LogOptions:
         except ValueError as error:
             raise BadOptions(f"sinceTime: {error}") from error
     elif (seconds := _number(request, "sinceSeconds", 1)) is not None:
-        since = comparable(times.format_micro_time(now - seconds))
+        since = comparable(times.format_micro_time(max(0.0, now - seconds)))
     return LogOptions(
         follow=_flag(request, "follow"),
         previous=_flag(request, "previous"),
@@ -148,10 +148,14 @@ def _stream(request: Request) -> str:
     return "" if wanted == "all" else wanted
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
 def _number(request: Request, name: str, least: int) -> int | None:
     text = request.param(name)
     if not text:
         return None
-    if not text.isdecimal() or int(text) < least:
+    if not _is_number(text) or int(text) < least:
         raise BadOptions(f"{name}: must be a whole number of at least {least}, not {text!r}")
     return int(text)

@@ -13,6 +13,15 @@ from typing import BinaryIO
 BLOCK = 64 * 1024
 
 
+def open_log(path: str) -> BinaryIO:
+    """Open a log to read; never a link: who may write beside logs could have any file of the machine shown. Raises OSError."""
+    return open(path, "rb", opener=_opened)
+
+
+def _opened(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
 @dataclass(frozen=True, slots=True)
 class LogLine:
     """One line of a log file."""
@@ -60,7 +69,7 @@ def tail_offset(file: BinaryIO, lines: int) -> int:
 def tail_text(path: str, lines: int, limit: int) -> str:
     """The end of a log as plain text."""
     try:
-        with open(path, "rb") as file:
+        with open_log(path) as file:
             file.seek(tail_offset(file, lines))
             parsed = [parse_line(line) for line in file]
     except OSError:

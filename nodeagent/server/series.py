@@ -10,9 +10,9 @@ import glob
 import gzip
 import os
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-from nodeagent.server.logs import BLOCK, tail_offset
+from nodeagent.server.logs import BLOCK, open_log, tail_offset
 
 GZIP = ".gz"
 TEMPORARY = ".tmp"
@@ -118,17 +118,24 @@ def _place(path: str, part: Part) -> str:
 
 
 def _begins(name: str, beginning: bytes) -> bool:
-    with gzip.open(name) as file:
+    with _unpacked(name) as file:
         return file.read(len(beginning)) == beginning
 
 
 def _open(name: str, stamp: str, before: str = "") -> Part:
     try:
         if name.endswith(GZIP):
-            return Part(cast(BinaryIO, gzip.open(name)), stamp, before)
-        return Part(open(name, "rb"), stamp, before)
+            return Part(cast(BinaryIO, _unpacked(name)), stamp, before)
+        return Part(open_log(name), stamp, before)
     except OSError as error:
         raise NoLog(f"cannot read the log {name}: {error.strerror}") from error
+
+
+def _unpacked(name: str) -> gzip.GzipFile:
+    packed = open_log(name)
+    file = gzip.GzipFile(fileobj=packed)
+    file.myfileobj = cast(Any, packed)  # closed with it
+    return file
 
 
 def _last_lines(file: BinaryIO, lines: int) -> tuple[int, int]:

@@ -7,13 +7,16 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kit.clock import Clock
-from linux.cgroup_use import GroupUse, read_group
 from nodeagent.cri.errors import RuntimeFault
 from nodeagent.cri.port import Runtime
 from nodeagent.server.disks import Filesystem, Usage, filesystem, usage, volumes
 from proto import cri_v1_pb2 as pb
+
+if TYPE_CHECKING:
+    from linux.cgroup_use import GroupUse
 
 DISKS_EVERY = 60.0
 PODS = ("veth", "wv")  # the machine's ends of what pods are connected by
@@ -71,7 +74,7 @@ class Survey:
 
     at: float
     pods: Mapping[str, SurveyedPod]
-    groups: Mapping[str, GroupUse]
+    groups: "Mapping[str, GroupUse]"
     disks: Mapping[str, PodDisks]
     disks_at: float
     root: Filesystem | None = None
@@ -95,6 +98,7 @@ class Surveyor:
         self._pods = pods
         self._disks: dict[str, PodDisks] = {}
         self._disks_at: float | None = None
+        self._disks_seen = 0.0  # the same by the wall clock
         self._turn = asyncio.Lock()
 
     async def look(self) -> Survey:
@@ -104,9 +108,12 @@ class Surveyor:
             pods = self._pods()
             now = self._clock.monotonic()
             fresh = self._disks_at is not None and now - self._disks_at < DISKS_EVERY
-            survey = await asyncio.to_thread(self._survey, pods, images, self._clock.now(), fresh)
             if not fresh:
-                self._disks, self._disks_at = dict(survey.disks), now
+                self._disks, self._disks_seen = {}, self._clock.now()
+            survey = await asyncio.to_thread(self._survey, pods, images, self._clock.now())
+            self._disks = dict(survey.disks)
+            if not fresh:
+                self._disks_at = now
             return survey
 
     async def _image_filesystem(self) -> pb.FilesystemUsage | None:
@@ -116,11 +123,12 @@ class Surveyor:
             return None
         return found[0] if found else None
 
-    def _survey(self, pods: list[SurveyedPod], images: pb.FilesystemUsage | None, at: float, fresh: bool) -> Survey:
+    def _survey(self, pods: list[SurveyedPod], images: pb.FilesystemUsage | None, at: float) -> Survey:
+        from linux.cgroup_use import read_group  # when somebody asks
+
         paths = ["/", self._pods_group, *(p.group for p in pods), *(c.group for p in pods for c in p.containers)]
         groups = {path: use for path in paths if (use := read_group(path)) is not None}
-        known = self._disks if fresh else {}
-        disks = {pod.uid: known.get(pod.uid) or _pod_disks(pod) for pod in pods}
+        disks = {pod.uid: self._disks.get(pod.uid) or _pod_disks(pod) for pod in pods}
         root = filesystem(self._root_dir)
         place = images.fs_id.mountpoint if images is not None else ""
         return Survey(
@@ -128,7 +136,7 @@ class Surveyor:
             pods={pod.uid: pod for pod in pods},
             groups=groups,
             disks=disks,
-            disks_at=at,
+            disks_at=self._disks_seen,
             root=root,
             images=(filesystem(place) if place else None) or root,
             image_use=Usage(images.used_bytes.value, images.inodes_used.value) if images is not None else Usage(),

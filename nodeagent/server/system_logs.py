@@ -1,6 +1,5 @@
 """/logs/: the machine's own log files, where the configuration opens them. Nothing outside their folder, whatever links say."""
 
-import html
 import os
 import stat
 from urllib.parse import quote
@@ -16,6 +15,8 @@ def system_log(root: str, path: str) -> Response:
     """A file, the end of it if it is huge, or the names in a folder. May block."""
     if not root:
         return DISABLED
+    if "\0" in path:
+        return Response(404, b"404 page not found\n", TEXT)
     place = os.path.realpath(os.path.join(root, path.lstrip("/")))
     inside = os.path.realpath(root)
     if place != inside and not place.startswith(inside + "/"):
@@ -36,7 +37,10 @@ def system_log(root: str, path: str) -> Response:
 
 
 def _listing(folder: int) -> Response:
+    import html  # a large table of names, for a page that few look at
+
     with os.scandir(folder) as entries:
         names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in entries)
-    lines = [f'<a href="{quote(name)}">{html.escape(name)}</a>\n' for name in names]
-    return Response(200, f"<!doctype html>\n<pre>\n{''.join(lines)}</pre>\n".encode(), "text/html; charset=utf-8")
+    lines = [f'<a href="{quote(os.fsencode(name))}">{html.escape(name)}</a>\n' for name in names]
+    page = f"<!doctype html>\n<pre>\n{''.join(lines)}</pre>\n"
+    return Response(200, page.encode(errors="replace"), "text/html; charset=utf-8")

@@ -5,6 +5,7 @@ logged once, and until it is repaired the pods of its last good version stay: an
 """
 
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -93,10 +94,12 @@ class ManifestDirectory:
         try:
             status = os.stat(path)
             stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if os.path.isdir(path):
+            if stat.S_ISDIR(status.st_mode):
                 return None
             if before is not None and before.stamp == stamp:
                 return before
+            if not stat.S_ISREG(status.st_mode):
+                raise BadManifest(f"cannot read {path}: it is no file")  # a pipe would keep us waiting
             with open(path, "rb") as file:
                 data = file.read(LARGEST + 1)
             if len(data) > LARGEST:

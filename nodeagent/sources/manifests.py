@@ -94,6 +94,8 @@ def _pod(item: dict[str, Any], place: _Place, node: str) -> Pod:
     meta = pod.metadata
     if not meta.name:
         raise place.bad("invalid pod: name is needed for the pod", "metadata")
+    if meta.uid and ("/" in meta.uid or meta.uid in (".", "..")):  # the pod's directory is named by it
+        raise place.bad(f"invalid pod: the uid {meta.uid!r} must not be a path", "metadata.uid")
     meta.uid = meta.uid or manifest_hash(item, place.path, node)
     meta.name = f"{meta.name}-{node.lower()}"
     meta.namespace = meta.namespace or "default"

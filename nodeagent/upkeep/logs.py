@@ -29,6 +29,7 @@ from nodeagent.plan.rotation import (
 )
 from nodeagent.render.sandbox import log_directory
 from nodeagent.render.settings import NodeSettings
+from nodeagent.server.logs import open_log
 from nodeagent.sync.worker import PodWorker
 
 _log = log.get("logs")
@@ -106,7 +107,7 @@ class LogRotation:
             case RemoveLog(path):
                 os.unlink(path)
             case CompressLog(path):
-                await asyncio.to_thread(_compress, path)
+                await asyncio.to_thread(compress, path)
             case RotateLog(path, rotated):
                 os.rename(path, rotated)
                 try:
@@ -128,9 +129,10 @@ class LogRotation:
             _log.warning("a log is missing, and cannot be opened anew", path=path, error=error)
 
 
-def _compress(path: str) -> None:
+def compress(path: str) -> None:
+    """Replace a rotated log by its compressed form; never through a link. Raises OSError."""
     temporary = path + TEMPORARY
-    with open(path, "rb") as source, open(temporary, "wb") as target:
+    with open_log(path) as source, open(temporary, "xb") as target:
         os.fchmod(target.fileno(), os.fstat(source.fileno()).st_mode & 0o7777)
         with gzip.GzipFile("", "wb", 6, target) as packed:
             shutil.copyfileobj(source, packed, 256 * 1024)

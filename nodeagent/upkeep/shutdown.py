@@ -11,7 +11,6 @@ from typing import Protocol
 
 from kit import log
 from kit.clock import Clock, deadline
-from linux.dbus import DbusError
 from nodeagent.model.spec import is_terminal
 from nodeagent.plan.pod import is_ending
 from nodeagent.plan.shutdown import WHY, Share, Turn, plan_turns
@@ -55,6 +54,8 @@ class Shutdown:
                 await self._heard(inhibitor, going)
         finally:
             inhibitor.close()
+        from linux.dbus import DbusError  # few nodes wait for their pods
+
         raise DbusError("cannot watch for shutdowns: the connection to the bus is gone")
 
     async def _heard(self, inhibitor: Inhibitor, going: bool) -> None:

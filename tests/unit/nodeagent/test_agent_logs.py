@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kit.http.model import Request
+from nodeagent.server.container_logs import BadOptions, read_options
 from nodeagent.server.follow import NoLog, stream_log
 from nodeagent.server.logs import Formatter, LogLine, LogOptions, comparable, parse_line, tail_offset, tail_text
 
@@ -118,3 +120,22 @@ async def test_without_following_it_ends(tmp_path: Path) -> None:
 async def test_a_log_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NoLog, match="No such file"):
         await collect(tmp_path / "none", LogOptions(), asyncio.Event(), [])
+
+
+def asked(query: str) -> LogOptions:
+    return read_options(Request("GET", f"/containerLogs/a/b/c?{query}", [], b"", None), 1000.0)  # type: ignore[arg-type]
+
+
+def test_numbers_in_queries_may_be_of_any_size() -> None:
+    assert asked("sinceSeconds=10").since == "1970-01-01T00:16:30.000000000"
+    assert asked(f"sinceSeconds={'9' * 18}").since == "1970-01-01T00:00:00.000000000"
+    assert asked(f"tailLines={'9' * 18}").tail == 10**18 - 1
+    for query in (
+        f"sinceSeconds={'9' * 5000}",
+        f"tailLines={'9' * 400}",
+        "limitBytes=0",
+        "tailLines=-1",
+        "tailLines=%D9%A3",
+    ):
+        with pytest.raises(BadOptions):
+            asked(query)

@@ -11,6 +11,7 @@ from api.meta_v1 import ObjectMeta
 from kit.clock import FakeClock
 from linux.cgroup_use import GroupUse
 from nodeagent.config import Config, Pki
+from nodeagent.cri.fake import FakeRuntime
 from nodeagent.cri.port import CONTAINER_NAME, Owned
 from nodeagent.model.seen import ContainerState, PodRef, SeenContainer
 from nodeagent.plan.reserved import Reserved, compute_allocatable, threshold
@@ -21,7 +22,7 @@ from nodeagent.server.disks import Filesystem, Usage, usage, volumes
 from nodeagent.server.meter import MACHINE, MachineUse, Reading
 from nodeagent.server.pages import configuration, running_pods
 from nodeagent.server.stats import summarize
-from nodeagent.server.survey import PodDisks, Survey, SurveyedContainer, SurveyedPod, VolumeUse
+from nodeagent.server.survey import PodDisks, Survey, SurveyedContainer, SurveyedPod, Surveyor, VolumeUse
 from nodeagent.server.system_logs import system_log
 from nodeagent.serving import container_group, group_path
 from nodeagent.sources.alone import NoReporter
@@ -159,6 +160,7 @@ def test_the_configuration_is_told_in_upstreams_names() -> None:
     [
         *(("/a.log", 200), ("a.log", 200), ("/sub/b", 200), ("", 200), ("/", 200), ("/none", 404)),
         *(("/../secret", 404), ("/out", 404), ("/sub/../../secret", 404), ("/inside", 200), ("/pipe", 404)),
+        *(("/a.log\0", 404), ("/odd", 200)),
     ],
 )
 def test_logs_of_the_machine(tmp_path: Path, path: str, status: int) -> None:
@@ -170,9 +172,30 @@ def test_logs_of_the_machine(tmp_path: Path, path: str, status: int) -> None:
     (root / "out").symlink_to(tmp_path / "secret")
     (root / "inside").symlink_to(root / "a.log")
     os.mkfifo(root / "pipe")
+    (root / "odd").mkdir()
+    (root / "odd" / os.fsdecode(b"not-\xff-utf8")).write_text("")
     found = system_log(str(root), path)
     assert found.status == status and b"hush" not in bytes(found.body)  # type: ignore[arg-type]
     assert system_log("", path).status == 405
+
+
+async def test_disks_are_walked_through_once_a_minute(tmp_path: Path) -> None:
+    clock = FakeClock()
+    pods: list[SurveyedPod] = []
+    surveyor = Surveyor(FakeRuntime(clock), clock, str(tmp_path), "/none", lambda: pods)
+    await surveyor.look()
+    file = tmp_path / "etc-hosts"
+    file.write_bytes(b"x" * 5000)
+    pods.append(SurveyedPod("u", "ns", "p", "s1", "/none", str(tmp_path), str(tmp_path / "logs"), AT, ()))
+    began = clock.now()
+    first = await surveyor.look()
+    file.write_bytes(b"x" * 500_000)
+    await clock.advance(30)
+    again = await surveyor.look()  # the pod came after the walk; it is not looked through at each look
+    assert again.disks["u"] is first.disks["u"] and (again.at, again.disks_at) == (began + 30, began)
+    await clock.advance(31)
+    last = await surveyor.look()
+    assert last.disks["u"].other.used > again.disks["u"].other.used and last.disks_at == last.at
 
 
 def test_what_files_take(tmp_path: Path) -> None:

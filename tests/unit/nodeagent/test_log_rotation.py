@@ -15,8 +15,9 @@ from nodeagent.plan.rotation import (
     plan_look,
     plan_rotation,
 )
-from nodeagent.server.follow import stream_log
-from nodeagent.server.logs import LogOptions
+from nodeagent.server.follow import NoLog, stream_log
+from nodeagent.server.logs import LogOptions, tail_text
+from nodeagent.upkeep.logs import compress
 
 NOW = "20260301-102030"
 LOG = "/l/0.log"
@@ -134,3 +135,33 @@ async def test_a_log_that_is_renamed_and_not_yet_opened_anew(tmp_path: Path) -> 
     got += await anext(pieces)
     assert got == b"line 0\nline 1\nline 2\n"
     await pieces.aclose()
+
+
+@pytest.mark.parametrize("name", ["0.log", "0.log.20260301-100000", "0.log.20260301-100000.gz"])
+async def test_links_lead_to_no_other_file(tmp_path: Path, name: str) -> None:
+    """A pod that may write to the folder of logs must not see what else is on the machine."""
+    secret, folder = tmp_path / "secret", tmp_path / "logs"
+    secret.write_bytes(gzip.compress(line(7)) if name.endswith(".gz") else line(7))
+    folder.mkdir()
+    path = files(folder, [1])
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(secret)
+    if name == "0.log":
+        assert tail_text(str(path), 10, 1000) == ""
+        with pytest.raises(NoLog):
+            await read(path)
+    else:
+        assert 7 not in await read(path)
+        with pytest.raises(OSError):
+            compress(str(folder / name))
+        assert not (folder / f"{name}.gz").exists()
+
+
+def test_compression_writes_through_no_link(tmp_path: Path) -> None:
+    path, other = tmp_path / "0.log.20260301-100000", tmp_path / "other"
+    path.write_bytes(line(1))
+    other.write_text("precious")
+    Path(f"{path}.tmp").symlink_to(other)
+    with pytest.raises(FileExistsError):
+        compress(str(path))
+    assert other.read_text() == "precious" and path.exists()

@@ -1,5 +1,6 @@
 """Manifests become static pods, or are refused with file and line."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,10 @@ def test_several_in_one_file() -> None:
         ("[1, 2]", "cannot use /m/web.yaml, line 1: a Pod is expected, and this is no object"),
         (GOOD.replace("kind: Pod", "kind: Service"), "line 1: a Pod of v1 is expected, not Service of v1"),
         (GOOD.replace("  name: web", "  labels: {}"), "line 3: invalid pod: name is needed for the pod"),
+        (
+            GOOD.replace("  name: web", "  name: web\n  uid: ../../x"),
+            "line 5: invalid pod: the uid '../../x' must not be a path",
+        ),
         (GOOD.replace("x:1", "[1]"), "line 8: cannot decode Pod: spec.containers[0].image"),
         (GOOD.replace("name: a", "name: A_"), "line 7: invalid pod: spec.containers[0].name: "),
         (GOOD + "---\n" + GOOD.replace("    image: x:1\n", ""), "line 16: invalid pod: spec.containers[0].image: Req"),
@@ -113,6 +118,7 @@ def test_a_directory_is_read_as_a_whole(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD)
     (tmp_path / "b.yaml").write_text(GOOD.replace("x:1", "x:2"))  # the same name once more
     (tmp_path / "c.yaml").write_bytes(b"\xff\xfe")
+    os.mkfifo(tmp_path / "d.yaml")  # nobody will ever write to it
     directory = ManifestDirectory(str(tmp_path), "n1", FakeClock(), lambda pods: None)
     [pod] = directory.read()
     assert pod.spec.containers[0].image == "x:1"
