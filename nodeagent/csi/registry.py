@@ -64,6 +64,8 @@ class Registry:
         gone = [path for path, known in self._sockets.items() if found.get(path) != known[0]]
         for path in gone:
             _, name = self._sockets.pop(path)
+            if any(name == other for _, other in self._sockets.values()):
+                continue  # a newer one has taken its place
             if (driver := self._drivers.pop(name, None)) is not None:
                 self._gone.add(name)
                 await driver.close()
@@ -149,7 +151,7 @@ class Registry:
         except ApiError as error:
             _log.warning("cannot tell the API server of storage drivers, will try again", error=error)
             return False
-        self._gone -= gone
+        self._gone.clear()
         self._said = True
         return True
 

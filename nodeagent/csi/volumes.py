@@ -8,6 +8,7 @@ the other. Drivers must take repeated calls, so an agent that was restarted simp
 """
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from api import kinds
 from api.core_v1 import Pod
 from client.client import Client
 from client.errors import ApiError, NotFound
-from kit.clock import Clock
+from kit.clock import Clock, Timer
 from linux.mounts import MountError, Mounts
 from nodeagent.csi import ledger
 from nodeagent.render.settings import NodeSettings, Token, TokenWish
@@ -58,7 +59,8 @@ class CsiVolumes:
     def __init__(self, drivers: Drivers, aids: Aids) -> None:
         self._drivers = drivers
         self._aids = aids
-        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self._locks: weakref.WeakValueDictionary[tuple[str, str], asyncio.Lock] = weakref.WeakValueDictionary()
+        self._due: dict[str, Timer] = {}  # uid -> when its volumes are to be shown once more
 
     async def publish(self, pod: Pod, volumes: list[Resolved]) -> None:
         """Show these volumes to a pod. Raises VolumeProblem."""
@@ -69,6 +71,8 @@ class CsiVolumes:
 
     async def unpublish(self, uid: str) -> None:
         """Take away all that drivers show to a pod. Raises MountError."""
+        if (timer := self._due.pop(uid, None)) is not None:
+            timer.cancel()
         for record in list(ledger.records(self._aids.node.root_dir, uid)):
             async with self._lock(record.volume):
                 await self._take(record)
@@ -91,6 +95,10 @@ class CsiVolumes:
             raise VolumeProblem(wanted.label, why)
         async with self._lock((wanted.driver, wanted.handle)):
             context = await self._attached(wanted, terms)
+            uid, root = pod.metadata.uid or "", self._aids.node.root_dir
+            ledger.note(
+                ledger.target_path(root, uid, wanted.label, block=wanted.block), wanted.driver, wanted.handle
+            )  # before anything is made ready: only what pods have is ever undone
             staged = await self._stage(pod, driver, wanted, context)
             await self._publish(pod, driver, wanted, terms, (context, staged))
 
@@ -157,7 +165,7 @@ class CsiVolumes:
 
         aids, (context, staged), uid = self._aids, prepared, pod.metadata.uid or ""
         path = ledger.target_path(aids.node.root_dir, uid, wanted.label, block=wanted.block)
-        again = ledger.is_noted(path) and path in aids.mounts.below(path)
+        again = path in aids.mounts.below(path)
         if again and not (terms.republish or terms.tokens):
             return
         secrets = await self._secret(wanted, wanted.publish_secret, "NodePublishSecretRef", "SetUp")
@@ -166,7 +174,6 @@ class CsiVolumes:
         (secrets if terms.tokens_in_secrets else facts).update(acting)
         group = await self._drivers_group(pod, driver)
         fine = await driver.can(pb.NodeServiceCapability.RPC.SINGLE_NODE_MULTI_WRITER)
-        ledger.note(path, wanted.driver, wanted.handle)
         request = pb.NodePublishVolumeRequest(
             volume_id=wanted.handle,
             publish_context=context,
@@ -182,7 +189,9 @@ class CsiVolumes:
         if not again and group is None and owner is not None and gives_to_group(wanted, terms, owner):
             await asyncio.to_thread(give, path, owner, change_policy(pod))
         if terms.republish:
-            aids.clock.call_later(REPUBLISH, lambda: aids.changed(uid))
+            if (timer := self._due.get(uid)) is not None:
+                timer.cancel()  # one for all its volumes
+            self._due[uid] = aids.clock.call_later(REPUBLISH, lambda: aids.changed(uid))
 
     async def _drivers_group(self, pod: Pod, driver: Any) -> int | None:
         """The group that the driver itself cares for, if it can."""
@@ -229,20 +238,22 @@ class CsiVolumes:
             raise MountError(f"cannot unmount {record.target}: {absent}")
         try:
             await driver.unpublish(record.handle, record.target)
-            self._forget(record.target)
+            self._unmount(record.target)
             staged = ledger.staging_path(self._aids.node.root_dir, *record.volume)
-            shared = any(other.volume == record.volume for other in ledger.records(self._aids.node.root_dir))
+            all_records = ledger.records(self._aids.node.root_dir)
+            shared = any(other.volume == record.volume and other != record for other in all_records)
             if not shared and ledger.is_noted(staged):
                 await driver.unstage(record.handle, staged)
-                self._forget(staged)
+                self._unmount(staged)
+                ledger.strike(staged)
+            ledger.strike(record.target)  # last: it is what we come back for
         except DriverFault as error:
             raise MountError(f"cannot unmount {record.target}: {error}") from error
 
-    def _forget(self, path: str) -> None:
+    def _unmount(self, path: str) -> None:
         """The driver has undone it; what it left mounted all the same is unmounted, and never removed."""
         for point in self._aids.mounts.below(path):
             self._aids.mounts.unmount(point)
-        ledger.strike(path)
 
     def _lock(self, volume: tuple[str, str]) -> asyncio.Lock:
         return self._locks.setdefault(volume, asyncio.Lock())

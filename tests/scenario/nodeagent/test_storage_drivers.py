@@ -13,7 +13,7 @@ from api.core_v1 import Node, Pod, PodSecurityContext, Secret
 from api.meta_v1 import ObjectMeta
 from client.client import Client
 from client.fake import FakeTransport
-from kit.clock import SystemClock
+from kit.clock import Clock, FakeClock, SystemClock
 from linux.mounts import FakeMounts, MountError
 from nodeagent.csi import ledger
 from nodeagent.csi.registry import Registry
@@ -47,11 +47,13 @@ class World:
         self.api.put(kinds.NODE, Node(metadata=ObjectMeta(name="n1")))
         self.tasks: list[asyncio.Task[None]] = []
 
-    def agent(self) -> tuple[Registry, CsiVolumes]:
+    def agent(
+        self, clock: Clock | None = None, changed: Callable[[str], object] = lambda uid: None
+    ) -> tuple[Registry, CsiVolumes]:
         """The agent's part, as after a restart."""
         node = replace(NODE, root_dir=self.root)
         registry = Registry(self.root, SystemClock(), CsiNodeReporter(self.client, "n1").tell)
-        aids = Aids(self.client, self.mounts, node, Desk(), SystemClock(), lambda uid: None)
+        aids = Aids(self.client, self.mounts, node, Desk(), clock or SystemClock(), changed)
         return registry, CsiVolumes(registry, aids)
 
     async def start(self) -> None:
@@ -225,3 +227,55 @@ async def test_inline_volumes_with_tokens(world: World) -> None:
     assert '"vault":{"expirationTimestamp"' in publish.volume_context["csi.storage.k8s.io/serviceAccount.tokens"]
     await world.volumes.unpublish("u")
     assert world.mounts.points == []
+
+
+async def test_what_was_made_ready_is_undone_whatever_fails_on_the_way(world: World) -> None:
+    await world.start()
+    world.terms()
+    wanted, volumes = claiming(nodePublishSecretRef={"name": "none", "namespace": "ns"})
+    with pytest.raises(VolumeProblem, match="fetching NodePublishSecretRef ns/none failed"):
+        await world.volumes.publish(wanted, volumes)
+    assert world.driver.names() == ["NodeStageVolume"]
+    world.driver.broken["NodeUnstageVolume"] = "busy"
+    with pytest.raises(MountError, match="busy"):
+        await world.volumes.unpublish("u")
+    world.driver.broken.clear()
+    registry, volumes_after = world.agent()
+    await registry.look()
+    await volumes_after.unpublish("u")
+    await registry.close()
+    assert world.driver.names()[-1] == "NodeUnstageVolume" and world.mounts.points == []
+    assert not list(Path(world.root).glob("plugins/kubernetes.io/csi/*/*")) and not list(ledger.records(world.root))
+
+
+async def test_a_newer_socket_of_a_driver_counts(world: World) -> None:
+    await world.start()
+    newer = StorageDriver(world.driver.folder, world.mounts)
+    await newer.start(f"{world.root}/plugins/d/new.sock", f"{world.root}/plugins_registry/new-reg.sock")
+    try:
+        await world.until(lambda: world.registry.named(NAME).socket.endswith("new.sock"))
+        Path(f"{world.root}/plugins_registry/d-reg.sock").unlink()
+        await world.until(lambda: list(world.registry._sockets) == [f"{world.root}/plugins_registry/new-reg.sock"])
+        assert world.registry.named(NAME) is not None and world.csi_node() != []
+    finally:
+        await newer.stop()
+
+
+async def test_a_pod_is_shown_its_volumes_again_once_a_minute_however_many_they_are(world: World) -> None:
+    await world.start()
+    world.terms(volumeLifecycleModes=["Ephemeral"], requiresRepublish=True)
+    clock, asked = FakeClock(), list[str]()
+    registry, volumes = world.agent(clock, asked.append)
+    await registry.look()
+    sources = [{"name": name, "csi": {"driver": NAME}} for name in ("v", "w")]
+    wanted = pod("a", volumes=codec.from_dict(kinds.POD, {"spec": {"volumes": sources}}).spec.volumes)
+    shown = [resolve(volume, {}) for volume in wanted.spec.volumes]
+    for _ in range(3):
+        await volumes.publish(wanted, shown)
+    await clock.advance(61)
+    assert asked == ["u"]
+    await volumes.publish(wanted, shown)
+    await volumes.unpublish("u")
+    await clock.advance(61)
+    assert asked == ["u"], "who is gone is not asked for"
+    await registry.close()
