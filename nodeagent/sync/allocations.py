@@ -5,7 +5,7 @@ looked is a change like any other, and who was taken once is not judged again.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -42,16 +42,19 @@ class Allocations:
     view: NodeView
     events: PodEvents
     _known: dict[str, Resources] = field(default_factory=dict)
+    _own: Mapping[str, str] = field(init=False)  # what the node has by itself
+
+    def __post_init__(self) -> None:
+        self._own = self.view.allocatable
 
     def observed(self, node: Node) -> None:
         """The API server shows our node like this."""
-        extra = {k: v for k, v in node.status.allocatable.items() if k not in self.view.allocatable}
         self.view = replace(
             self.view,
             labels=node.metadata.labels,
             taints=node.spec.taints,
             strict_groups=node.status.features is not None and bool(node.status.features.supplemental_groups_policy),
-            allocatable={**self.view.allocatable, **extra},
+            allocatable={**node.status.allocatable, **self._own},
         )
 
     def pressed(self, conditions: Sequence[str]) -> None:

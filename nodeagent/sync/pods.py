@@ -52,7 +52,8 @@ class Pods:
         self.forgotten: Callable[[str], object] = lambda uid: None  # told when nothing of a pod is left
         self._allocations: Allocations | None = None
         self._ask_node: Callable[[], Awaitable[None]] | None = None
-        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._asking: dict[str, Pod] = {}  # pods that wait for news of our node, as they are wished now
+        self._asks: set[asyncio.Task[None]] = set()
 
     def open(
         self, doors: Doors, allocations: Allocations, ask_node: Callable[[], Awaitable[None]] | None = None
@@ -78,17 +79,19 @@ class Pods:
             worker = self.workers.get(old.metadata.uid or "")
             if worker is not None:
                 worker.remove()
+            self._asking.pop(old.metadata.uid or "", None)
         if new is not None:
             uid = new.metadata.uid or ""
             worker = self.workers.get(uid)
-            if worker is None:
+            if uid in self._asking:
+                self._asking[uid] = new
+            elif worker is None:
                 self._begin(new)
             else:
                 worker.state.memory.gone = False
                 worker.update(self._allowed(worker, new))
             self._weigh()
         elif old is not None:
-            self._asking.pop(old.metadata.uid or "", None)
             self._weigh()
         self.retry_resizes()
 
@@ -163,6 +166,8 @@ class Pods:
     async def close(self) -> None:
         """End all workers; containers live on. What is being started is given a moment, as half a start is a failed one."""
         tasks = list(self._tasks.values())
+        for ask in self._asks:
+            ask.cancel()
         for worker in self.workers.values():
             worker.close()
         try:
@@ -233,6 +238,7 @@ class Pods:
 
     async def relist(self) -> None:
         """Compare everything in the runtime with what workers think, and begin to remove what is nobody's."""
+        before = set(self._owners)  # what is made while we list may not be in the list
         sandboxes = await self._runtime.sandboxes()
         containers = await self._runtime.containers()
         found: dict[str, set[tuple[str, str]]] = {}
@@ -250,34 +256,34 @@ class Pods:
             if found.get(uid, set()) != _thought(worker):
                 worker.note_dirty()
         if self._sources_known:
-            for uid in found.keys() - self.workers.keys():
+            for uid in found.keys() - self.workers.keys() - self._asking.keys():
                 self._begin(_orphan(refs[uid]), orphan=True)
             self._sweep()
         alive = {ident for things in found.values() for ident, _ in things}
-        self._owners = {i: uid for i, uid in self._owners.items() if i in alive or uid in self.workers}
+        self._owners = {i: uid for i, uid in self._owners.items() if i in alive or i not in before}
 
     def _sweep(self) -> None:
         """Pods that left only files or groups, as after a crash of the agent."""
         assert self._doors is not None
         left = {uid: PodRef(uid, "", "") for uid in (*self._doors.volumes.known(), *self._doors.cgroups.known())}
         left |= {ref.uid: ref for ref in logged(self._doors.settings.pod_logs)}
-        for uid in left.keys() - self.workers.keys():
+        for uid in left.keys() - self.workers.keys() - self._asking.keys():
             self._begin(_orphan(left[uid]), orphan=True)
 
-    def _begin(self, pod: Pod, orphan: bool = False) -> None:
+    def _begin(self, pod: Pod, orphan: bool = False, asked: bool = False) -> None:
         assert self._doors is not None
         uid = pod.metadata.uid or ""
         fresh = not orphan and self._in_runtime is not None and uid not in self._in_runtime and not is_terminal(pod)
         worker = PodWorker(pod, self._doors, fresh=fresh, orphan=orphan)
-        if not orphan and not self._admit(worker, fresh):
+        if not orphan and not self._admit(worker, fresh, asked):
             return
         worker.state.memory.network_ready = self._network_ready
         self.workers[uid] = worker
         task = asyncio.create_task(self._run(uid, worker), name=f"pod {pod.metadata.namespace}/{pod.metadata.name}")
         self._tasks[uid] = task
 
-    def _admit(self, worker: PodWorker, fresh: bool) -> bool:
-        """Whether it can be begun, be it only to fail; if not, it is begun later."""
+    def _admit(self, worker: PodWorker, fresh: bool, asked: bool) -> bool:
+        """Whether it can be begun, be it only to fail; if not, it is begun once our node was asked for."""
         assert self._allocations is not None and self._doors is not None
         pod, memory = worker.state.pod, worker.state.memory
         uid = pod.metadata.uid or ""
@@ -287,19 +293,23 @@ class Pods:
         verdict = memory.verdict
         if verdict is None:
             return True
-        if verdict.reason == "NodeAffinity" and self._ask_node is not None and uid not in self._asking:
-            self._asking[uid] = asyncio.create_task(self._ask_and_begin(uid, pod))
+        if verdict.reason == "NodeAffinity" and self._ask_node is not None and not asked:
+            self._asking[uid] = pod
+            ask = asyncio.create_task(self._ask_and_begin(uid))
+            self._asks.add(ask)
+            ask.add_done_callback(self._asks.discard)
             return False
-        self._asking.pop(uid, None)
         self._doors.events.tell(pod, WARNING, verdict.reason, verdict.message)
         return True
 
-    async def _ask_and_begin(self, uid: str, pod: Pod) -> None:
+    async def _ask_and_begin(self, uid: str) -> None:
         """The labels that we know of our node may be old."""
         assert self._ask_node is not None
         await self._ask_node()
-        if uid in self._asking and uid not in self.workers:
-            self._begin(pod)
+        pod = self._asking.pop(uid, None)
+        if pod is not None and uid not in self.workers:
+            self._begin(pod, asked=True)
+            self._weigh()
 
     async def _run(self, uid: str, worker: PodWorker) -> None:
         try:

@@ -1,7 +1,9 @@
 """Acting: sandboxes and containers come to life."""
 
 import asyncio
+import errno
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -9,6 +11,7 @@ from functools import partial
 from api import times
 from api.core_v1 import Container, Pod, Secret
 from kit.clock import Clock
+from linux.beneath import OutsideError, opened
 from linux.mounts import MountError
 from nodeagent.cri.errors import Refused, RuntimeFault
 from nodeagent.cri.port import SeenImage
@@ -281,16 +284,20 @@ def _env_files(doors: Doors, pod: Pod, container: AnyContainer) -> dict[tuple[st
     for volume, path in wanted:
         if volume not in places:
             raise ConfigProblem(f'cannot find the volume "{volume}" referenced by FileKeyRef')
-        root = os.path.realpath(places[volume].path)
-        real = os.path.realpath(f"{root}/{path}")
-        if not real.startswith(f"{root}/"):
-            continue  # a link that leads out of the volume
         try:
-            with open(real) as file:
-                found[volume, path] = file.read(MAX_ENV_FILE)
-        except (OSError, ValueError):
+            found[volume, path] = _regular_file(places[volume].path, path)
+        except (OSError, OutsideError, ValueError):
             continue
     return found
+
+
+def _regular_file(root: str, path: str) -> str:
+    """What is in a file of a volume: links out of it lead nowhere, and a pipe would make us wait for ever."""
+    with opened(root, path) as descriptor:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        with open(f"/proc/self/fd/{descriptor}") as file:
+            return file.read(MAX_ENV_FILE)
 
 
 async def _subpaths(

@@ -108,7 +108,7 @@ async def clean_up(doors: Doors, state: PodState) -> None:
 
     await doors.drivers.unpublish(uid)
     await doors.image_volumes.take(uid)
-    if is_remote(state.pod):
+    if is_remote(state.pod) or not state.pod.spec.containers:  # an orphan may have anything
         await in_own_thread(remove)
     elif state.pod.spec.volumes or doors.cgroups.systemd:
         await doors.blocking(remove)

@@ -275,7 +275,8 @@ class PodWorker:
     async def _act(self, actions: tuple[Action, ...]) -> None:
         """In order; the first that fails ends the round, with what it taught us remembered."""
         position = 0
-        while position < len(actions):
+        self._hurry.clear()
+        while position < len(actions) and not self._hurry.is_set():
             batch = [actions[position]]
             if isinstance(batch[0], StopContainer):  # those side by side are stopped together
                 rest = actions[position:]
@@ -288,7 +289,6 @@ class PodWorker:
 
     async def _until_hurried(self, work: list[Coroutine[Any, Any, None]]) -> list[BaseException | None]:
         """Run side by side; given up when the pod's end becomes more urgent."""
-        self._hurry.clear()
         tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
         hurry = asyncio.ensure_future(self._hurry.wait())
         try:

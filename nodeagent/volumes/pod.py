@@ -2,9 +2,13 @@
 
 Each pod has `<root>/pods/<uid>/volumes/<kind>/<name>`. Making is idempotent, so that it is also how contents are refreshed
 and how an agent that was restarted takes over. Secrets and tokens live in memory (tmpfs) and never on disk.
+
+Work of a pod that was given up may still go on in a thread, as a mount whose server is slow. What else is done with the pod's
+files waits for it: a tree is never removed while something may be mounted in it.
 """
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,9 +43,14 @@ class PodVolumes:
     node: NodeSettings
     labels: Callable[[], Mapping[str, str]] = dict  # of the node, as they are now
     _claims: dict[str, Mapping[str, Claimed]] = field(default_factory=dict)
+    _locks: dict[str, threading.Lock] = field(default_factory=dict)  # by uid
 
     def prepare(self, pod: Pod, sources: Sources, stamp: str) -> None:
         """Make the pod's directory and all its volumes, or bring them up to date."""
+        with self._lock(pod.metadata.uid or ""):
+            self._prepare_all(pod, sources, stamp)
+
+    def _prepare_all(self, pod: Pod, sources: Sources, stamp: str) -> None:
         Path(pod_directory(pod.metadata.uid or "", self.node)).mkdir(mode=0o750, parents=True, exist_ok=True)
         self.check(pod, sources.claims)
         self._claims[pod.metadata.uid or ""] = sources.claims
@@ -74,16 +83,19 @@ class PodVolumes:
         """Parts of volumes, made and bound so that no link leads out of them: index of a mount -> place on the host."""
         places = self.places(pod)
         shelf = SubPaths(self.mounts, f"{pod_directory(pod.metadata.uid or '', self.node)}/volume-subpaths")
-        return {
-            index: shelf.bind(container, index, name, places[name].path, path)
-            for index, (name, path) in wanted.items()
-            if name in places
-        }
+        with self._lock(pod.metadata.uid or ""):
+            return {
+                index: shelf.bind(container, index, name, places[name].path, path)
+                for index, (name, path) in wanted.items()
+                if name in places
+            }
 
     def remove(self, uid: str) -> None:
         """Unmount and remove everything of a pod."""
-        remove_tree(self.mounts, pod_directory(uid, self.node))
-        self._claims.pop(uid, None)
+        with self._lock(uid):
+            remove_tree(self.mounts, pod_directory(uid, self.node))
+            self._claims.pop(uid, None)
+        self._locks.pop(uid, None)
 
     def known(self) -> list[str]:
         """The uids of pods that something is left of."""
@@ -141,8 +153,15 @@ class PodVolumes:
         mount_local(self.mounts, resolved, directory)
         group = fs_group(pod)
         if group is not None and not resolved.read_only:
-            give(str(directory), group, change_policy(pod))
+            try:
+                give(str(directory), group, change_policy(pod))
+            except OSError:
+                self.mounts.unmount(str(directory))  # else it would pass for one that is done
+                raise
         return None
+
+    def _lock(self, uid: str) -> threading.Lock:
+        return self._locks.setdefault(uid, threading.Lock())
 
     def _root(self, pod: Pod) -> str:
         return f"{pod_directory(pod.metadata.uid or '', self.node)}/volumes"

@@ -21,6 +21,7 @@ DATA = "..data"
 def write_files(directory: Path, files: Files, stamp: str, group: int | None = None) -> bool:
     """Make the directory show exactly these files; false if it did already. `stamp` names this version."""
     if _shown(directory) == _wanted(files, group):
+        _link_names(directory, files)  # who wrote this may have died before
         return False
     version = directory / f"..{stamp}"
     version.mkdir(mode=0o755, parents=True, exist_ok=True)

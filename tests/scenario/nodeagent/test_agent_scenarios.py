@@ -221,6 +221,32 @@ async def test_labels_that_the_agent_has_not_heard_of_are_asked_for(scene: Scene
     assert shown is not None and shown.status.reason == "NodeAffinity"
 
 
+async def test_a_pod_that_changes_while_the_node_is_asked_for_is_not_refused_for_it(scene: Scene) -> None:
+    await scene.start()
+    pods, waiting = scene.agent.pods, asyncio.Event()
+    label = {"metadata": {"labels": {"zone": "x"}}}
+    ask = scene.agent._ask_node
+
+    async def slow() -> None:
+        await waiting.wait()
+        await scene.client.patch(kinds.NODE, "n1", label)
+        await ask()
+
+    pods._ask_node = slow
+    await scene.create("chosen", node_selector={"zone": "x"})
+    await scene.create("gone", node_selector={"zone": "x"})
+    await scene.clock.advance(1)
+    await scene.client.patch(kinds.POD, "chosen", label, "default")
+    await scene.client.delete(kinds.POD, "gone", "default", grace=0)
+    await scene.clock.advance(1)
+    assert scene.phase("chosen") == "Pending"
+    waiting.set()
+    await scene.until(lambda: scene.phase("chosen") == "Running")
+    worker = pods.named("default", "chosen")
+    assert worker is not None and worker.state.pod.metadata.labels == {"zone": "x"}
+    assert scene.running() == ["chosen"] and pods.named("default", "gone") is None
+
+
 async def test_all_containers_begin_anew_when_a_rule_says_so(scene: Scene) -> None:
     rule = ContainerRestartRule(
         action="RestartAllContainers", exit_codes=ContainerRestartRuleOnExitCodes(operator="In", values=[42])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api import codec
-from api.core_v1 import ContainerResizePolicy, Pod, ResourceRequirements
+from api.core_v1 import ContainerResizePolicy, Node, NodeStatus, Pod, ResourceRequirements
 from nodeagent.model.memory import PodMemory, ResizeNote
 from nodeagent.model.seen import Limits
 from nodeagent.plan import qos
@@ -218,3 +218,13 @@ def test_a_pod_does_not_end_while_its_container_is_made_anew() -> None:
     assert status.phase == "Running"
     status = compute_status(wanted, seen(sandbox(), container("a", "exited", 1)), known, NodeFacts(()), NOW)
     assert status.phase == "Succeeded"
+
+
+def test_what_the_node_has_is_known_as_it_is_now(tmp_path: Path) -> None:
+    allocations = Allocations(str(tmp_path), NODE, Told())
+    for amount in ("2", "4"):
+        allocations.observed(Node(status=NodeStatus(allocatable={"cpu": "64", "example.org/b": amount})))
+        assert allocations.view.allocatable["example.org/b"] == amount
+    assert allocations.view.allocatable["cpu"] == NODE.allocatable["cpu"], "of its own resources the agent knows best"
+    allocations.observed(Node())
+    assert "example.org/b" not in allocations.view.allocatable

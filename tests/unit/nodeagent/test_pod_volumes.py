@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,13 @@ def test_a_killed_writer_leaves_no_trace(tmp_path: Path) -> None:
     (tmp_path / "..2026_9").mkdir()
     assert write_files(tmp_path, {"a": File(b"2", 0o644)}, "2026_2")
     assert read(tmp_path) == {"a": b"2"} and not (tmp_path / "..2026_9").exists()
+
+
+def test_names_that_a_killed_writer_did_not_get_to_are_made(tmp_path: Path) -> None:
+    write_files(tmp_path, {"a": File(b"1", 0o644)}, "2026_1")
+    (tmp_path / "a").unlink()  # as if killed right after the exchange
+    assert not write_files(tmp_path, {"a": File(b"1", 0o644)}, "2026_2")
+    assert read(tmp_path) == {"a": b"1"}
 
 
 class Made:
@@ -205,3 +213,20 @@ def test_the_kernels_table_of_mounts() -> None:
     table = "".join(f"{i} 1 0:{i} / {point} rw - tmpfs t rw\n" for i, point in enumerate(points))
     assert points_below(table, "/a") == ["/a/b c", "/a"]
     assert points_below(table, "/") == ["/ab", "/a/b c", "/a", "/"]
+
+
+def test_a_tree_is_not_removed_while_something_is_being_mounted_in_it(tmp_path: Path) -> None:
+    class Slow(FakeMounts):
+        def tmpfs(self, target: str, size: int = 0, mode: int = 0o755) -> None:
+            remover.start()
+            remover.join(0.3)  # the worker has given up and takes the pod away
+            waited.append(remover.is_alive())
+            super().tmpfs(target, size, mode)
+
+    made = Made(tmp_path, Volume(name="e", empty_dir=EmptyDirVolumeSource(medium="Memory")))
+    slow, waited = Slow(), list[bool]()
+    made.volumes = PodVolumes(slow, replace(NODE, root_dir=str(tmp_path)))
+    remover = threading.Thread(target=lambda: made.volumes.remove("u"))
+    made.prepare()
+    remover.join()
+    assert waited == [True] and slow.points == [] and made.volumes.known() == []

@@ -1,0 +1,87 @@
+"""What a worker does at the edges: an end that comes between two actions, pods of which little is known, hostile files."""
+
+import os
+import threading
+from pathlib import Path
+
+from api.core_v1 import (
+    Container,
+    EmptyDirVolumeSource,
+    EnvVar,
+    EnvVarSource,
+    FileKeySelector,
+    Pod,
+    PodSpec,
+    Volume,
+)
+from api.meta_v1 import ObjectMeta
+from linux.mounts import FakeMounts
+from nodeagent.sync.starting import _env_files
+from nodeagent.sync.state import PodState
+from nodeagent.sync.stopping import clean_up
+from nodeagent.volumes.pod import PodVolumes
+from tests.simulation.nodeagent.world import EventLog, World
+from tests.unit.nodeagent.pods import memory
+
+
+def two() -> Pod:
+    containers = [Container(name=name, image="busybox:1") for name in ("a", "b")]
+    meta = ObjectMeta(name="p", namespace="ns", uid="u")
+    return Pod(metadata=meta, spec=PodSpec(containers=containers, restart_policy="Always"))
+
+
+class Deleter(EventLog):
+    """A user who deletes the pod in the very moment in which its first container has started."""
+
+    world: World
+
+    def tell(self, pod: Pod, kind: str, reason: str, message: str, container: str = "") -> None:
+        super().tell(pod, kind, reason, message, container)
+        if reason == "Started" and self.told["Started"] == 1:
+            self.world.delete(0)
+
+
+async def test_an_end_between_two_actions_is_heard(tmp_path: Path) -> None:
+    world = World(tmp_path, two())
+    deleter = Deleter()
+    deleter.world = world
+    object.__setattr__(world.doors, "events", deleter)
+    await world.settle()
+    assert deleter.told["Started"] == 1, "the other is not begun any more"
+
+
+async def test_what_is_left_of_unknown_pods_is_removed_beside_the_loop(tmp_path: Path) -> None:
+    world = World(tmp_path, two())
+    threads = list[threading.Thread]()
+
+    class Watching(FakeMounts):
+        def below(self, path: str) -> list[str]:
+            threads.append(threading.current_thread())
+            return super().below(path)
+
+    object.__setattr__(world.doors, "volumes", PodVolumes(Watching(), world.doors.settings))
+    orphan = Pod(metadata=ObjectMeta(name="p", namespace="ns", uid="u"))
+    await clean_up(world.doors, PodState(orphan, memory()))
+    assert threads and threading.current_thread() not in threads
+
+
+def test_files_of_variables_are_plain_and_inside(tmp_path: Path) -> None:
+    names = ("plain", "linked", "pipe", "outside", "none")
+    wanted = two()
+    wanted.spec.volumes = [Volume(name="v", empty_dir=EmptyDirVolumeSource())]
+    wanted.spec.containers[0].env = [
+        EnvVar(
+            name=name,
+            value_from=EnvVarSource(file_key_ref=FileKeySelector(volume_name="v", path=name, key="K")),
+        )
+        for name in names
+    ]
+    world = World(tmp_path, wanted)
+    root = Path(world.doors.volumes.places(wanted)["v"].path)
+    root.mkdir(parents=True)
+    (root / "plain").write_text("K='1'")
+    (root / "linked").symlink_to("plain")
+    os.mkfifo(root / "pipe")
+    (root / "outside").symlink_to("../../../../../../../../../../../../etc/passwd")
+    found = _env_files(world.doors, wanted, wanted.spec.containers[0])
+    assert found == {("v", "plain"): "K='1'", ("v", "linked"): "K='1'"}
