@@ -145,6 +145,13 @@ class Bus:
 
     async def open(self, path: str = SYSTEM_BUS) -> None:
         """Connect and say hello. Raises `DbusError`."""
+        try:
+            await self._greet(path)
+        except BaseException:
+            self.close()
+            raise
+
+    async def _greet(self, path: str) -> None:
         loop = asyncio.get_running_loop()
         try:
             await loop.sock_connect(self._socket, path)
@@ -156,7 +163,6 @@ class Bus:
             await self._expect(b"AGREE_UNIX_FD")
             await loop.sock_sendall(self._socket, b"BEGIN\r\n")
         except OSError as error:
-            self._socket.close()
             raise DbusError(f"cannot connect to the bus at {path}: {error.strerror}") from error
         loop.add_reader(self._socket, self._read)
         own = "org.freedesktop.DBus"

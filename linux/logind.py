@@ -25,7 +25,11 @@ class Logind:
         """Connect, and hear of shutdowns from now on."""
         bus = Bus()
         await bus.open(path)
-        await bus.listen(MANAGER[2], "PrepareForShutdown")
+        try:
+            await bus.listen(MANAGER[2], "PrepareForShutdown")
+        except BaseException:
+            bus.close()
+            raise
         return cls(bus)
 
     async def hold(self) -> None:

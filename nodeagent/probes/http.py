@@ -65,10 +65,13 @@ async def fetch(page: Page) -> Answer:
         status, target, body = await _fetch_one(page)
         if status not in _REDIRECTS or not target:
             return Answer(status, body)
-        found = urlsplit(urljoin(page.url, target))
+        try:
+            found = urlsplit(urljoin(page.url, target))
+            port = found.port or (443 if found.scheme == "https" else 80)
+        except ValueError as error:
+            raise FetchProblem(f'failed to parse Location header "{target}": {error}') from error
         if found.hostname != page.host or found.scheme not in ("http", "https"):
             return Answer(status, body, elsewhere=True)
-        port = found.port or (443 if found.scheme == "https" else 80)
         path = (found.path or "/") + (f"?{found.query}" if found.query else "")
         headers = tuple((n, joined(page.host, port) if n == "Host" else v) for n, v in page.headers)
         page = replace(page, scheme=found.scheme, port=port, path=path, headers=headers)

@@ -212,3 +212,21 @@ async def test_logind_over_the_bus(path: str, tmp_path: Path) -> None:
 async def test_no_bus(path: str) -> None:
     with pytest.raises(DbusError, match="cannot connect to the bus at"):
         await Logind.open(path)
+
+
+async def test_a_bus_that_refuses_is_left(path: str) -> None:
+    left = asyncio.Event()
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"REJECTED\r\n")
+        await reader.read()
+        left.set()
+        writer.close()
+
+    async with await asyncio.start_unix_server(refuse, path):
+        bus = dbus.Bus()
+        with pytest.raises(DbusError, match="it says REJECTED"):
+            await bus.open(path)
+        async with asyncio.timeout(30):
+            await left.wait()

@@ -113,6 +113,10 @@ async def test_redirects() -> None:
     async with site([here]) as (port, asked):
         outcome = await check_http(SystemClock(), target(), HTTPGetAction(port=port, path="/"), LIMIT)
         assert outcome.output.endswith(": stopped after 10 redirects") and len(asked) == 10
+    for nowhere in (b"http://[", b"http://127.0.0.1:none/"):
+        async with site([b"HTTP/1.1 302 Found\r\nLocation: " + nowhere + b"\r\n\r\n"]) as (port, _):
+            outcome = await check_http(SystemClock(), target(), HTTPGetAction(port=port, path="/"), LIMIT)
+            assert outcome.ok is False and "failed to parse Location header" in outcome.output
 
 
 async def test_certificates_are_not_looked_at(tmp_path: Path) -> None:
