@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
 from typing import TypeVar
@@ -47,6 +46,8 @@ def _explain(kind: type, message: str) -> str:
     what, _, where = message.partition(" - at `$")
     path = where.rstrip("`").lstrip(".")
     if found := re.match(r"Object contains unknown field `(.*)`", what):
+        import difflib  # only for who has made a mistake
+
         name = f"{path}.{found[1]}" if path else found[1]
         close = difflib.get_close_matches(found[1], _names(kind, path), 1)
         return f"unknown field {name}" + (f" (did you mean {close[0]}?)" if close else "")

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api import quantity
+from kit.config import ConfigError
 from kit.metrics import Metrics
 from nodeagent.config import Config
 from nodeagent.model.origin import is_static
 from nodeagent.plan.images import ImagePolicy
-from nodeagent.plan.pressure import read_thresholds
+from nodeagent.plan.pressure import BadThreshold, read_thresholds
 from nodeagent.plan.reserved import Reserved
 from nodeagent.plan.rotation import RotationPolicy
 from nodeagent.render.container import pod_directory
@@ -25,6 +26,8 @@ from nodeagent.upkeep.eviction import EvictionPolicy
 
 if TYPE_CHECKING:
     from nodeagent.app import Agent
+
+UNUSABLE = "cannot use the agent's configuration"
 
 
 def agent_api(agent: Agent) -> AgentApi:
@@ -53,7 +56,10 @@ def agent_api(agent: Agent) -> AgentApi:
 
 
 def reserved_by(config: Config) -> Reserved:
-    """What pods do not get of the machine."""
+    """What pods do not get of the machine. Raises ConfigError."""
+    for field, given in (("kube", config.reserved.kube), ("system", config.reserved.system)):
+        for name, text in given.items():
+            _amount(f"reserved.{field}.{name}", text)
     return Reserved(config.reserved.kube, config.reserved.system, config.eviction.hard)
 
 
@@ -64,15 +70,30 @@ def image_policy(config: Config) -> ImagePolicy:
 
 
 def rotation_policy(config: Config) -> RotationPolicy:
-    """When logs are rotated."""
-    return RotationPolicy(quantity.ceil(config.container_log_max_size), config.container_log_max_files)
+    """When logs are rotated. Raises ConfigError."""
+    size, files = _amount("containerLogMaxSize", config.container_log_max_size), config.container_log_max_files
+    if size < 1:
+        raise ConfigError(f"{UNUSABLE}: field containerLogMaxSize: it must be more than 0")
+    if files < 2:
+        raise ConfigError(f"{UNUSABLE}: field containerLogMaxFiles: it must be at least 2")
+    return RotationPolicy(size, files)
 
 
 def eviction_policy(config: Config) -> EvictionPolicy:
-    """When pods have to go. Raises BadThreshold."""
+    """When pods have to go. Raises ConfigError."""
     given = config.eviction
-    thresholds = read_thresholds(given.hard, given.soft, given.soft_grace_period, given.minimum_reclaim)
+    try:
+        thresholds = read_thresholds(given.hard, given.soft, given.soft_grace_period, given.minimum_reclaim)
+    except BadThreshold as error:
+        raise ConfigError(f"{UNUSABLE}: field eviction: {error}") from error
     return EvictionPolicy(tuple(thresholds), given.max_pod_grace_period, given.pressure_transition_period)
+
+
+def _amount(field: str, text: str) -> int:
+    try:
+        return quantity.ceil(text)
+    except quantity.QuantityError as error:
+        raise ConfigError(f"{UNUSABLE}: field {field}: {error}") from error
 
 
 class _Expositor:

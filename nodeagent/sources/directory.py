@@ -70,7 +70,7 @@ class ManifestDirectory:
                     return
 
     def read(self) -> list[Pod]:
-        """All pods of the directory as it is now; a name that two of them have belongs to the first."""
+        """All pods of the directory as it is now; a name or a uid that two of them have belongs to the first."""
         try:
             names = sorted(entry.name for entry in os.scandir(self._path) if not entry.name.startswith("."))
         except FileNotFoundError:
@@ -80,11 +80,18 @@ class ManifestDirectory:
             names = list(self._files)
         self._files = {name: file for name in names if (file := self._read(name)) is not None}
         found: dict[tuple[str, str], Pod] = {}
+        uids: set[str | None] = set()
         for name, file in self._files.items():
             for pod in file.pods:
                 key = (pod.metadata.namespace or "", pod.metadata.name or "")
-                if found.setdefault(key, pod) is not pod:
-                    self._complain(f"cannot run pod {key[0]}/{key[1]} of {name}: another manifest has one of that name")
+                if key in found or pod.metadata.uid in uids:
+                    same = "name" if key in found else "uid"
+                    self._complain(
+                        f"cannot run pod {key[0]}/{key[1]} of {name}: another manifest has one of that {same}"
+                    )
+                    continue
+                found[key] = pod
+                uids.add(pod.metadata.uid)
         return list(found.values())
 
     def _read(self, name: str) -> _File | None:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from api.core_v1 import Pod, PodStatus
 from api.meta_v1 import ObjectMeta
 from kit.clock import FakeClock
+from kit.config import ConfigError
 from linux.cgroup_use import GroupUse
-from nodeagent.config import Config, Pki
+from nodeagent.config import Config, Eviction, Pki, Reservations
 from nodeagent.cri.fake import FakeRuntime
 from nodeagent.cri.port import CONTAINER_NAME, Owned
 from nodeagent.model.seen import ContainerState, PodRef, SeenContainer
@@ -24,7 +26,7 @@ from nodeagent.server.pages import configuration, running_pods
 from nodeagent.server.stats import summarize
 from nodeagent.server.survey import PodDisks, Survey, SurveyedContainer, SurveyedPod, Surveyor, VolumeUse
 from nodeagent.server.system_logs import system_log
-from nodeagent.serving import container_group, group_path
+from nodeagent.serving import container_group, eviction_policy, group_path, reserved_by, rotation_policy
 from nodeagent.sources.alone import NoReporter
 from proto import cri_v1_pb2 as pb
 
@@ -243,6 +245,27 @@ CAPACITY = {"cpu": "4", "memory": "8388608Ki", "ephemeral-storage": "1000Ki", "p
 )
 def test_what_is_left_for_pods(reserved: Reserved, expected: dict[str, str]) -> None:
     assert compute_allocatable(CAPACITY, reserved).items() >= expected.items()
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"eviction": Eviction(hard={"memory.available": "x"})}, "eviction: the eviction threshold memory.available"),
+        ({"container_log_max_size": "10 MB"}, "containerLogMaxSize: "),
+        ({"container_log_max_size": "0"}, "containerLogMaxSize: "),
+        ({"container_log_max_files": 1}, "containerLogMaxFiles: "),
+        ({"reserved": Reservations(kube={"cpu": "lots"})}, "reserved.kube.cpu: "),
+    ],
+)
+def test_amounts_that_cannot_be_used_are_told_by_their_field(given: dict[str, Any], field: str) -> None:
+    pki = Pki(cert="/c", key="/k", client_ca="/ca")
+    config = Config(
+        **{"node_name": "n1", "node_address": "10.0.0.1", "kubeconfig": "", "runtime_endpoint": "", "pki": pki, **given}
+    )
+    with pytest.raises(ConfigError) as caught:
+        for read in (eviction_policy, rotation_policy, reserved_by):
+            read(config)
+    assert str(caught.value).startswith(f"cannot use the agent's configuration: field {field}")
 
 
 def test_thresholds() -> None:

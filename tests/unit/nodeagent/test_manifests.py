@@ -130,6 +130,14 @@ def test_a_directory_is_read_as_a_whole(tmp_path: Path) -> None:
     assert other.spec.containers[0].image == "x:2"
 
 
+def test_a_copied_manifest_with_the_same_uid_is_no_second_pod(tmp_path: Path) -> None:
+    named = GOOD.replace("  name: web", "  name: web\n  uid: u1")
+    (tmp_path / "a.yaml").write_text(named)
+    (tmp_path / "b.yaml").write_text(named.replace("name: web", "name: copy"))
+    directory = ManifestDirectory(str(tmp_path), "n1", FakeClock(), lambda pods: None)
+    assert [pod.metadata.name for pod in directory.read()] == ["web-n1"]
+
+
 class Sink:
     """Workers that do not run."""
 
