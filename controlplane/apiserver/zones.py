@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from typing import Any
 
 from api.validation import Cause
@@ -13,6 +12,8 @@ def unknown(job: Any) -> list[Cause]:
     zone = job.spec.time_zone
     if not zone or zone.lower() == "local":
         return []  # the rules say so
+    import zoneinfo  # reads how Python was built, and is seldom needed
+
     try:
         zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -277,8 +277,8 @@ def test_the_command_line_says_what_is_wrong(path: Path, capsys: pytest.CaptureF
 
 
 def test_what_is_heavy_is_loaded_when_it_is_needed() -> None:
-    """gRPC with etcd; cryptography with the first key or certificate."""
-    heavy = ("grpc", "google.protobuf", "cryptography")
+    """gRPC with etcd; cryptography with the first key or certificate; time zones with the first CronJob that names one."""
+    heavy = ("grpc", "google.protobuf", "cryptography", "zoneinfo")
     code = f"import sys, controlplane.app, cli.store; sys.exit(any(m in sys.modules for m in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
