@@ -57,6 +57,7 @@ def agent_api(agent: Agent) -> AgentApi:
 
 def reserved_by(config: Config) -> Reserved:
     """What pods do not get of the machine. Raises ConfigError."""
+    eviction_policy(config)  # what eviction keeps free is not theirs either, so it must be good
     for field, given in (("kube", config.reserved.kube), ("system", config.reserved.system)):
         for name, text in given.items():
             _amount(f"reserved.{field}.{name}", text)

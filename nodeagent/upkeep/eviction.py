@@ -1,7 +1,8 @@
 """Keeps the node alive when memory, disk or processes run out: pods have to go, one at a time, before the kernel chooses.
 
 Every few seconds it is read what is free (`signals`), judged (`plan.pressure`) and, if too little is, acted: on disks what nobody uses is
-removed first; then the pod that `plan.eviction` names is ended. What that frees shows at the next look.
+removed first; then the pod that `plan.eviction` names is ended. What that frees shows at the next look. What pods have on disks takes
+long to find out, and memory cannot wait for it: then nobody looks at disks.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -39,8 +40,8 @@ class Senses(Protocol):
     async def free(self) -> dict[str, Free]:
         """What is left, by signal."""
 
-    async def uses(self, pods: list[Pod]) -> dict[str, PodUse]:
-        """What pods use, by uid."""
+    async def uses(self, pods: list[Pod], disks: bool) -> dict[str, PodUse]:
+        """What pods use, by uid; without `disks` not what they have there, which takes long."""
 
 
 @dataclass(slots=True)
@@ -73,10 +74,14 @@ class Eviction:
         self.pressure = judge(self.policy.thresholds, free, self.pressure, self.clock.now(), self.policy.transition)
         if self.pressure.conditions != before:
             self.tell(self.pressure.conditions)
-        if not await self._end_greedy() and self.pressure.met:
-            await self._relieve(self.pressure.met[0], free)
+        first = next(iter(self.pressure.met), None)
+        if first is not None and SIGNALS[first.signal].condition != DISK and await self._relieve(first, free):
+            return
+        if not await self._end_greedy() and first is not None and SIGNALS[first.signal].condition == DISK:
+            await self._relieve(first, free)
 
-    async def _relieve(self, threshold: Threshold, free: dict[str, Free]) -> None:
+    async def _relieve(self, threshold: Threshold, free: dict[str, Free]) -> bool:
+        """Do something about it; whether a pod goes."""
         signal = SIGNALS[threshold.signal]
         _log.warning("a resource runs low", signal=threshold.signal, available=free[threshold.signal].available)
         self.events.tell("Warning", "EvictionThresholdMet", f"Attempting to reclaim {signal.resource}")
@@ -84,24 +89,25 @@ class Eviction:
             await self.reclaim()
             free = await self.senses.free()
             if relieved(threshold, free):
-                return
+                return False
         workers = self._living()
-        uses = await self._uses(workers)
+        uses = await self._uses(workers, disks=signal.condition == DISK)
         chosen = next(iter(rank([w.state.pod for w in workers.values()], uses, signal.resource)), None)
         if chosen is None:
             _log.error("a resource runs low, and there is no pod that may be ended", signal=threshold.signal)
-            return
+            return False
         uid = chosen.metadata.uid or ""
         grace = AT_ONCE if threshold.grace is None else self.policy.most_grace
         why = verdict(chosen, uses.get(uid), threshold, free[threshold.signal])
         self._end(workers[uid], why, grace, threshold.signal)
+        return True
 
     async def _end_greedy(self) -> bool:
         """End the pods that keep more on the disk than they may; whether there were any."""
         workers = {uid: w for uid, w in self._living().items() if limits_storage(w.state.pod)}
         if not workers:
             return False
-        uses = await self._uses(workers)
+        uses = await self._uses(workers, disks=True)
         guilty = {uid: over_its_limits(workers[uid].state.pod, use) for uid, use in uses.items()}
         for uid, why in guilty.items():
             if why is not None:
@@ -117,5 +123,5 @@ class Eviction:
         found = self.workers.items()
         return {uid: worker for uid, worker in found if not is_ending(worker.state.pod, worker.state.memory)}
 
-    async def _uses(self, workers: Mapping[str, PodWorker]) -> dict[str, PodUse]:
-        return await self.senses.uses([worker.state.pod for worker in workers.values()])
+    async def _uses(self, workers: Mapping[str, PodWorker], disks: bool) -> dict[str, PodUse]:
+        return await self.senses.uses([worker.state.pod for worker in workers.values()], disks)

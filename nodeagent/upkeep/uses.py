@@ -31,32 +31,38 @@ class MachineSenses:
             self._image_dir = disks[0].fs_id.mountpoint if disks else self.settings.root_dir
         return await asyncio.to_thread(read_signals, self.settings.root_dir, self._image_dir)
 
-    async def uses(self, pods: list[Pod]) -> dict[str, PodUse]:
+    async def uses(self, pods: list[Pod], disks: bool) -> dict[str, PodUse]:
         """What pods use, by uid."""
         stats = await self.runtime.pod_stats()
-        return await asyncio.to_thread(measure, pods, stats, self.settings)
+        if not disks:
+            return measure(pods, stats, self.settings, disks)
+        return await asyncio.to_thread(measure, pods, stats, self.settings, disks)
 
 
-def measure(pods: Iterable[Pod], stats: Iterable[pb.PodSandboxStats], settings: NodeSettings) -> dict[str, PodUse]:
-    """By uid; walks through the pods' files, so it may block for long."""
+def measure(
+    pods: Iterable[Pod], stats: Iterable[pb.PodSandboxStats], settings: NodeSettings, disks: bool
+) -> dict[str, PodUse]:
+    """By uid; with `disks` it walks through the pods' files, so it may block for long."""
     known = {found.attributes.metadata.uid: found for found in stats}
     return {
-        uid: _measure(pod, known.get(uid), settings) for pod in pods if (uid := pod.metadata.uid or "") and uid in known
+        uid: _measure(pod, known.get(uid), settings, disks)
+        for pod in pods
+        if (uid := pod.metadata.uid or "") and uid in known
     }
 
 
-def _measure(pod: Pod, stats: pb.PodSandboxStats | None, settings: NodeSettings) -> PodUse:
+def _measure(pod: Pod, stats: pb.PodSandboxStats | None, settings: NodeSettings, disks: bool) -> PodUse:
     linux = stats.linux if stats is not None else pb.LinuxPodSandboxStats()
     containers: dict[str, ContainerUse] = {}
     total = Usage()
     for found in linux.containers:
         name = found.attributes.labels.get(CONTAINER_NAME, "")
         layer = Usage(found.writable_layer.used_bytes.value, found.writable_layer.inodes_used.value)
-        own = layer + usage(f"{log_directory(pod, settings)}/{name}")
+        own = layer + usage(f"{log_directory(pod, settings)}/{name}") if disks else layer
         total += own
         containers[name] = ContainerUse(found.memory.working_set_bytes.value, own.used)
     sizes = {}
-    for kind, name, path in volumes(pod_directory(pod.metadata.uid or "", settings)):
+    for kind, name, path in volumes(pod_directory(pod.metadata.uid or "", settings)) if disks else ():
         if kind == "empty-dir":
             taken = usage(path)
             sizes[name] = taken.used

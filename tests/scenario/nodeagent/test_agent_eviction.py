@@ -1,5 +1,6 @@
 """Pods go when the node runs low: with a fake runtime, fake senses and a clock that moves when told."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -64,6 +65,18 @@ async def scene(tmp_path: Path) -> AsyncIterator[EvictionScene]:
 
 def memory(available: int) -> dict[str, Free]:
     return {"memory.available": Free(available * MI, 1024 * MI)}
+
+
+async def test_memory_does_not_wait_for_disks(scene: EvictionScene) -> None:
+    await scene.start()
+    full = Volume(name="v", empty_dir=EmptyDirVolumeSource(size_limit="1Mi"))
+    await scene.create("many-files", containers=[_container("10Mi")], volumes=[full])
+    await scene.until(lambda: scene.running() == ["many-files"])
+    scene.senses.taken["many-files"] = PodUse(memory=150 * MI)
+    scene.senses.endless, scene.senses.left = True, memory(50)
+    look = asyncio.create_task(scene.eviction().look())
+    await scene.until(lambda: scene.phase("many-files") == "Failed", 10)
+    await look
 
 
 async def test_one_pod_at_a_time_goes_at_once_and_its_owner_is_told_why(scene: EvictionScene) -> None:

@@ -263,7 +263,7 @@ def test_amounts_that_cannot_be_used_are_told_by_their_field(given: dict[str, An
         **{"node_name": "n1", "node_address": "10.0.0.1", "kubeconfig": "", "runtime_endpoint": "", "pki": pki, **given}
     )
     with pytest.raises(ConfigError) as caught:
-        for read in (eviction_policy, rotation_policy, reserved_by):
+        for read in (reserved_by, eviction_policy, rotation_policy):
             read(config)
     assert str(caught.value).startswith(f"cannot use the agent's configuration: field {field}")
 
