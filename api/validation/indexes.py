@@ -18,14 +18,17 @@ def count_indexes(text: str, below: int) -> int:
 
 def first_common(one: str, other: str, below: int) -> int | None:
     """The first index that both lists have; parts that cannot be read have none."""
-    ranges = _readable(other, below)
-    shared = [
-        max(start, first)
-        for start, end in _readable(one, below)
-        for first, last in ranges
-        if start <= last and first <= end
-    ]
-    return min(shared, default=None)
+    ours, theirs = sorted(_readable(one, below)), sorted(_readable(other, below))
+    here = there = 0
+    while here < len(ours) and there < len(theirs):  # of a large Job each has tens of thousands
+        (start, end), (first, last) = ours[here], theirs[there]
+        if end < first:
+            here += 1
+        elif last < start:
+            there += 1
+        else:
+            return max(start, first)
+    return None
 
 
 def _readable(text: str, below: int) -> list[tuple[int, int]]:
