@@ -61,22 +61,26 @@ def _consumers(found: Problems, consumers: list[ResourceClaimConsumerReference])
 
 def _devices(found: Problems, devices: list[AllocatedDeviceStatus], allocation: AllocationResult | None) -> None:
     results = allocation.devices.results if allocation is not None else []
-    allocated = [_shown(result) for result in results]
-    seen: list[dict[str, str]] = []
+    allocated = {_identity(result) for result in results}
+    seen: set[tuple[str, ...]] = set()  # there may be very many
     for index, device in enumerate(devices):
-        path, shown = f"status.devices[{index}]", _shown(device)
+        path, identity = f"status.devices[{index}]", _identity(device)
         _device(found, path, device)
-        if shown not in allocated:
-            found.invalid(path, shown, "must be an allocated device in the claim")
-        if shown in seen:
-            found.duplicate(path, shown)
-        seen.append(shown)
+        if identity not in allocated:
+            found.invalid(path, _shown(identity), "must be an allocated device in the claim")
+        if identity in seen:
+            found.duplicate(path, _shown(identity))
+        seen.add(identity)
 
 
-def _shown(device: AllocatedDeviceStatus | DeviceRequestAllocationResult) -> dict[str, str]:
-    """What makes a device that device, as upstream shows it."""
-    share = device.share_id or ""
-    return {"Driver": device.driver, "Pool": device.pool, "Device": device.device, "ShareID": share}
+def _identity(device: AllocatedDeviceStatus | DeviceRequestAllocationResult) -> tuple[str, ...]:
+    """What makes a device that device."""
+    return device.driver, device.pool, device.device, device.share_id or ""
+
+
+def _shown(identity: tuple[str, ...]) -> dict[str, str]:
+    """The same as upstream shows it."""
+    return dict(zip(("Driver", "Pool", "Device", "ShareID"), identity, strict=True))
 
 
 def _device(found: Problems, path: str, device: AllocatedDeviceStatus) -> None:
