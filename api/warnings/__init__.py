@@ -12,9 +12,9 @@ from api.warnings import others, secrets, services, volumes, workloads
 
 __all__ = ["deprecation", "of_object"]
 
-_DEPRECATED = {
-    ("v1", "Endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
-    ("v1", "ComponentStatus"): "v1 ComponentStatus is deprecated in v1.19+",
+_DEPRECATED: dict[Kind[Any], str] = {
+    kinds.ENDPOINTS: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    kinds.COMPONENT_STATUS: "v1 ComponentStatus is deprecated in v1.19+",
 }
 
 # Of the new object; the old one is None on creation.
@@ -64,4 +64,4 @@ def of_object(kind: Kind[Any], new: Any, old: Any, subresource: str = "") -> lis
 
 def deprecation(kind: Kind[Any]) -> str:
     """What to tell who uses a kind at all; "" for nothing."""
-    return _DEPRECATED.get((kind.api_version, kind.name), "")
+    return _DEPRECATED.get(kind, "")
