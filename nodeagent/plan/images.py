@@ -82,7 +82,7 @@ def plan_images(records: Iterable[ImageRecord], disk: Disk, policy: ImagePolicy,
     order = sorted((r for r in records if not r.pinned and r.used < now), key=lambda r: (r.used, r.found, r.id))
     removals: list[RemoveImage] = []
     if policy.maximum_age and now - began > policy.maximum_age:
-        removals = [RemoveImage(r.id, r.size, AGE) for r in order if now - r.used > policy.maximum_age]
+        removals = [RemoveImage(r.id, r.size, AGE) for r in order if now - max(r.used, r.found) > policy.maximum_age]
     available = min(disk.capacity, disk.available)
     percent = 100 - available * 100 // disk.capacity if disk.capacity else 0
     if percent < policy.high:

@@ -54,7 +54,8 @@ def test_for_space(records: list[ImageRecord], disk: Disk, policy: ImagePolicy, 
 def test_for_age() -> None:
     policy = ImagePolicy(maximum_age=500.0)
     records = [record("old", used=NOW - 501), record("new", used=NOW - 499), record("pin", pinned=True)]
-    plan = plan_images([*records, record("never")], EMPTY, policy, 0.0, NOW)
+    fresh = record("fresh", found=NOW - 10)  # pulled, and not yet used: a container is about to be made
+    plan = plan_images([*records, record("never"), fresh], EMPTY, policy, 0.0, NOW)
     assert [(r.id, r.reason) for r in plan.removals] == [("never", AGE), ("old", AGE)]
     assert plan_images(records, EMPTY, policy, NOW - 400, NOW).removals == ()  # too early to know
     both = plan_images(records, FULL, policy, 0.0, NOW)
