@@ -12,8 +12,6 @@ import grpc
 import grpc.aio
 
 from nodeagent.cri.errors import Refused
-from proto import containerd_snapshots_calls as snapshots
-from proto import containerd_snapshots_pb2 as sn
 from proto import cri_v1_calls as cri
 from proto import cri_v1_pb2 as pb
 from proto.call import Call, Request, Response
@@ -53,6 +51,9 @@ class ContainerdViews:
 
     async def view(self, image: str, key: str, now: str) -> list[Layer]:
         """See the protocol."""
+        from proto import containerd_snapshots_calls as snapshots  # few nodes have volumes of images
+        from proto import containerd_snapshots_pb2 as sn
+
         snapshotter = await self._chosen()
         try:
             parent = await self._chain(image)
@@ -67,6 +68,9 @@ class ContainerdViews:
 
     async def drop(self, key: str) -> None:
         """See the protocol."""
+        from proto import containerd_snapshots_calls as snapshots
+        from proto import containerd_snapshots_pb2 as sn
+
         request = sn.RemoveSnapshotRequest(snapshotter=await self._chosen(), key=key)
         try:
             await self._call(snapshots.REMOVE, request)

@@ -27,7 +27,6 @@ from nodeagent.server.meter import Meter, Reading
 from nodeagent.server.pages import configuration, pod_list, running_pods
 from nodeagent.server.streams import StreamApi
 from nodeagent.server.survey import Survey, Surveyor
-from nodeagent.server.system_logs import system_log
 from nodeagent.sync.pods import Pods
 
 if TYPE_CHECKING:
@@ -191,6 +190,8 @@ class AgentApi:
             return Response(500, str(error).encode(), TEXT)
 
     async def _system_log(self, path: str) -> Response:
+        from nodeagent.server.system_logs import system_log
+
         return await asyncio.to_thread(system_log, self._config.system_logs, path)
 
     async def _checkpoint(self, request: Request, namespace: str, name: str, container: str) -> Response:
