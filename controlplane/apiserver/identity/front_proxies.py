@@ -1,8 +1,8 @@
 """Front proxies: servers that have found out who a user is and say so in headers.
 
 Theory of operation. A proxy proves itself by a certificate of an authority of its own; who has one of the clients' authority is whom it
-names, whatever its headers say, and a proxy's certificate names no user of ours. One authority may be both. The headers go no further
-than here, so nobody behind this server takes them for ours.
+names, whatever its headers say, and a proxy's certificate names no user of ours. One authority may be both, if the proxies' names
+are given: else every client would be one. The headers go no further than here, so nobody behind this server takes them for ours.
 """
 
 from __future__ import annotations
