@@ -10,7 +10,6 @@ it 10 ms.
 """
 
 import socket
-from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from linux.netlink import AlreadyExists, NetlinkError, NotFound
@@ -221,22 +220,6 @@ class Links(Protocol):
 
     def remove_neighbour(self, neighbour: Neighbour) -> bool:
         """Remove an entry."""
-        ...
-
-
-class LinkEvents(Protocol):
-    """The changes of one namespace from now on."""
-
-    def fileno(self) -> int:
-        """To wait on until there is something to read."""
-        ...
-
-    def read(self) -> Sequence[Event]:
-        """What happened since, without waiting."""
-        ...
-
-    def close(self) -> None:
-        """Stop listening."""
         ...
 
 

@@ -68,10 +68,6 @@ class NftError(Exception):
         """Answers were lost: nobody can say whether the transaction was applied."""
         return self.code == errno.ENOBUFS
 
-    @property
-    def not_permitted(self) -> bool:
-        return self.code in (errno.EPERM, errno.EACCES)
-
 
 @dataclass(frozen=True, slots=True)
 class SeenElement:

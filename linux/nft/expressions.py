@@ -70,11 +70,6 @@ def lookup(set_name: str, key: int, result: int | None = None) -> bytes:
     return expression("lookup", *parts)
 
 
-def lookup_missing(set_name: str, key: int) -> bytes:
-    """Go on only if the key is not in the set."""
-    return expression("lookup", text(1, set_name), u32(2, key), u32(5, 1))
-
-
 def dynamic(set_name: str, operation: int, key: int, data: int | None = None, timeout_ms: int = 0) -> bytes:
     """Update or delete an element from the packet path."""
     parts = [text(1, set_name), u32(3, operation), u32(4, key)]
@@ -98,11 +93,6 @@ def dnat(family: int, address: int, port: int) -> bytes:
 def masquerade() -> bytes:
     """Make the connection come from this host, from a port chosen at random."""
     return expression("masq", u32(1, 0x10))
-
-
-def reject_unreachable() -> bytes:
-    """Refuse with ICMP port unreachable, of either family."""
-    return expression("reject", u32(1, 2), u8(2, 1))
 
 
 def reject_unreachable_family(family_code: int) -> bytes:

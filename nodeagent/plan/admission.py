@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from api import quantity
 from api.core_v1 import Pod, Taint
 from nodeagent.model.memory import Verdict
+from nodeagent.model.origin import is_static
 from nodeagent.model.spec import all_containers
 from nodeagent.plan import placement, qos
 from nodeagent.plan.eviction import refusal
@@ -31,8 +32,6 @@ SAFE_SYSCTLS = {
     "net.ipv4.tcp_wmem": "Net",
 }
 SPACES = {"kernel.sem": "IPC", "kernel.shm": "IPC", "kernel.msg": "IPC", "fs.mqueue.": "IPC", "net.": "Net"}
-STATIC = "kubernetes.io/config.source"
-NO_NODE = Verdict("InvalidNodeInfo", "Kubelet cannot get node info.", rejected=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +128,7 @@ def _judge_fit(pod: Pod, others: Sequence[Pod], node: NodeView) -> Verdict | Non
         if not placement.ports_free(pod, others)
         else None,
         ("TaintToleration", "node(s) had taints that the pod didn't tolerate")
-        if STATIC not in pod.metadata.annotations
-        and placement.untolerated(node.taints, pod.spec.tolerations, "NoExecute")
+        if not is_static(pod) and placement.untolerated(node.taints, pod.spec.tolerations, "NoExecute")
         else None,
     ]
     first = next((pair for pair in wrong if pair is not None), None)

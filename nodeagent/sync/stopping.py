@@ -5,6 +5,7 @@ import glob
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 from kit.clock import deadline
 from nodeagent.cri.errors import NotFound
@@ -90,12 +91,14 @@ async def remove_container(doors: Doors, state: PodState, action: RemoveContaine
     state.exits.pop(action.id, None)
     state.words.pop(action.id, None)
     state.stopped.pop(action.id, None)
+    state.killed.discard(action.id)
+    state.memory.retries.pop(action.id, None)
     state.memory.health.pop(action.id, None)
     state.memory.applied.pop(action.id, None)
     if found is not None:
         base = f"{log_directory(state.pod, doors.settings)}/{found.name}/{found.attempt}.log"
         for path in glob.glob(glob.escape(base) + "*"):
-            os.unlink(path)
+            Path(path).unlink(missing_ok=True)  # rotation may be faster
 
 
 async def clean_up(doors: Doors, state: PodState) -> None:

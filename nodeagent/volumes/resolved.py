@@ -44,11 +44,6 @@ def source_of(holder: Any, skip: str = "name") -> tuple[str, Any]:
     return kind, getattr(holder, kind)
 
 
-def kind_of(volume: Volume) -> str:
-    """Which source a volume has; one without any is an emptyDir."""
-    return source_of(volume)[0]
-
-
 def resolve(volume: Volume, claims: Mapping[str, Claimed]) -> Resolved:
     """The volume with its claim, if it has one, replaced by what is behind it."""
     kind, source = source_of(volume)

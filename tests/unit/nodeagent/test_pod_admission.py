@@ -181,6 +181,8 @@ def test_taints_that_drive_out() -> None:
     static = pod("a")
     static.metadata.annotations = {"kubernetes.io/config.source": "file"}
     assert judge(static, [], tainted) is None
+    static.metadata.resource_version = "7"  # the API server has it: anybody may have written the annotation
+    assert judge(static, [], tainted) is not None
 
 
 def test_what_a_node_may_allow() -> None:
