@@ -187,7 +187,11 @@ class CsiVolumes:
         await self._ask(wanted, "SetUp", driver.publish(request))
         owner = fs_group(pod)
         if not again and group is None and owner is not None and gives_to_group(wanted, terms, owner):
-            await asyncio.to_thread(give, path, owner, change_policy(pod))
+            try:
+                await asyncio.to_thread(give, path, owner, change_policy(pod))
+            except OSError as error:  # else it would pass for one that is done
+                await self._ask(wanted, "SetUp", driver.unpublish(wanted.handle, path))
+                raise VolumeProblem(wanted.label, f"applyFSGroup failed for vol {wanted.handle}: {error}") from error
         if terms.republish:
             if (timer := self._due.get(uid)) is not None:
                 timer.cancel()  # one for all its volumes

@@ -1,6 +1,8 @@
 """Storage drivers over real gRPC: they register, make volumes, and everything is undone, whoever dies in between."""
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -279,3 +281,26 @@ async def test_a_pod_is_shown_its_volumes_again_once_a_minute_however_many_they_
     await clock.advance(61)
     assert asked == ["u"], "who is gone is not asked for"
     await registry.close()
+
+
+async def test_a_volume_that_could_not_be_given_to_its_group_is_shown_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.start()
+    world.terms()
+    wanted, volumes = claiming()
+    wanted.spec.security_context = PodSecurityContext(fs_group=os.getgid())
+    given = list[str]()
+
+    def give(path: str, group: int, policy: str) -> None:
+        given.append(path)
+        if len(given) == 1:
+            raise OSError(errno.EROFS, "Read-only file system", path)
+
+    monkeypatch.setattr("nodeagent.csi.volumes.give", give)
+    with pytest.raises(VolumeProblem, match="applyFSGroup failed for vol vol1: .*Read-only file system"):
+        await world.volumes.publish(wanted, volumes)
+    await world.volumes.publish(wanted, volumes)
+    assert len(given) == 2
+    await world.volumes.unpublish("u")
+    assert world.mounts.points == [] and not list(ledger.records(world.root))
