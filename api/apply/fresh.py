@@ -8,6 +8,7 @@ object by the part's own JSON.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -70,8 +71,8 @@ def _items(shape: Items, items: list[Any]) -> str:
     steps = [shape.step(item) for item in items]
     found = dict(zip(steps, items, strict=True))
     if len(found) < len(steps):
-        twice = {step for step in steps if steps.count(step) > 1}
-        inner = {step: _LEAF if step in twice else whole(shape.element, item) for step, item in found.items()}
+        times = Counter(steps)
+        inner = {step: _LEAF if times[step] > 1 else whole(shape.element, item) for step, item in found.items()}
     else:
         inner = {step: whole(shape.element, item) for step, item in found.items()}
     ordered = sorted(inner, key=sets.order) if len(inner) > 1 else inner

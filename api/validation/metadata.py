@@ -101,10 +101,12 @@ def label_selector(found: Problems, path: str, selector: LabelSelector) -> None:
 
 def conditions(found: Problems, path: str, items: list[Condition]) -> None:
     """The conditions of a status."""
+    seen: set[str] = set()
     for index, item in enumerate(items):
         where = f"{path}[{index}]"
-        if item.type in [other.type for other in items[:index]]:
+        if item.type in seen:
             found.duplicate(f"{where}.type", item.type)
+        seen.add(item.type)
         found.invalid_all(f"{where}.type", item.type, names.label_key(item.type))
         if item.status not in _CONDITION_STATUSES:
             found.not_supported(f"{where}.status", item.status, _CONDITION_STATUSES)

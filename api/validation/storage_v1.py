@@ -179,12 +179,13 @@ def _csi_driver_changed(found: Problems, new: CSIDriver, old: CSIDriver) -> None
 
 def csi_node(found: Problems, obj: CSINode) -> None:
     """A CSINode."""
-    drivers = obj.spec.drivers
-    for index, driver in enumerate(drivers):
+    seen: set[str] = set()
+    for index, driver in enumerate(obj.spec.drivers):
         path = f"spec.drivers[{index}]"
         _driver(found, path, driver)
-        if driver.name in [other.name for other in drivers[:index]]:
+        if driver.name in seen:
             found.duplicate(f"{path}.name", driver.name)
+        seen.add(driver.name)
 
 
 def _driver(found: Problems, path: str, driver: CSINodeDriver) -> None:
