@@ -166,8 +166,9 @@ def test_two_at_once(host: Host) -> None:
 def test_interrupted(host: Host) -> None:
     before = Snapshot.take(host.node)
     running = host.start(WHERRY, "up")
-    host.until("it starts programs", lambda: host.node.path("/run/wherry/pids/controlplane.json").exists())
-    host.node.sh("kill -INT $(pgrep -f '^[^ ]*python -P -m cli up')")
+    # In one shell: what comes after the first program takes less than a second.
+    begun = "until [ -e /run/wherry/pids/containerd.json ]; do sleep 0.01; done"
+    host.node.sh(f"{begun}; kill -INT $(pgrep -f '^[^ ]*python -P -m cli up')", timeout=120)
     assert running.wait(60) == 130
     found = Snapshot.take(host.node).leftovers(before)
     assert not found, found
