@@ -7,15 +7,22 @@ many histograms takes tens of milliseconds: `exposition` does it in a thread, on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter, Gauge, Histogram
+    from prometheus_client import Counter, Gauge, Histogram, Metric
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Seconds, from a cached read to a slow disk.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class _Collector:
+    """A function as the library wants it."""
+
+    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        self.collect = collect
 
 
 class Metrics:
@@ -56,6 +63,10 @@ class Metrics:
         from prometheus_client import Histogram
 
         return Histogram(name, text, labels, registry=self._registry, buckets=buckets)
+
+    def collected(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        """Metrics that are made when rendered; `collect` must be safe in another thread."""
+        self._registry.register(_Collector(collect))
 
     def render(self) -> bytes:
         """The exposition text, made here and now."""

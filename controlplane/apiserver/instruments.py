@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from controlplane.apiserver.access.attributes import selected
@@ -13,7 +15,7 @@ from controlplane.apiserver.steps.patches import APPLY_YAML
 from kit.metrics import Metrics
 
 if TYPE_CHECKING:
-    from prometheus_client import Gauge
+    from prometheus_client import Gauge, Metric
 
 COMPONENT = "apiserver"
 _DURATION = "How long requests took, by verb and resource; for what lasts, until its end."
@@ -42,15 +44,24 @@ _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
 _OPENAPI = "/openapi/v3"
 
 
+class _Tally:
+    """Requests that are alike: how many took how long."""
+
+    __slots__ = ("code", "counts", "labels", "seconds")
+
+    def __init__(self, labels: tuple[str, ...], code: str) -> None:
+        self.labels, self.code = labels, code
+        self.counts = [0] * (len(_SECONDS) + 1)
+        self.seconds = 0.0
+
+
 class Instruments:
-    """Keeps the children of each metric: finding one by its labels costs more than counting."""
+    """Counts in plain lists, and makes metrics of them when somebody asks: with a thousand GETs a second a lock is a cost."""
 
     def __init__(self, metrics: Metrics) -> None:
-        labels = (*_LABELS, "dry_run")
-        self._durations = metrics.histogram("apiserver_request_duration_seconds", _DURATION, labels, _SECONDS)
-        self._total = metrics.counter("apiserver_request", _SERVED, (*labels, "code"))
+        self._tallies: dict[tuple[Any, ...], _Tally] = {}
+        metrics.collected(self._collect)
         self._lasting: Gauge = metrics.gauge("apiserver_longrunning_requests", _LASTING, _LABELS)
-        self._children: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
     def done(self, call: Call, code: int, seconds: float) -> None:
         """A request has ended. What no resource answers is not counted, save the checks of health and the schemas."""
@@ -66,11 +77,11 @@ class Instruments:
         dry = _dry_run(call.query["dryRun"]) if call.query and "dryRun" in call.query else ""
         applied = call.verb == "patch" and call.content_type == APPLY_YAML
         key = (kind, what, code, dry, applied)
-        children = self._children.get(key)
-        if children is None:
-            children = self._children[key] = self._new(call, code, dry)
-        children[0].observe(seconds)
-        children[1].inc()
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = _Tally((*_labels(call, _scope(call)), dry), str(code))
+        tally.counts[bisect_left(_SECONDS, seconds)] += 1
+        tally.seconds += seconds
 
     def lasting(self, call: Call) -> Any:
         """The gauge that a request which lasts counts in while it does."""
@@ -78,9 +89,28 @@ class Instruments:
         one = bool(fields) and bool(selected(fields, "metadata.name"))
         return self._lasting.labels(*_labels(call, "resource" if one else _scope(call)))
 
-    def _new(self, call: Call, code: int, dry: str) -> tuple[Any, Any]:
-        labels = (*_labels(call, _scope(call)), dry)
-        return self._durations.labels(*labels), self._total.labels(*labels, str(code))
+    def _collect(self) -> Iterator[Metric]:
+        """In another thread than `done`, which goes on."""
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+        from prometheus_client.utils import floatToGoString
+
+        labels = (*_LABELS, "dry_run")
+        durations = HistogramMetricFamily("apiserver_request_duration_seconds", _DURATION, labels=labels)
+        total = CounterMetricFamily("apiserver_request", _SERVED, labels=(*labels, "code"))
+        spread: dict[tuple[str, ...], tuple[list[int], float]] = {}
+        counted: dict[tuple[str, ...], int] = {}
+        for tally in list(self._tallies.values()):
+            counts, key = list(tally.counts), (*tally.labels, tally.code)
+            counted[key] = counted.get(key, 0) + sum(counts)
+            before, seconds = spread.get(tally.labels, ([0] * len(counts), 0.0))
+            spread[tally.labels] = [a + b for a, b in zip(before, counts, strict=True)], seconds + tally.seconds
+        for values, (counts, seconds) in spread.items():
+            bounds = [*map(floatToGoString, _SECONDS), "+Inf"]
+            durations.add_metric(values, list(zip(bounds, accumulate(counts), strict=True)), seconds)
+        for values, count in counted.items():
+            total.add_metric(values, count)
+        yield durations
+        yield total
 
 
 def _labels(call: Call, scope: str) -> tuple[str, ...]:
