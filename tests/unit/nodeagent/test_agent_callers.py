@@ -107,10 +107,13 @@ async def test_callers_by_certificate_and_by_token() -> None:
         403,
         b"Forbidden (user=jane, verb=get, resource=nodes, subresource(s)=[metrics])\n",
     )
-    assert await answer(gate, request("/exec/a/b/c", JANE, method="POST")) == (
-        403,
-        b"Forbidden (user=jane, verb=create, resource=nodes, subresource(s)=[proxy])\n",
-    )
+    for method in ("POST", "GET"):  # a WebSocket begins with GET
+        for door in ("exec", "attach", "run", "portForward"):
+            assert await answer(gate, request(f"/{door}/a/b/c", JANE, method=method)) == (
+                403,
+                b"Forbidden (user=jane, verb=create, resource=nodes, subresource(s)=[proxy])\n",
+            )
+    assert await answer(gate, request("/containerLogs/a/b/c", JANE)) == (200, b"")
     assert await answer(gate, request("/pods", token="t-bob")) == (
         403,
         b"Forbidden (user=bob, verb=get, resource=nodes, subresource(s)=[pods proxy])\n",
