@@ -29,9 +29,10 @@ VERBS = {"POST": "create", "GET": "get", "PUT": "update", "PATCH": "patch", "DEL
 _FINE = (("/pods", "pods"), ("/healthz", "healthz"), ("/configz", "configz"), ("/runningpods", "pods"))
 _WHOLE = (("/stats", "stats"), ("/metrics", "metrics"), ("/logs", "log"), ("/checkpoint", "checkpoint"))
 # What is nowhere below these is told so to anybody, as it shows nothing.
+_INTO = ("/exec", "/attach", "/run", "/portForward")
 PLACES = (
     *(place for place, _ in (*_FINE, *_WHOLE)),
-    *("/exec", "/attach", "/portForward", "/run", "/containerLogs", "/debug"),
+    *(*_INTO, "/containerLogs", "/debug"),
 )
 _log = log.get("server")
 
