@@ -49,7 +49,7 @@ async def memory_runs_low(stage: Stage) -> None:
     workers = [w for w in stage.agent.pods.workers.values() if w.state.pod.metadata.name == "greedy"]
     uid = workers[0].state.uid
     for _ in range(200):
-        uses = await eviction.senses.uses([workers[0].state.pod])
+        uses = await eviction.senses.uses([workers[0].state.pod], disks=False)
         if uid in uses and uses[uid].memory > 10 << 20:
             break
         await stage.clock.sleep(0.1)
