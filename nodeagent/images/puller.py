@@ -114,7 +114,7 @@ class Puller:
             del self._failures[key]
 
     async def _pull(self, name: str, wish: Wish) -> SeenImage:
-        choices: list[pb.AuthConfig | None] = [*credentials(wish.secrets, name), None]
+        choices: list[pb.AuthConfig | None] = [*credentials(wish.secrets, name)] or [None]
         for auth in choices:
             try:
                 ref = await self.runtime.pull(name, auth, wish.sandbox)

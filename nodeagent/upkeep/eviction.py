@@ -21,6 +21,7 @@ from nodeagent.report.events import NodeEventRecorder
 from nodeagent.sync.worker import PodWorker
 
 LOOK_EVERY = 10.0
+WALK_EVERY = 30.0  # through the files of pods that may have only so many bytes
 AT_ONCE = 1  # seconds of grace when there is no time
 _log = log.get("eviction")
 
@@ -57,6 +58,7 @@ class Eviction:
     reclaim: Callable[[], Awaitable[object]]
     count: Callable[[str], object]  # an eviction, by signal
     pressure: Pressure = field(default_factory=Pressure)
+    _walked: float | None = None
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -105,9 +107,11 @@ class Eviction:
     async def _end_greedy(self) -> bool:
         """End the pods that keep more on the disk than they may; whether there were any."""
         workers = {uid: w for uid, w in self._living().items() if limits_storage(w.state.pod)}
-        if not workers:
+        now = self.clock.monotonic()
+        if not workers or (self._walked is not None and now - self._walked < WALK_EVERY):
             return False
         uses = await self._uses(workers, disks=True)
+        self._walked = self.clock.monotonic()
         guilty = {uid: over_its_limits(workers[uid].state.pod, use) for uid, use in uses.items()}
         for uid, why in guilty.items():
             if why is not None:

@@ -143,6 +143,9 @@ async def test_who_keeps_more_than_he_may_goes_without_any_pressure(scene: Evict
     assert scene.evicted == []
     scene.senses.taken["hoarder"] = PodUse(volumes={"scratch": 11 * MI})
     await eviction.look()
+    assert scene.evicted == []  # files are not walked through at every look
+    await scene.clock.advance(30)
+    await eviction.look()
     await scene.until(lambda: scene.phase("hoarder") == "Failed", 10)
     found = scene.pod("hoarder")
     assert found is not None

@@ -77,6 +77,17 @@ class Pulling:
         self.puller = Puller(self.runtime, self.clock)
 
 
+async def test_who_has_credentials_does_not_pull_without() -> None:
+    world, asked = Pulling(), list[str]()
+    world.runtime.faults = lambda call, subject, done: asked.append(call)
+    secrets = tuple(
+        Secret(data={".dockerconfigjson": b'{"auths":{"r.io":{"auth":"%b"}}}' % word}) for word in (b"b25l", b"dHdv")
+    )
+    with pytest.raises(ImageProblem):
+        await world.puller.pull(Wish("u", "r.io/a:1", "Always", secrets))
+    assert asked.count("pull") == 2
+
+
 @pytest.mark.parametrize(
     ("name", "policy", "reason"),
     [("here:1", "Never", ""), ("none:1", "Never", "ErrImageNeverPull"), ("B A D", "Always", "InvalidImageName")],
