@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -19,6 +20,12 @@ def lacking(item: pytest.Item) -> str:
         if item.get_closest_marker(marker) and missing:
             return f"needs {', '.join(missing)}, which ./wherry test installs"
     return ""
+
+
+def pytest_configure() -> None:
+    """What runs in the background has SIGINT ignored, and so would all that tests start and want to interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
