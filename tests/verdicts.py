@@ -4,8 +4,9 @@ import copy
 from typing import Any
 
 import msgspec
+import pytest
 
-from api import codec, defaults, kinds
+from api import codec, defaults, kinds, validation
 from api.validation import problems
 
 Document = dict[str, Any]
@@ -43,6 +44,27 @@ def check(causes: list[problems.Cause], verdict: Verdict) -> None:
         assert text.startswith(expected)
     for cause in causes:
         assert cause.reason == _REASONS[cause.message.partition(":")[0]]
+
+
+def judged(good: dict[Kind, Document], create: list[Any], update: list[Any]) -> tuple[Any, Any, Any]:
+    """The tests of such tables: that good objects are good, what is said of new ones, and what of changed ones."""
+
+    @pytest.mark.parametrize("kind", good, ids=lambda kind: kind.name)
+    def of_good(kind: Kind) -> None:
+        check(validation.validate_create(kind, build(kind, good[kind])), [])
+
+    @pytest.mark.parametrize(("kind", "change", "verdict"), create, ids=lambda value: getattr(value, "name", ""))
+    def of_create(kind: Kind, change: Document, verdict: Verdict) -> None:
+        check(validation.validate_create(kind, build(kind, good[kind], change)), verdict)
+
+    @pytest.mark.parametrize(
+        ("kind", "subresource", "first", "change", "verdict"), update, ids=lambda value: getattr(value, "name", "")
+    )
+    def of_update(kind: Kind, subresource: str, first: Document, change: Document, verdict: Verdict) -> None:
+        new, old = build(kind, good[kind], first, change), build(kind, good[kind], first)
+        check(validation.validate_update(kind, new, old, subresource), verdict)
+
+    return of_good, of_create, of_update
 
 
 def _put(document: Document, path: str, value: Any) -> None:

@@ -5,27 +5,12 @@ from typing import Any
 import pytest
 
 from api import kinds, validation
-from tests import samples
+from tests.causes import DUPLICATE, INVALID, REQUIRED, Change, Expected, build, told
 
-Change = dict[str, Any]
-Expected = tuple[str, str, str]
-
-REQUIRED, INVALID = "FieldValueRequired", "FieldValueInvalid"
-FORBIDDEN, DUPLICATE, NOT_SUPPORTED = "FieldValueForbidden", "FieldValueDuplicate", "FieldValueNotSupported"
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"
 INDEXED = {"spec/completionMode": "Indexed", "spec/completions": 3, "spec/backoffLimitPerIndex": 1}
 DONE = [{"type": "Complete", "status": "True"}, {"type": "SuccessCriteriaMet", "status": "True"}]
 FAILED = [{"type": "Failed", "status": "True"}, {"type": "FailureTarget", "status": "True"}]
-
-
-def build(kind: kinds.Kind[Any], change: Change) -> Any:
-    """The good object with some fields changed."""
-    return samples.changed(kind, change, separator="/")
-
-
-def told(causes: list[validation.Cause], expected: Expected) -> bool:
-    field, reason, message = expected
-    return any((one.field, one.reason) == (field, reason) and message in one.message for one in causes)
 
 
 UPDATE: list[tuple[kinds.Kind[Any], str, Change, Change, Expected]] = [

@@ -6,23 +6,9 @@ import pytest
 
 from api import kinds, validation
 from tests import samples
+from tests.causes import DUPLICATE, FORBIDDEN, INVALID, NOT_SUPPORTED, REQUIRED, Change, Expected, build, told
 
-Change = dict[str, Any]
-Expected = tuple[str, str, str]
-
-REQUIRED, INVALID = "FieldValueRequired", "FieldValueInvalid"
-FORBIDDEN, DUPLICATE, NOT_SUPPORTED = "FieldValueForbidden", "FieldValueDuplicate", "FieldValueNotSupported"
 FAILED = [{"type": "Failed", "status": "True"}, {"type": "FailureTarget", "status": "True"}]
-
-
-def build(kind: kinds.Kind[Any], change: Change) -> Any:
-    """The good object with some fields changed."""
-    return samples.changed(kind, change, separator="/")
-
-
-def told(causes: list[validation.Cause], expected: Expected) -> bool:
-    field, reason, message = expected
-    return any((one.field, one.reason) == (field, reason) and message in one.message for one in causes)
 
 
 # kind, subresource, the old object, the new one

@@ -5,13 +5,8 @@ from typing import Any
 import pytest
 
 from api import codec, kinds, validation
-from tests import samples
+from tests.causes import DUPLICATE, FORBIDDEN, INVALID, NOT_SUPPORTED, REQUIRED, Change, Expected, build, told
 
-Change = dict[str, Any]
-Expected = tuple[str, str, str]
-
-REQUIRED, INVALID = "FieldValueRequired", "FieldValueInvalid"
-FORBIDDEN, DUPLICATE, NOT_SUPPORTED = "FieldValueForbidden", "FieldValueDuplicate", "FieldValueNotSupported"
 NOW = "2026-01-01T00:00:00Z"
 TERM = "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution"
 AFFINITY = TERM.replace(".", "/")
@@ -74,18 +69,8 @@ DEFAULTED: list[tuple[kinds.Kind[Any], Change, str, Any]] = [
 ]
 
 
-def build(kind: kinds.Kind[Any], change: Change) -> Any:
-    """The good object with some fields changed; steps are parted by slashes, for labels have dots."""
-    return samples.changed(kind, change, separator="/")
-
-
 def metrics(**metric: Any) -> Change:
     return {"spec/metrics": [metric]}
-
-
-def told(causes: list[validation.Cause], expected: Expected) -> bool:
-    field, reason, message = expected
-    return any((one.field, one.reason) == (field, reason) and message in one.message for one in causes)
 
 
 CREATE: list[tuple[kinds.Kind[Any], Change, Expected]] = [

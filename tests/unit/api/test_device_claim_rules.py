@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import pytest
-
-from api import kinds, validation
-from tests.verdicts import Document, Kind, Verdict, build, check
+from api import kinds
+from tests.verdicts import Document, Kind, Verdict, judged
 
 META = {"name": "x", "namespace": "default", "resourceVersion": "1"}
 SELECTORS = [{"cel": {"expression": "true"}}]
@@ -544,19 +542,4 @@ UPDATE: list[tuple[Kind, str, Document, Document, Verdict]] = [
 ]
 
 
-@pytest.mark.parametrize("kind", GOOD, ids=lambda kind: kind.name)
-def test_the_good_ones_are_good(kind: Kind) -> None:
-    check(validation.validate_create(kind, build(kind, GOOD[kind])), [])
-
-
-@pytest.mark.parametrize(("kind", "change", "verdict"), CREATE, ids=lambda value: getattr(value, "name", ""))
-def test_create(kind: Kind, change: Document, verdict: Verdict) -> None:
-    check(validation.validate_create(kind, build(kind, GOOD[kind], change)), verdict)
-
-
-@pytest.mark.parametrize(
-    ("kind", "subresource", "first", "change", "verdict"), UPDATE, ids=lambda value: getattr(value, "name", "")
-)
-def test_update(kind: Kind, subresource: str, first: Document, change: Document, verdict: Verdict) -> None:
-    new, old = build(kind, GOOD[kind], first, change), build(kind, GOOD[kind], first)
-    check(validation.validate_update(kind, new, old, subresource), verdict)
+test_the_good_ones_are_good, test_create, test_update = judged(GOOD, CREATE, UPDATE)
