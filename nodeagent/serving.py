@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api import quantity
@@ -137,15 +136,11 @@ def _show_numbers(agent: Agent) -> None:
     tally.gauge("running_containers", "Number of containers currently running", containers)
     tally.gauge("desired_pods", "The number of pods the agent is being instructed to run", desired)
     tally.gauge("active_pods", "The number of pods the agent considers active", desired)
-    tally.gauge("cgroup_version", "The version of control groups on this node", cgroup_version)
+    groups = agent.doors.cgroups.cgroups
+    tally.gauge("cgroup_version", "The version of control groups on this node", lambda: [({}, groups.version)])
     if (link := agent.link) is not None:
         tally.gauge("mirror_pods", "The number of mirror pods", lambda: [({}, link.mirrors.count())])
     tally.gauge("working_pods", "The number of pods that have a worker", lambda: [({}, len(workers))])
-
-
-def cgroup_version() -> list[Sample]:
-    """1 or 2."""
-    return [({}, 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1)]
 
 
 def _probes(agent: Agent) -> bytes:

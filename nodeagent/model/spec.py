@@ -7,6 +7,7 @@ from api.core_v1 import Container, ContainerStatus, EphemeralContainer, Pod
 from nodeagent.model.seen import PodRef
 
 AnyContainer = Container | EphemeralContainer
+APPARMOR_KEY = "container.apparmor.security.beta.kubernetes.io/"  # of annotations; the container's name follows
 
 
 def ref_of(pod: Pod) -> PodRef:

@@ -12,11 +12,10 @@ from api import quantity
 from api.core_v1 import Pod, Taint
 from nodeagent.model.memory import Verdict
 from nodeagent.model.origin import is_static
-from nodeagent.model.spec import all_containers
+from nodeagent.model.spec import APPARMOR_KEY, all_containers
 from nodeagent.plan import placement, qos
 from nodeagent.plan.eviction import refusal
 
-APPARMOR_KEY = "container.apparmor.security.beta.kubernetes.io/"
 SAFE_SYSCTLS = {
     "kernel.shm_rmid_forced": "IPC",
     "net.ipv4.ip_local_port_range": "Net",

@@ -15,7 +15,6 @@ from nodeagent.plan import placement, qos
 from nodeagent.plan.pressure import INODES, MEMORY, SIGNALS, STORAGE, Free, Threshold
 
 EVICTED = "Evicted"
-SYSTEM_CRITICAL = 2_000_000_000
 TOLERATED = "node.kubernetes.io/memory-pressure"
 
 
@@ -45,7 +44,7 @@ class PodUse:
 
 def is_critical(pod: Pod) -> bool:
     """Whether it is never evicted."""
-    return is_static(pod) or is_mirror(pod) or (pod.spec.priority or 0) >= SYSTEM_CRITICAL
+    return is_static(pod) or is_mirror(pod) or (pod.spec.priority or 0) >= qos.SYSTEM_CRITICAL_PRIORITY
 
 
 def rank(pods: Iterable[Pod], uses: Mapping[str, PodUse], resource: str) -> list[Pod]:

@@ -98,21 +98,26 @@ def read_thresholds(
     return found
 
 
+def parse_amount(text: str) -> Amount:
+    """A quantity, or a percentage. Raises ValueError."""
+    if not text.endswith("%"):
+        return Amount(quantity.ceil(text))
+    try:
+        return Amount(part=Fraction(text[:-1]) / 100)
+    except ZeroDivisionError:
+        raise ValueError(f"cannot read {text!r}") from None
+
+
 def _read(name: str, text: str) -> Amount:
     try:
-        if text.endswith("%"):
-            part = Fraction(text[:-1]) / 100
-            if not 0 <= part <= 1:
-                raise ValueError
-            return Amount(part=part)
-        whole = quantity.ceil(text)
-        if whole < 0:
+        amount = parse_amount(text)
+        if amount.whole < 0 or not 0 <= amount.part <= 1:
             raise ValueError
-    except (ValueError, ZeroDivisionError):
+    except ValueError:
         raise BadThreshold(
             f"the eviction threshold {name} is {text!r}: it must be a quantity or a percentage"
         ) from None
-    return Amount(whole)
+    return amount
 
 
 def judge(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from api import quantity
+from nodeagent.plan.pressure import parse_amount
 
 MEMORY, DISK = "memory.available", "nodefs.available"
 HARD: Mapping[str, str] = {
@@ -42,10 +43,8 @@ def compute_allocatable(capacity: Mapping[str, str], reserved: Reserved) -> dict
 
 
 def threshold(text: str, whole: int) -> int:
-    """A limit as an amount; it may be a percentage. Empty: none. Raises `quantity.QuantityError`."""
-    if text.endswith("%"):
-        return int(whole * float(text[:-1]) / 100)
-    return quantity.ceil(text) if text else 0
+    """A limit as an amount; it may be a percentage. Empty: none. Raises ValueError."""
+    return parse_amount(text).of(whole) if text else 0
 
 
 def _written(name: str, left: Fraction) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from api.core_v1 import Pod
 from nodeagent.model.memory import Verdict
+from nodeagent.plan.qos import SYSTEM_CRITICAL_PRIORITY as CRITICAL
 
-CRITICAL = 2_000_000_000
 WHY = Verdict("Terminated", "Pod was terminated in response to imminent node shutdown.", disruption=True)
 USUAL_GRACE = 30
 

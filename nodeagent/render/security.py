@@ -2,12 +2,11 @@
 
 from api.core_v1 import AppArmorProfile, Pod, PodSecurityContext, SeccompProfile, SecurityContext
 from nodeagent.cri.port import SeenImage
-from nodeagent.model.spec import AnyContainer
+from nodeagent.model.spec import APPARMOR_KEY, AnyContainer
 from nodeagent.render.sandbox import namespaces, supplemental_groups
 from nodeagent.render.settings import ConfigProblem
 from proto import cri_v1_pb2 as pb
 
-APPARMOR_KEY = "container.apparmor.security.beta.kubernetes.io/"
 MASKED = (
     "/proc/asound",
     "/proc/acpi",

@@ -7,8 +7,7 @@ from linux.cgroup_use import GroupUse
 from nodeagent.report.tally import Labels, escaped
 from nodeagent.server.meter import Reading
 from nodeagent.server.resource_metrics import Place
-from nodeagent.server.survey import Survey, SurveyedPod
-from proto import cri_v1_pb2 as pb
+from nodeagent.server.survey import Survey, SurveyedPod, interface_counts
 
 NANO = 1e9
 _NO = ""
@@ -188,7 +187,9 @@ def _network(reading: Reading, survey: Survey, at: int) -> list[str]:
         if pod is not None and stats.linux.HasField("network"):
             labels = _labels(f"{pod.group}/{pod.sandbox}", pod, name=pod.sandbox)
             usage = stats.linux.network
-            found += [(labels, _counts(one)) for one in (usage.default_interface, *usage.interfaces) if one.name]
+            found += [
+                (labels, interface_counts(one)) for one in (usage.default_interface, *usage.interfaces) if one.name
+            ]
     lines: list[str] = []
     for field, name, text in (
         ("rxBytes", "receive_bytes", "Cumulative count of bytes received"),
@@ -199,16 +200,6 @@ def _network(reading: Reading, survey: Survey, at: int) -> list[str]:
         samples = [({**labels, "interface": str(one["name"])}, float(one[field])) for labels, one in found]
         lines += _family(f"container_network_{name}_total", "counter", text, samples, at)
     return lines
-
-
-def _counts(one: pb.NetworkInterfaceUsage) -> Mapping[str, int | str]:
-    return {
-        "name": one.name,
-        "rxBytes": one.rx_bytes.value,
-        "rxErrors": one.rx_errors.value,
-        "txBytes": one.tx_bytes.value,
-        "txErrors": one.tx_errors.value,
-    }
 
 
 def _disks(reading: Reading, survey: Survey, at: int) -> list[str]:

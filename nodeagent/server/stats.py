@@ -8,7 +8,7 @@ from nodeagent.cri.port import CONTAINER_NAME
 from nodeagent.server.disks import Filesystem, Usage
 from nodeagent.server.meter import MACHINE, Reading, read_own_use
 from nodeagent.server.resource_metrics import Place
-from nodeagent.server.survey import PodDisks, Survey, VolumeUse
+from nodeagent.server.survey import PodDisks, Survey, VolumeUse, interface_counts
 from proto import cri_v1_pb2 as pb
 
 Json = dict[str, Any]
@@ -91,7 +91,7 @@ def _pod(
         pod["memory"] = _memory(linux.memory)
     if linux.HasField("network"):
         default, more = linux.network.default_interface, linux.network.interfaces
-        interfaces = [_interface(one) for one in (default, *more)]
+        interfaces = [interface_counts(one) for one in (default, *more)]
         at = linux.network.timestamp or linux.cpu.timestamp  # some runtimes tell no time for it
         pod["network"] = {"time": _time(at), **interfaces[0], "interfaces": interfaces}
     if linux.HasField("process"):
@@ -107,16 +107,6 @@ def _pod(
         if survey.root is not None:
             pod["ephemeral-storage"] = _filesystem(survey.root, survey.disks_at, used)
     return pod
-
-
-def _interface(one: pb.NetworkInterfaceUsage) -> Json:
-    return {
-        "name": one.name,
-        "rxBytes": one.rx_bytes.value,
-        "rxErrors": one.rx_errors.value,
-        "txBytes": one.tx_bytes.value,
-        "txErrors": one.tx_errors.value,
-    }
 
 
 def _volume(one: VolumeUse, at: float, claims: Mapping[str, str], namespace: str) -> Json:

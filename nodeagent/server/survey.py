@@ -174,6 +174,17 @@ def read_interfaces(file: str = "/proc/net/dev") -> list[Mapping[str, int | str]
     return found
 
 
+def interface_counts(one: pb.NetworkInterfaceUsage) -> dict[str, int | str]:
+    """A pod's interface under the same names."""
+    return {
+        "name": one.name,
+        "rxBytes": one.rx_bytes.value,
+        "rxErrors": one.rx_errors.value,
+        "txBytes": one.tx_bytes.value,
+        "txErrors": one.tx_errors.value,
+    }
+
+
 def read_processes() -> tuple[int, int]:
     """How many processes there are (threads count), and how many there may be."""
     try:

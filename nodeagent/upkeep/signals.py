@@ -1,16 +1,16 @@
 """What is free on this machine, by eviction signal. A few small files of the kernel and one call a disk; may block."""
 
 import os
-from pathlib import Path
 
 from nodeagent.plan.pressure import Free
 from nodeagent.server.disks import filesystem
 from nodeagent.server.meter import read_machine_use
+from nodeagent.server.survey import read_processes
 
 
-def read_signals(root_dir: str, image_dir: str, proc: str = "/proc") -> dict[str, Free]:
+def read_signals(root_dir: str, image_dir: str) -> dict[str, Free]:
     """All that can be read. Memory is what the kernel says programs could get without swapping."""
-    memory = read_machine_use(proc)
+    memory = read_machine_use()
     found = {"memory.available": Free(memory.available, memory.memory + memory.available)}
     for name, path in (("nodefs", root_dir), ("imagefs", image_dir)):
         disk = filesystem(path)
@@ -19,17 +19,10 @@ def read_signals(root_dir: str, image_dir: str, proc: str = "/proc") -> dict[str
         found[f"{name}.available"] = Free(disk.available, disk.capacity)
         if disk.inodes:  # some filesystems have no fixed number of them
             found[f"{name}.inodesFree"] = Free(disk.inodes_free, disk.inodes)
-    most = min(_number(f"{proc}/sys/kernel/pid_max"), _number(f"{proc}/sys/kernel/threads-max"))
-    running = int(Path(proc, "loadavg").read_text().split()[3].partition("/")[2])
-    found["pid.available"] = Free(max(0, most - running), most)
+    running, most = read_processes()
+    if most:
+        found["pid.available"] = Free(max(0, most - running), most)
     return found
-
-
-def _number(path: str) -> int:
-    try:
-        return int(Path(path).read_text())
-    except (OSError, ValueError):
-        return 1 << 22
 
 
 def same_disk(one: str, other: str) -> bool:
