@@ -104,8 +104,8 @@ class Instruments:
             counted[key] = counted.get(key, 0) + sum(counts)
             before, seconds = spread.get(tally.labels, ([0] * len(counts), 0.0))
             spread[tally.labels] = [a + b for a, b in zip(before, counts, strict=True)], seconds + tally.seconds
+        bounds = [*map(floatToGoString, _SECONDS), "+Inf"]
         for values, (counts, seconds) in spread.items():
-            bounds = [*map(floatToGoString, _SECONDS), "+Inf"]
             durations.add_metric(values, list(zip(bounds, accumulate(counts), strict=True)), seconds)
         for values, count in counted.items():
             total.add_metric(values, count)
