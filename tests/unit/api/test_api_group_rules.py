@@ -5,16 +5,13 @@ from typing import Any
 import pytest
 
 from api import kinds, validation
-from tests.samples import CLAIM, WEBHOOK, changed
+from tests.causes import build
+from tests.samples import CLAIM, WEBHOOK
 
 REQUIRED, INVALID, FORBIDDEN = "FieldValueRequired", "FieldValueInvalid", "FieldValueForbidden"
 UNSUPPORTED, DUPLICATE, TOO_MANY = "FieldValueNotSupported", "FieldValueDuplicate", "FieldValueTooMany"
 Change = dict[str, Any]
 Expected = tuple[str, str, str]
-
-
-def build(kind: kinds.Kind[Any], change: Change) -> Any:
-    return changed(kind, change, separator="/")
 
 
 CREATE: list[tuple[kinds.Kind[Any], Change, Expected]] = [
