@@ -5,6 +5,9 @@ import gzip
 from pathlib import Path
 
 from api.core_v1 import Pod
+from kit.clock import SystemClock
+from nodeagent.plan.rotation import RotationPolicy
+from nodeagent.upkeep.logs import LogRotation
 from tests.cri.inside.server import _client, _get
 from tests.cri.stage import Stage, make_pod, shell
 
@@ -56,18 +59,21 @@ nothing_is_lost_over_rotations.changes = {  # type: ignore[attr-defined]
 
 async def the_end_of_a_log_over_its_files(stage: Stage) -> None:
     """`tail` goes back over files that were rotated away, and into compressed ones."""
-    script = "n=0; while true; do n=$((n+1)); for i in 1 2 3 4 5 6 7 8 9 0; do echo $n $i; done; read x < /tmp/go; done"
-    await stage.create(make_pod("talks", shell("a", f"mkfifo /tmp/go; {script}")))
+    script = "n=0; while true; do n=$((n+1)); for i in 1 2 3 4 5 6 7 8 9 0; do echo $n $i; done;"
+    script += " until [ -e /tmp/go$n ]; do sleep 0.05; done; done"
+    await stage.create(make_pod("talks", shell("a", script)))
     pod = await stage.phase("talks", "Running")
     [ident] = [c.thing.id for c in await stage.runtime.containers(pod.metadata.uid or "")]
+    agent = stage.agent  # its own rotation finds nothing: this one alone rotates, between turns and never within one
+    rotation = LogRotation(agent.pods.workers, stage.runtime, agent.settings, SystemClock(), RotationPolicy(size=100))
     base = "/containerLogs/default/talks/a"
     for turn in (1, 2, 3):
         await stage.until_async(
             lambda t=turn: _has(stage, f"{base}?tailLines=1", f"{t} 0\n"), f"turn {turn} is written"
         )
-        assert (await stage.agent.rotation.look()) is not None
+        await rotation.look()
         await asyncio.sleep(1.1)  # stamps have whole seconds
-        await stage.runtime.exec_sync(ident, ["sh", "-c", "echo > /tmp/go"], 5)
+        await stage.runtime.exec_sync(ident, ["touch", f"/tmp/go{turn}"], 5)
     await stage.until_async(lambda: _has(stage, f"{base}?tailLines=1", "4 0\n"), "the last turn is written")
     assert len(_files(stage, pod)) >= 3, _files(stage, pod)
     wanted = [f"{turn} {n % 10}" for turn in (1, 2, 3, 4) for n in range(1, 11)]
@@ -79,9 +85,6 @@ async def the_end_of_a_log_over_its_files(stage: Stage) -> None:
     meta = pod.metadata
     folder = Path(f"{stage.config.pod_logs}/{meta.namespace}_{meta.name}_{meta.uid}/a")
     assert packed and gzip.decompress((folder / packed[0]).read_bytes()).endswith(b" stdout F 1 0\n")
-
-
-the_end_of_a_log_over_its_files.changes = {"container_log_max_size": "100"}  # type: ignore[attr-defined]
 
 
 async def _has(stage: Stage, path: str, text: str) -> bool:
