@@ -2,15 +2,14 @@
 
 Callers prove themselves by a certificate of the cluster's CA or by a bearer token, which the API server is asked about. What they may do
 is asked of the API server too, as rights on subresources of the node: the fine ones first, then `proxy`, which covers everything that
-has no subresource of its own. Answers are kept for a while. The API server itself is known by its name, and needs no rights for this;
-administrators need none either, nor do API servers of old clusters whose certificate says that they are such.
+has no subresource of its own. Answers are kept for a while (`answers.py`). The API server itself is known by its name, and needs no rights
+for this; administrators need none either, nor do API servers of old clusters whose certificate says that they are such.
 """
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from api import kinds
 from client.client import Client
@@ -18,16 +17,21 @@ from client.errors import ApiError
 from kit import log
 from kit.clock import Clock
 from kit.http.model import Peer, Request, Response
+from nodeagent.server.answers import Allowance, Asked, Kept
 
 API_SERVER = "kube-apiserver-kubelet-client"
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
 TEXT = "text/plain; charset=utf-8"
-REMEMBERED = 4096
+REMEMBERED, REFUSED = 4096, 1024  # answers that are kept: good ones, and tokens that are nobody's
+STRANGERS, STRANGERS_A_SECOND = 50, 5.0  # tokens nobody knows that the API server is asked about
 VERBS = {"POST": "create", "GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 # The first path that a request's is at or below decides.
 _FINE = (("/pods", "pods"), ("/healthz", "healthz"), ("/configz", "configz"), ("/runningpods", "pods"))
-_WHOLE = (("/stats", "stats"), ("/metrics", "metrics"), ("/logs", "log"), ("/checkpoint", "checkpoint"))
+_WHOLE = (
+    *(("/stats", "stats"), ("/metrics", "metrics"), ("/logs", "log"), ("/checkpoint", "checkpoint")),
+    *(("/statusz", "statusz"), ("/flagz", "configz")),
+)
 # What is nowhere below these is told so to anybody, as it shows nothing.
 _INTO = ("/exec", "/attach", "/run", "/portForward")
 PLACES = (
@@ -35,9 +39,6 @@ PLACES = (
     *(*_INTO, "/containerLogs", "/debug"),
 )
 _log = log.get("server")
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class User:
     groups: tuple[str, ...] = ()
     uid: str = ""
     extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+class TooManyStrangers(Exception):
+    """Tokens that nobody knows come faster than the API server is to be asked."""
 
 
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
@@ -106,26 +111,6 @@ class ServerReviews:
         return review.status.allowed
 
 
-class Kept(Generic[K, V]):
-    """Answers that are kept for a while; the oldest go when there are too many."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._answers: OrderedDict[K, tuple[float, V]] = OrderedDict()
-
-    def get(self, key: K) -> tuple[V] | None:
-        """The answer, if it is fresh."""
-        until, answer = self._answers.get(key, (0.0, None))
-        return (answer,) if answer is not None and self._clock.monotonic() < until else None
-
-    def put(self, key: K, answer: V, seconds: float) -> None:
-        """Keep it so long."""
-        self._answers.pop(key, None)
-        self._answers[key] = (self._clock.monotonic() + seconds, answer)
-        if len(self._answers) > REMEMBERED:
-            self._answers.popitem(last=False)
-
-
 @dataclass
 class Gate:
     """Lets requests in, or answers them itself. Without `reviews` only certificates count."""
@@ -133,11 +118,17 @@ class Gate:
     clock: Clock
     reviews: Reviews | None = None
     policy: AccessPolicy = AccessPolicy()
-    _users: Kept[bytes, tuple[User | None]] = field(init=False)
+    _users: Kept[bytes, User] = field(init=False)
+    _strangers: Kept[bytes, bool] = field(init=False)
     _rights: Kept[tuple[User, str, str], bool] = field(init=False)
+    _allowance: Allowance = field(init=False)
+    _owners: Asked[bytes, User | None] = field(default_factory=Asked, init=False)
+    _judgements: Asked[tuple[User, str, str], bool] = field(default_factory=Asked, init=False)
 
     def __post_init__(self) -> None:
-        self._users, self._rights = Kept(self.clock), Kept(self.clock)
+        self._users, self._rights = Kept(self.clock, REMEMBERED), Kept(self.clock, REMEMBERED)
+        self._strangers = Kept(self.clock, REFUSED)
+        self._allowance = Allowance(self.clock, STRANGERS, STRANGERS_A_SECOND)
 
     def check(self, request: Request) -> Response | Awaitable[Response | None] | None:
         """None for who may go on; those whom nobody has to be asked about are judged at once."""
@@ -153,6 +144,8 @@ class Gate:
         except ApiError as error:
             _log.warning("cannot ask whose a token is", error=error)
             user = None
+        except TooManyStrangers:
+            return Response(429, b"Too many requests, please try again later.", TEXT, (("Retry-After", "1"),))
         if user is None:
             return Response(401, b"Unauthorized", TEXT)
         if self.policy.allow_all:
@@ -181,11 +174,21 @@ class Gate:
     async def _owner(self, token: str) -> User | None:
         key = hashlib.sha256(token.encode()).digest()
         if (known := self._users.get(key)) is not None:
-            return known[0][0]
-        if self.reviews is None:
+            return known
+        if self.reviews is None or self._strangers.get(key):
             return None
+        return await self._owners.once(key, lambda: self._ask_owner(key, token))
+
+    async def _ask_owner(self, key: bytes, token: str) -> User | None:
+        assert self.reviews is not None
+        if key not in self._users and not self._allowance.take():
+            raise TooManyStrangers
         user = await self.reviews.who(token)
-        self._users.put(key, (user,), self.policy.token_seconds)
+        if user is None:
+            self._users.drop(key)
+            self._strangers.put(key, True, self.policy.denied_seconds)
+        else:
+            self._users.put(key, user, self.policy.token_seconds)
         return user
 
     async def _may(self, user: User, verb: str, subresource: str) -> bool:
@@ -193,10 +196,12 @@ class Gate:
             return True
         key = (user, verb, subresource)
         if (known := self._rights.get(key)) is not None:
-            return known[0]
-        if self.reviews is None:
-            return False
-        allowed = await self.reviews.may(user, verb, subresource)
+            return known
+        return self.reviews is not None and await self._judgements.once(key, lambda: self._ask_right(key))
+
+    async def _ask_right(self, key: tuple[User, str, str]) -> bool:
+        assert self.reviews is not None
+        allowed = await self.reviews.may(*key)
         self._rights.put(key, allowed, self.policy.allowed_seconds if allowed else self.policy.denied_seconds)
         return allowed
 

@@ -1,5 +1,6 @@
 """Who may use the agent's API."""
 
+import asyncio
 from collections.abc import Awaitable
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from client import errors
 from kit.clock import FakeClock
 from kit.http.model import Peer, Request, Response
-from nodeagent.server.callers import API_SERVER, AccessPolicy, Gate, User, is_trusted, subresources
+from nodeagent.server.callers import API_SERVER, STRANGERS, AccessPolicy, Gate, User, is_trusted, subresources
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,9 @@ def test_who_needs_no_rights(peer: Peer | None, trusted: bool) -> None:
         ("/metricsx", ["proxy"]),
         ("/logs/", ["log"]),
         ("/checkpoint/a/b/c", ["checkpoint"]),
+        ("/statusz", ["statusz"]),
+        ("/flagz", ["configz"]),
+        ("/debug/pprof/profile", ["proxy"]),
         ("/exec/a/b/c", ["proxy"]),
         ("/containerLogs/a/b/c", ["proxy"]),
         ("/", ["proxy"]),
@@ -86,6 +90,19 @@ class Judge:
         self.asked += 1
         if self.away:
             raise errors.make(503, "away")
+
+
+class SlowJudge(Judge):
+    """One who thinks."""
+
+    def __init__(self, *rights: tuple[str, str, str]) -> None:
+        super().__init__(*rights)
+        self.reached, self.go = asyncio.Event(), asyncio.Event()
+
+    async def who(self, token: str) -> User | None:
+        self.reached.set()
+        await self.go.wait()
+        return await super().who(token)
 
 
 async def answer(gate: Gate, asked: Request) -> tuple[int, bytes]:
@@ -140,6 +157,44 @@ async def test_answers_are_kept_for_a_while() -> None:
     await clock.advance(270)
     assert (await answer(gate, request("/metrics", token="t-bob")))[0] == 403
     assert judge.asked == 6  # whose the token is was asked again, too
+
+
+async def test_made_up_tokens_are_not_asked_about_at_any_rate() -> None:
+    clock, judge = FakeClock(), Judge(("bob", "get", "metrics"))
+    gate = Gate(clock, judge)
+    assert (await answer(gate, request("/metrics", token="t-bob")))[0] == 200
+    before, left = judge.asked, STRANGERS - 1  # bob was a stranger, too
+    answers = [(await answer(gate, request("/metrics", token=f"made-up-{n}")))[0] for n in range(3 * STRANGERS)]
+    assert answers == [401] * left + [429] * (3 * STRANGERS - left)
+    assert judge.asked - before == left
+    assert (await answer(gate, request("/metrics", token="made-up-0")))[0] == 401  # known to be nobody's
+    assert (await answer(gate, request("/metrics", token="t-bob")))[0] == 200  # not pushed out by them
+    assert judge.asked - before == left
+    await clock.advance(1)
+    assert (await answer(gate, request("/metrics", token="t-eve")))[0] == 403  # there is room for a stranger again
+    assert await answer(gate, request("/metrics", token="made-up-a")) == (401, b"Unauthorized")
+
+
+async def test_who_was_known_is_asked_about_again_however_many_strangers_come() -> None:
+    clock, judge = FakeClock(), Judge(("bob", "get", "metrics"))
+    gate = Gate(clock, judge)
+    assert (await answer(gate, request("/metrics", token="t-bob")))[0] == 200
+    await clock.advance(121)
+    for n in range(2 * STRANGERS):
+        await answer(gate, request("/metrics", token=f"made-up-{n}"))
+    assert (await answer(gate, request("/metrics", token="t-eve")))[0] == 429
+    assert (await answer(gate, request("/metrics", token="t-bob")))[0] == 200
+
+
+async def test_those_who_ask_the_same_wait_for_one_answer() -> None:
+    judge = SlowJudge(("bob", "get", "metrics"))
+    gate = Gate(FakeClock(), judge)
+    first, *others = [asyncio.create_task(answer(gate, request("/metrics", token="t-bob"))) for _ in range(5)]
+    await judge.reached.wait()
+    first.cancel()  # whoever asked first goes away; the others still get their answer
+    judge.go.set()
+    assert [(await one)[0] for one in others] == [200] * 4
+    assert judge.asked == 2  # whose the token is, and whether he may
 
 
 async def test_when_the_api_server_is_away() -> None:
