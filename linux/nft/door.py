@@ -2,8 +2,9 @@
 
 A transaction is one send() of all its messages between a begin and an end; the kernel works through it before send()
 returns, applies all or nothing, and has by then queued its answers: an acknowledgement of the end, or an error for each
-message it did not like. So `commit` never waits. What a read returns is plain data (`Seen...`); a socket belongs to the
-network namespace in which it was opened, whatever the thread does later.
+message it did not like. So `commit` never waits. What a read returns is plain data (`Seen...`, named tuples since a CNI
+request served alone loads this module); a socket belongs to the network namespace in which it was opened, whatever the
+thread does later.
 """
 
 import errno
@@ -11,8 +12,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from linux.nft import wire
 from linux.nft.wire import attrs, message, number, string, text
@@ -69,8 +69,7 @@ class NftError(Exception):
         return self.code == errno.ENOBUFS
 
 
-@dataclass(frozen=True, slots=True)
-class SeenElement:
+class SeenElement(NamedTuple):
     """An element of a set or map."""
 
     key: bytes
@@ -80,12 +79,11 @@ class SeenElement:
     left_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A table without its elements: how many rules each chain has, and the size of each set (None: unlimited)."""
 
-    chains: dict[str, int] = field(default_factory=dict)
-    sets: dict[str, int | None] = field(default_factory=dict)
+    chains: dict[str, int]
+    sets: dict[str, int | None]
 
 
 class Door(Protocol):

@@ -1,6 +1,6 @@
 """Messages that make and remove tables, chains, rules and sets."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from linux.nft import wire
 from linux.nft.wire import attr, message, nest, text, u32, u64
@@ -23,8 +23,7 @@ def concatenated(*types: int) -> int:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Set:
+class Set(NamedTuple):
     """A set (data None) or map as it is to be made. `data_type` DATA_VERDICT makes a verdict map."""
 
     name: str

@@ -5,7 +5,7 @@ format is libnftnl's: type, length, value, one byte each for the first two, nest
 """
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from linux.nft.wire import INET4
 
@@ -15,8 +15,7 @@ _UNKNOWN, _HOST, _NETWORK = 0, 1, 2  # byte orders
 _VERDICT = bytes.fromhex("000401000000" + "0100")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One field of a key or of data."""
 
     kind: int
