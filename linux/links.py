@@ -29,6 +29,7 @@ __all__ = [
     "Route",
     "SeenLink",
     "Veth",
+    "VlanChange",
     "broadcast",
     "family",
     "network",
@@ -82,6 +83,14 @@ class LinkChange(NamedTuple):
     """Of a bridge's port: send a frame back out of the port that it came from."""
 
 
+class VlanChange(NamedTuple):
+    """The VLANs that a bridge's port gets and loses; `native` is the one of untagged frames (0: as it is)."""
+
+    native: int = 0
+    tagged: tuple[int, ...] = ()
+    without: tuple[int, ...] = ()
+
+
 class SeenLink(NamedTuple):
     """A link as the kernel has it."""
 
@@ -101,15 +110,16 @@ class SeenLink(NamedTuple):
 
 
 class Address(NamedTuple):
-    """An address on a link."""
+    """An address on a link. The kernel asks the link whether somebody has it (IPv6) only if told to."""
 
     ifindex: int
     ip: str
     prefix: int
+    check_duplicates: bool = False
 
 
 class Route(NamedTuple):
-    """A route of the main table."""
+    """A route; of the main table if not told otherwise. Scope None: link for IPv4 without a gateway, else global."""
 
     destination: str
     ifindex: int
@@ -119,6 +129,9 @@ class Route(NamedTuple):
     mtu: int = 0
     on_link: bool = False
     protocol: int = BOOT
+    advmss: int = 0
+    table: int = MAIN_TABLE
+    scope: int | None = None
 
 
 class Neighbour(NamedTuple):
@@ -186,8 +199,16 @@ class Links(Protocol):
         """Take an address from a link."""
         ...
 
-    def routes(self) -> list[Route]:
-        """The main table, with the kernel's own routes to attached networks."""
+    def set_vlans(self, ifindex: int, change: VlanChange) -> None:
+        """Change the VLANs of a port of a bridge that filters by them."""
+        ...
+
+    def vlans(self, ifindex: int) -> dict[int, bool]:
+        """The VLANs of a port, and whether each is the one of untagged frames."""
+        ...
+
+    def routes(self, table: int = MAIN_TABLE) -> list[Route]:
+        """A table; the main one has the kernel's own routes to attached networks too."""
         ...
 
     def route_to(self, ip: str) -> Route | None:
@@ -196,6 +217,10 @@ class Links(Protocol):
 
     def add_route(self, route: Route) -> bool:
         """Make a route."""
+        ...
+
+    def set_route(self, route: Route) -> None:
+        """Make a route, in place of another with the same destination and metric."""
         ...
 
     def remove_route(self, route: Route) -> bool:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from linux.links import (
     KERNEL,
+    MAIN_TABLE,
     Address,
     Bridge,
     LinkChange,
@@ -21,6 +22,7 @@ from linux.links import (
     Route,
     SeenLink,
     Veth,
+    VlanChange,
     family,
     network,
     pack,
@@ -74,6 +76,7 @@ class FakeLinks:
         self._routes: list[Route] = []
         self._neighbours: dict[tuple[int, str], str] = {}
         self._rates: dict[int, Rate] = {}
+        self._vlans: dict[int, dict[int, bool]] = {}
 
     def close(self) -> None:
         """Nothing to let go."""
@@ -152,11 +155,26 @@ class FakeLinks:
         self._addresses = [a for a in self._addresses if a.ifindex != ifindex]
         self._routes = [r for r in self._routes if r.ifindex != ifindex]
         self._rates.pop(ifindex, None)
+        self._vlans.pop(ifindex, None)
         self._neighbours = {key: mac for key, mac in self._neighbours.items() if key[0] != ifindex}
         self._links = {i: s._replace(master=0) if s.master == ifindex else s for i, s in self._links.items()}
         other = self._peers.pop(ifindex, None)
         if other is not None:
             other[0].drop(other[1])
+
+    def set_vlans(self, ifindex: int, change: VlanChange) -> None:
+        """Change the VLANs of a port of a bridge that filters by them."""
+        self._machine.count_change()
+        self._get(ifindex, f"set the VLANs of link {ifindex}")
+        kept = self.vlans(ifindex)
+        if change.native:
+            kept = dict.fromkeys(kept, False) | {change.native: True}
+        kept |= dict.fromkeys(change.tagged, False)
+        self._vlans[ifindex] = {vlan: native for vlan, native in kept.items() if vlan not in change.without}
+
+    def vlans(self, ifindex: int) -> dict[int, bool]:
+        """The VLANs of a port, and whether each is the one of untagged frames."""
+        return dict(self._vlans.get(ifindex, {1: True}))
 
     def addresses(self, ifindex: int = 0) -> list[Address]:
         """All addresses, or those of one link."""
@@ -167,21 +185,23 @@ class FakeLinks:
         self._machine.count_change()
         pack(address.ip)
         self._get(address.ifindex, f"add address {address.ip}/{address.prefix}")
-        return _append(self._addresses, address)
+        return _append(self._addresses, address._replace(check_duplicates=False))
 
     def remove_address(self, address: Address) -> bool:
         """Take an address from a link."""
         self._machine.count_change()
         return _take(self._addresses, lambda seen: seen == address)
 
-    def routes(self) -> list[Route]:
-        """The main table, with the kernel's own routes to attached networks."""
+    def routes(self, table: int = MAIN_TABLE) -> list[Route]:
+        """A table; the main one has the kernel's own routes to attached networks too."""
+        if table != MAIN_TABLE:
+            return [route for route in self._routes if route.table == table]
         attached = [
             Route(network(a.ip, a.prefix), a.ifindex, source=a.ip if family(a.ip) == 2 else "", protocol=KERNEL)
             for a in self._addresses
             if self._links[a.ifindex].up
         ]
-        return attached + self._routes
+        return attached + [route for route in self._routes if route.table == MAIN_TABLE]
 
     def route_to(self, ip: str) -> Route | None:
         """The route that a packet to this address would take."""
@@ -199,12 +219,22 @@ class FakeLinks:
             way = self.route_to(route.gateway)
             if way is None or way.gateway:
                 raise failure(doing, errno.ENETUNREACH, "Nexthop has invalid gateway")
-        for seen in self.routes():
+        for seen in self.routes(route.table):
             if (seen.destination, seen.metric) == (route.destination, route.metric):
                 if seen[:3] == route[:3]:
                     return False
                 raise failure(doing, errno.EEXIST)
         return _append(self._routes, route)
+
+    def set_route(self, route: Route) -> None:
+        """Make a route, in place of another with the same destination and metric."""
+        before = [seen for seen in self._routes if (seen.destination, seen.metric) == (route.destination, route.metric)]
+        self._routes = [seen for seen in self._routes if seen not in before]
+        try:
+            self.add_route(route)
+        except NetlinkError:
+            self._routes += before
+            raise
 
     def remove_route(self, route: Route) -> bool:
         """Remove a route."""

@@ -80,17 +80,22 @@ def nested(kind: int, *attributes: bytes) -> bytes:
     return attribute(kind | _NESTED, b"".join(attributes))
 
 
-def attributes(data: bytes, start: int = 0) -> dict[int, bytes]:
-    """The attributes of a message by kind; of several of one kind the last."""
-    found: dict[int, bytes] = {}
+def entries(data: bytes, start: int = 0) -> list[tuple[int, bytes]]:
+    """The attributes of a message in their order."""
+    found: list[tuple[int, bytes]] = []
     end = len(data)
     while start + 4 <= end:
         length, kind = _ATTRIBUTE.unpack_from(data, start)
         if length < 4:
             break
-        found[kind & _KIND_MASK] = data[start + 4 : start + length]
+        found.append((kind & _KIND_MASK, data[start + 4 : start + length]))
         start += (length + 3) & ~3
     return found
+
+
+def attributes(data: bytes, start: int = 0) -> dict[int, bytes]:
+    """The attributes of a message by kind; of several of one kind the last."""
+    return dict(entries(data, start))
 
 
 def string(payload: bytes) -> str:

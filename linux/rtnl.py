@@ -21,6 +21,7 @@ from linux.links import (
     Route,
     SeenLink,
     Veth,
+    VlanChange,
     broadcast,
     family,
     pack,
@@ -42,7 +43,7 @@ from linux.netlink import (
     u32,
 )
 
-_NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
+_NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
 _NEWNEIGH, _DELNEIGH, _GETNEIGH = 28, 29, 30
@@ -59,12 +60,16 @@ _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD, _IFLA_EXT_MASK, _IFLA_LINK_NETNS
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
 _BR_VLAN_FILTERING, _BR_NF_CALL_IPTABLES, _BR_NF_CALL_IP6TABLES, _BR_VLAN_DEFAULT_PVID, _BRPORT_MODE = 7, 36, 37, 39, 4
 _SKIP_STATISTICS = 1 << 3
+_AF_BRIDGE, _IFLA_AF_SPEC, _BRIDGE_VLAN_INFO, _WITH_VLANS = 7, 26, 2, 1 << 1
+_VLAN = struct.Struct("=HH")
+_VLAN_NATIVE, _VLAN_PVID = 0x2 | 0x4, 0x2  # of untagged frames that come, and untagged when they leave
 _SCOPE_GLOBAL, _SCOPE_LINK = 0, 253
 _NO_DUPLICATE_CHECK = 0x2  # IFA_F_NODAD: an IPv6 address that may be used at once; we know that it is unique
 _ON_LINK = 4
 _CLONED = 0x200  # an IPv6 route made for one destination
 _PERMANENT = 0x80
 _ROOT = 0xFFFFFFFF
+_NO_TABLE = 252  # of the head's one byte: look at the attribute
 _ETHERNET = 1
 _LOOK_EVERY = 0.0005
 _QUEUE_MS = 25  # how long a packet may wait for its turn before it is dropped
@@ -139,6 +144,27 @@ class RtnlLinks:
         body = _IFINFO.pack(0, 0, 0, 0, 0, 0) + text(_IFLA_IFNAME, name)
         return self._gone(f"remove link {name}", _DELLINK, body)
 
+    def set_vlans(self, ifindex: int, change: VlanChange) -> None:
+        """Change the VLANs of a port of a bridge that filters by them."""
+        more = [_VLAN.pack(_VLAN_NATIVE, change.native)] if change.native else []
+        more += [_VLAN.pack(0, vlan) for vlan in change.tagged]
+        for kind, entries in ((_SETLINK, more), (_DELLINK, [_VLAN.pack(0, vlan) for vlan in change.without])):
+            if entries:
+                packed = nested(_IFLA_AF_SPEC, *(attribute(_BRIDGE_VLAN_INFO, entry) for entry in entries))
+                body = _IFINFO.pack(_AF_BRIDGE, 0, 0, ifindex, 0, 0) + packed
+                self._kernel.change(f"set the VLANs of link {ifindex}", kind, 0, body)
+
+    def vlans(self, ifindex: int) -> dict[int, bool]:
+        """The VLANs of a port, and whether each is the one of untagged frames."""
+        found: dict[int, bool] = {}
+        body = _IFINFO.pack(_AF_BRIDGE, 0, 0, 0, 0, 0) + u32(_IFLA_EXT_MASK, _WITH_VLANS)
+        for answer in self._kernel.dump("list VLANs", _GETLINK, body):
+            if _IFINFO.unpack_from(answer)[3] == ifindex:
+                entries = netlink.entries(attributes(answer, 16).get(_IFLA_AF_SPEC, b""))
+                pairs = [_VLAN.unpack(entry) for kind, entry in entries if kind == _BRIDGE_VLAN_INFO]
+                found |= {vlan: bool(flags & _VLAN_PVID) for flags, vlan in pairs}
+        return found
+
     # --- addresses
 
     def addresses(self, ifindex: int = 0) -> list[Address]:
@@ -155,7 +181,7 @@ class RtnlLinks:
         body = _address_body(address)
         if kind == 2 and address.prefix < 31:
             body += attribute(4, pack(broadcast(address.ip, address.prefix)))
-        if kind != 2:
+        if kind != 2 and not address.check_duplicates:
             body += u32(8, _NO_DUPLICATE_CHECK)
         try:
             self._kernel.change(f"add address {address.ip}/{address.prefix}", _NEWADDR, CREATE | EXCLUSIVE, body)
@@ -169,11 +195,11 @@ class RtnlLinks:
 
     # --- routes
 
-    def routes(self) -> list[Route]:
-        """The main table, with the kernel's own routes to attached networks."""
+    def routes(self, table: int = MAIN_TABLE) -> list[Route]:
+        """A table; the main one has the kernel's own routes to attached networks too."""
         found: list[Route] = []
         for kind in (2, 10):
-            body = _RTMSG.pack(kind, 0, 0, 0, 0, 0, 0, 0, 0) + u32(15, MAIN_TABLE)
+            body = _RTMSG.pack(kind, 0, 0, 0, 0, 0, 0, 0, 0) + u32(15, table)
             try:
                 answers = self._kernel.dump("list routes", _GETROUTE, body)
             except NotFound:
@@ -200,10 +226,14 @@ class RtnlLinks:
             self._kernel.change(doing, _NEWROUTE, CREATE | EXCLUSIVE, _route_body(route))
         except AlreadyExists:
             metric = route.metric or _DEFAULT_METRIC[family(route.destination)]
-            if any(seen[:3] == route[:3] and seen.metric == metric for seen in self.routes()):
+            if any(seen[:3] == route[:3] and seen.metric == metric for seen in self.routes(route.table)):
                 return False
             raise
         return True
+
+    def set_route(self, route: Route) -> None:
+        """Make a route, in place of another with the same destination and metric."""
+        self._kernel.change(f"set route {route.destination}", _NEWROUTE, CREATE | REPLACE, _route_body(route))
 
     def remove_route(self, route: Route) -> bool:
         """Remove a route."""
@@ -362,9 +392,15 @@ def _address_body(address: Address) -> bytes:
 def _route_body(route: Route) -> bytes:
     ip, _, prefix = route.destination.partition("/")
     kind = family(ip)
-    scope = _SCOPE_LINK if kind == 2 and not route.gateway else _SCOPE_GLOBAL
+    usual = _SCOPE_LINK if kind == 2 and not route.gateway else _SCOPE_GLOBAL
+    scope = usual if route.scope is None else route.scope
     flags = _ON_LINK if route.on_link else 0
-    body = [_RTMSG.pack(kind, int(prefix), 0, 0, MAIN_TABLE, route.protocol, scope, 1, flags), u32(4, route.ifindex)]
+    head = _RTMSG.pack(
+        kind, int(prefix), 0, 0, route.table if route.table < 256 else _NO_TABLE, route.protocol, scope, 1, flags
+    )
+    body = [head, u32(4, route.ifindex)]
+    if route.table > 255:  # the head has one byte for it
+        body.append(u32(15, route.table))
     if int(prefix):
         body.append(attribute(1, pack(ip)))
     if route.gateway:
@@ -373,8 +409,9 @@ def _route_body(route: Route) -> bytes:
         body.append(u32(6, route.metric))
     if route.source:
         body.append(attribute(7, pack(route.source)))
-    if route.mtu:
-        body.append(nested(8, u32(2, route.mtu)))
+    metrics = [u32(kind, value) for kind, value in ((2, route.mtu), (8, route.advmss)) if value]
+    if metrics:
+        body.append(nested(8, *metrics))
     return b"".join(body)
 
 
@@ -429,7 +466,7 @@ def _seen_address(body: bytes) -> Address:
 
 
 def _seen_route(body: bytes) -> Route | None:
-    kind, prefix, _src, _tos, _table, protocol, _scope, what, flags = _RTMSG.unpack_from(body)
+    kind, prefix, _src, _tos, table, protocol, scope, what, flags = _RTMSG.unpack_from(body)
     if what != 1:  # unicast only
         return None
     seen = attributes(body, 12)
@@ -444,6 +481,9 @@ def _seen_route(body: bytes) -> Route | None:
         mtu=_number(metrics.get(2)),
         on_link=bool(flags & _ON_LINK),
         protocol=protocol,
+        advmss=_number(metrics.get(8)),
+        table=_number(seen.get(15)) or table,
+        scope=None if scope == (_SCOPE_LINK if kind == 2 and 5 not in seen else _SCOPE_GLOBAL) else scope,
     )
 
 
