@@ -55,12 +55,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An end that the agent itself decided for a pod. `rejected`: it was never begun; `disruption`: it is not the pod's fault."""
+    """An end that the agent itself decided for a pod. `rejected`: it was never begun; `disruption`: why it is not the pod's fault.
+
+    `instead`: the uids of pods that will be ended for it; then it is no end after all.
+    """
 
     reason: str
     message: str
     rejected: bool = False
-    disruption: bool = False
+    disruption: str = ""
+    instead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ the reason and the words that upstream's kubelet has for it.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api import quantity
 from api.core_v1 import Pod, Taint
@@ -14,7 +14,8 @@ from nodeagent.model.memory import Verdict
 from nodeagent.model.origin import is_static
 from nodeagent.model.spec import APPARMOR_KEY, all_containers
 from nodeagent.plan import placement, qos
-from nodeagent.plan.eviction import refusal
+from nodeagent.plan.eviction import is_critical, refusal
+from nodeagent.plan.preemption import NoRoom, victims
 
 SAFE_SYSCTLS = {
     "kernel.shm_rmid_forced": "IPC",
@@ -30,6 +31,7 @@ SAFE_SYSCTLS = {
     "net.ipv4.tcp_rmem": "Net",
     "net.ipv4.tcp_wmem": "Net",
 }
+UNEXPECTED = "Unexpected error while attempting to recover from admission failure"
 SPACES = {"kernel.sem": "IPC", "kernel.shm": "IPC", "kernel.msg": "IPC", "fs.mqueue.": "IPC", "net.": "Net"}
 
 
@@ -113,9 +115,25 @@ def _judge_groups(pod: Pod, node: NodeView) -> Verdict | None:
 
 
 def _judge_fit(pod: Pod, others: Sequence[Pod], node: NodeView) -> Verdict | None:
-    """The first of what does not fit."""
-    if short := missing_resource(pod, others, node):
-        return _refused(f"OutOf{short.name}", str(short))
+    """The first of what does not fit. A critical pod gets what it lacks from others, if that is all that is wrong."""
+    wrong = _judge_place(pod, others, node)
+    short = missing_resources(pod, others, node)
+    if not short or (wrong is not None and is_critical(pod)):
+        return wrong
+    refused = _refused(f"OutOf{short[0].name}", str(short[0]))
+    if not is_critical(pod):
+        return refused
+    try:
+        chosen = victims(pod, others, {one.name: one.lacking for one in short})
+    except NoRoom as error:
+        return _refused(
+            "UnexpectedAdmissionError", f"{UNEXPECTED}: preemption: error finding a set of pods to preempt: {error}"
+        )
+    return replace(refused, instead=tuple(other.metadata.uid or "" for other in chosen))
+
+
+def _judge_place(pod: Pod, others: Sequence[Pod], node: NodeView) -> Verdict | None:
+    """Whether it may be here at all, whatever it asks for."""
     wrong = [
         ("NodeAffinity", "node(s) didn't match Pod's node affinity/selector")
         if not placement.selects(pod, node.name, node.labels)
@@ -143,6 +161,10 @@ class Shortage:
     used: int
     capacity: int
 
+    @property
+    def lacking(self) -> int:
+        return self.requested - (self.capacity - self.used)
+
     def __str__(self) -> str:
         return (
             f"Node didn't have enough resource: {self.name}, requested: {self.requested}, "
@@ -150,11 +172,10 @@ class Shortage:
         )
 
 
-def missing_resource(pod: Pod, others: Sequence[Pod], node: NodeView) -> Shortage | None:
-    """The first resource that the node has not enough of beside what others asked for."""
+def missing_resources(pod: Pod, others: Sequence[Pod], node: NodeView) -> list[Shortage]:
+    """The resources that the node has not enough of beside what others asked for."""
     places = quantity.ceil(node.allocatable.get("pods", "0"))
-    if len(others) + 1 > places:
-        return Shortage("pods", 1, len(others), places)
+    found = [Shortage("pods", 1, len(others), places)] if len(others) + 1 > places else []
     for name in _asked(pod):
         requested = qos.pod_total(pod, name, limits=False)
         if not requested or (_is_extended(name) and name not in node.allocatable):
@@ -163,8 +184,8 @@ def missing_resource(pod: Pod, others: Sequence[Pod], node: NodeView) -> Shortag
         text = node.allocatable.get(name, "0")
         capacity = quantity.milli(text) if name == "cpu" else quantity.ceil(text)
         if requested > capacity - used:
-            return Shortage(name, requested, used, capacity)
-    return None
+            found.append(Shortage(name, requested, used, capacity))
+    return found
 
 
 def _asked(pod: Pod) -> list[str]:

@@ -56,7 +56,7 @@ def disrupted(pod: Pod, verdict: Verdict | None, now: float) -> list[PodConditio
     if verdict is None or not verdict.disruption or any(c.type == DISRUPTED for c in pod.status.conditions):
         return []
     stamp, generation = times.format_time(now), pod.metadata.generation
-    condition = PodCondition(type=DISRUPTED, status="True", reason="TerminationByKubelet", message=verdict.message)
+    condition = PodCondition(type=DISRUPTED, status="True", reason="TerminationByKubelet", message=verdict.disruption)
     condition.last_transition_time, condition.observed_generation = stamp, generation
     return [condition]
 

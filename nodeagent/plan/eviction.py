@@ -73,7 +73,7 @@ def verdict(pod: Pod, use: PodUse | None, threshold: Threshold, free: Free) -> V
     message = f"The node was low on resource: {resource}. Threshold quantity: {wanted}, available: {left}. "
     if use is not None and resource in ("memory", STORAGE):
         message += "".join(_greedy(pod, use, resource))
-    return Verdict(EVICTED, message, disruption=True)
+    return Verdict(EVICTED, message, disruption=message)
 
 
 def _greedy(pod: Pod, use: PodUse, resource: str) -> Iterable[str]:

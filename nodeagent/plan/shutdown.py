@@ -7,7 +7,8 @@ from api.core_v1 import Pod
 from nodeagent.model.memory import Verdict
 from nodeagent.plan.qos import SYSTEM_CRITICAL_PRIORITY as CRITICAL
 
-WHY = Verdict("Terminated", "Pod was terminated in response to imminent node shutdown.", disruption=True)
+_GOING_DOWN = "Pod was terminated in response to imminent node shutdown."
+WHY = Verdict("Terminated", _GOING_DOWN, disruption=_GOING_DOWN)
 USUAL_GRACE = 30
 
 

@@ -7,7 +7,8 @@ comes every second.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 from api.core_v1 import Pod
 from api.meta_v1 import ObjectMeta
@@ -20,6 +21,7 @@ from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.seen import ContainerState, PodRef
 from nodeagent.model.spec import is_terminal
 from nodeagent.plan.pod import is_ending
+from nodeagent.plan.preemption import WHY as PREEMPTED
 from nodeagent.sync.allocations import Allocations
 from nodeagent.sync.doors import WARNING, Doors
 from nodeagent.sync.stopping import logged
@@ -51,12 +53,15 @@ class Pods:
         self._look = asyncio.Event()
         self.forgotten: Callable[[str], object] = lambda uid: None  # told when nothing of a pod is left
         self._allocations: Allocations | None = None
-        self._ask_node: Callable[[], Awaitable[None]] | None = None
-        self._asking: dict[str, Pod] = {}  # pods that wait for news of our node, as they are wished now
+        self._ask_node: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self._asking: dict[str, Pod] = {}  # pods that wait for news of our node, or for room, as they are wished now
         self._asks: set[asyncio.Task[None]] = set()
 
     def open(
-        self, doors: Doors, allocations: Allocations, ask_node: Callable[[], Awaitable[None]] | None = None
+        self,
+        doors: Doors,
+        allocations: Allocations,
+        ask_node: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         """The doors are made after us, as they tell us who owns what. `ask_node` looks at our node's object anew."""
         self._doors = doors
@@ -294,22 +299,37 @@ class Pods:
         if verdict is None:
             return True
         if verdict.reason == "NodeAffinity" and self._ask_node is not None and not asked:
-            self._asking[uid] = pod
-            ask = asyncio.create_task(self._ask_and_begin(uid))
-            self._asks.add(ask)
-            ask.add_done_callback(self._asks.discard)
+            self._defer(pod, self._ask_node(), asked=True)  # the labels that we know of our node may be old
+            return False
+        if verdict.instead:
+            self._defer(pod, self._make_room(verdict.instead))
             return False
         self._doors.events.tell(pod, WARNING, verdict.reason, verdict.message)
         return True
 
-    async def _ask_and_begin(self, uid: str) -> None:
-        """The labels that we know of our node may be old."""
-        assert self._ask_node is not None
-        await self._ask_node()
+    def _defer(self, pod: Pod, work: Coroutine[Any, Any, None], asked: bool = False) -> None:
+        """Begin a pod after something else, as it is wished then."""
+        uid = pod.metadata.uid or ""
+        self._asking[uid] = pod
+        task = asyncio.create_task(self._begin_after(uid, work, asked))
+        self._asks.add(task)
+        task.add_done_callback(self._asks.discard)
+
+    async def _begin_after(self, uid: str, work: Coroutine[Any, Any, None], asked: bool) -> None:
+        await work
         pod = self._asking.pop(uid, None)
         if pod is not None and uid not in self.workers:
-            self._begin(pod, asked=True)
+            self._begin(pod, asked=asked)
             self._weigh()
+
+    async def _make_room(self, uids: Iterable[str]) -> None:
+        """End these, and wait until nothing of them runs."""
+        leaving = [worker for uid in uids if (worker := self.workers.get(uid)) is not None]
+        for worker in leaving:
+            if not is_ending(worker.state.pod, worker.state.memory):
+                worker.end(PREEMPTED)
+        for worker in leaving:
+            await worker.over.wait()
 
     async def _run(self, uid: str, worker: PodWorker) -> None:
         try:

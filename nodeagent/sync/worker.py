@@ -60,6 +60,7 @@ class PodWorker:
         self.forgotten = False
         self.last_plan = Plan()
         self.published: PodStatus | None = None
+        self.over = asyncio.Event()  # set when it needs nothing of the node any more
         self._doors = doors
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -118,11 +119,12 @@ class PodWorker:
             self.state.memory.sandbox_retry = 0.0
             self.wake()
 
-    def end(self, why: Verdict, grace: int) -> None:
-        """The node cannot go on with the pod: it has so many seconds."""
+    def end(self, why: Verdict, grace: int | None = None) -> None:
+        """The node cannot go on with the pod: it has so many seconds, or as many as it wishes."""
         memory = self.state.memory
         memory.verdict = why
-        memory.grace = grace if memory.grace is None else min(grace, memory.grace)
+        if grace is not None:
+            memory.grace = grace if memory.grace is None else min(grace, memory.grace)
         self._doors.events.tell(self.state.pod, WARNING, why.reason, why.message)
         self._may_hurry()
         self.wake()
@@ -164,6 +166,7 @@ class PodWorker:
         finally:
             self.state.leave_slot()
             self._tell_ended(set())
+            self.over.set()
 
     async def step(self) -> Plan:
         """One round. Raises `RuntimeFault` when the runtime cannot be looked at."""
@@ -323,6 +326,7 @@ class PodWorker:
                 await stopping.remove_container(doors, state, action)
             case CleanUp():
                 await stopping.clean_up(doors, state)
+                self.over.set()
             case DeleteObject():
                 self._finish()
             case Forget():

