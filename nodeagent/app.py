@@ -37,6 +37,8 @@ from nodeagent.cri.client import GrpcRuntime
 from nodeagent.cri.errors import RuntimeFault, Unsupported
 from nodeagent.cri.port import Runtime
 from nodeagent.cri.snapshots import ContainerdViews
+from nodeagent.csi.in_use import VolumesInUse
+from nodeagent.csi.limits import VolumeLimits
 from nodeagent.csi.registry import Registry
 from nodeagent.csi.report import CsiNodeReporter
 from nodeagent.csi.volumes import Aids, CsiVolumes, NoCsi
@@ -170,6 +172,9 @@ class Agent:
         identity = NodeIdentity(config.node_name, self.settings.host_ips, port, config.max_pods, machine)
         node_events = NodeEventRecorder(self.recorder, config.node_name)
         self.node = NodeReporter(client, runtime, identity, clock, node_events, self.pods.network)
+        if self.link is not None:
+            self.node.volumes = self.link.in_use
+            self.link.in_use.changed = self.node.look
         self.rotation = LogRotation(self.pods.workers, runtime, self.settings, clock, rotation_policy(config))
         self.images = ImageCollection(
             runtime,
@@ -247,6 +252,7 @@ class Agent:
         link.registered.set()
         supervisor.spawn("storage-drivers", link.drivers.run, restart=True)
         supervisor.defer("storage-drivers", link.drivers.close)
+        supervisor.spawn("volume-limits", link.limits.run, restart=True)
 
     async def _begin(self, supervisor: Supervisor) -> None:
         await _until_it_answers(self.runtime, self.config.runtime_endpoint, self.clock)
@@ -358,7 +364,18 @@ class ServerLink:
         """Volumes of storage drivers, which register by themselves."""
         reporter = CsiNodeReporter(self.client, node.name)
         self.drivers = Registry(node.root_dir, self.clock, reporter.tell, self._pods.drivers_changed)
-        aids = Aids(self.client, mounts, node, self.tokens, self.clock, self._pods.objects_changed)
+        self.limits = VolumeLimits(self.client, self.drivers, self.clock)
+        self.in_use = VolumesInUse(node.root_dir, self.clock)
+        aids = Aids(
+            client=self.client,
+            mounts=mounts,
+            node=node,
+            tokens=self.tokens,
+            clock=self.clock,
+            changed=self._pods.objects_changed,
+            recorder=self.recorder,
+            in_use=self.in_use,
+        )
         return CsiVolumes(self.drivers, aids)
 
     async def start(self, supervisor: Supervisor) -> None:

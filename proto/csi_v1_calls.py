@@ -33,3 +33,13 @@ NODE_GET_INFO: Call[pb.NodeGetInfoRequest, pb.NodeGetInfoResponse] = Call(
     pb.NodeGetInfoRequest,
     pb.NodeGetInfoResponse,
 )
+NODE_GET_VOLUME_STATS: Call[pb.NodeGetVolumeStatsRequest, pb.NodeGetVolumeStatsResponse] = Call(
+    "/csi.v1.Node/NodeGetVolumeStats",
+    pb.NodeGetVolumeStatsRequest,
+    pb.NodeGetVolumeStatsResponse,
+)
+NODE_EXPAND_VOLUME: Call[pb.NodeExpandVolumeRequest, pb.NodeExpandVolumeResponse] = Call(
+    "/csi.v1.Node/NodeExpandVolume",
+    pb.NodeExpandVolumeRequest,
+    pb.NodeExpandVolumeResponse,
+)

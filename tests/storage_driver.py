@@ -6,6 +6,7 @@ Run in a process of its own it serves the node's part of CSI and registers with 
 import asyncio
 import json
 import os
+import stat
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -36,7 +37,10 @@ class StorageDriver:
         self.abilities = abilities
         self.calls: list[tuple[str, Any]] = []
         self.told: list[reg.RegistrationStatus] = []
-        self.broken: dict[str, str] = {}  # name of a call -> what it fails with
+        self.broken: dict[str, str | tuple[grpc.StatusCode, str]] = {}  # name of a call -> what it fails with
+        self.limit = 4
+        self.condition: pb.VolumeCondition | None = None
+        self.device = ""  # what its volumes are, when they are asked for as devices
         self._server: grpc.aio.Server | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -51,6 +55,8 @@ class StorageDriver:
             csi.NODE_UNSTAGE_VOLUME: self._unstage,
             csi.NODE_PUBLISH_VOLUME: self._publish,
             csi.NODE_UNPUBLISH_VOLUME: self._unpublish,
+            csi.NODE_EXPAND_VOLUME: self._expand,
+            csi.NODE_GET_VOLUME_STATS: self._stats,
             registration.GET_INFO: self._introduce,
             registration.NOTIFY_REGISTRATION_STATUS: self._registered,
         }
@@ -75,14 +81,19 @@ class StorageDriver:
 
     def names(self) -> list[str]:
         """What was asked of it, in order."""
-        asked = {"NodeStageVolume", "NodeUnstageVolume", "NodePublishVolume", "NodeUnpublishVolume"}
+        asked = {"NodeStageVolume", "NodeUnstageVolume", "NodePublishVolume", "NodeUnpublishVolume", "NodeExpandVolume"}
         return [name for name, _ in self.calls if name in asked]
+
+    def asked(self, call: str) -> list[Any]:
+        """The requests of one call."""
+        return [request for name, request in self.calls if name == call]
 
     def _noted(self, call: Call[Any, Any], answer: Callable[[Any], Any]) -> Callable[[Any, Any], Awaitable[Any]]:
         async def handle(request: Any, context: Any) -> Any:
             self.calls.append((call.name, request))
             if call.name in self.broken:
-                await context.abort(grpc.StatusCode.INTERNAL, self.broken[call.name])
+                how = self.broken[call.name]
+                await context.abort(*((grpc.StatusCode.INTERNAL, how) if isinstance(how, str) else how))
             return answer(request) or call.response()
 
         return handle
@@ -95,7 +106,7 @@ class StorageDriver:
 
     def _info(self, _: Any) -> pb.NodeGetInfoResponse:
         topology = pb.Topology(segments={"topology.wherry.local/rack": "r1"})
-        return pb.NodeGetInfoResponse(node_id="node-7", max_volumes_per_node=4, accessible_topology=topology)
+        return pb.NodeGetInfoResponse(node_id="node-7", max_volumes_per_node=self.limit, accessible_topology=topology)
 
     def _abilities(self, _: Any) -> pb.NodeGetCapabilitiesResponse:
         found = [pb.NodeServiceCapability(rpc=ABILITY(type=one)) for one in self.abilities]
@@ -114,6 +125,10 @@ class StorageDriver:
         source = request.staging_target_path or str(self.folder / request.volume_id)
         os.makedirs(source, exist_ok=True)
         (self.folder / "context.json").write_text(json.dumps(dict(request.volume_context)))
+        if request.volume_capability.HasField("block"):
+            Path(request.target_path).touch()
+            self.mounts.bind_alone(self.device, request.target_path)
+            return
         os.makedirs(request.target_path, exist_ok=True)
         if request.target_path not in self.mounts.below(request.target_path):
             self.mounts.bind_alone(source, request.target_path, readonly=request.readonly)
@@ -122,6 +137,18 @@ class StorageDriver:
         self.mounts.unmount(request.target_path)
         if os.path.isdir(request.target_path):
             os.rmdir(request.target_path)
+        else:
+            Path(request.target_path).unlink(missing_ok=True)
+
+    def _expand(self, request: pb.NodeExpandVolumeRequest) -> pb.NodeExpandVolumeResponse:
+        return pb.NodeExpandVolumeResponse(capacity_bytes=request.capacity_range.required_bytes)
+
+    def _stats(self, request: pb.NodeGetVolumeStatsRequest) -> pb.NodeGetVolumeStatsResponse:
+        usage = pb.VolumeUsage
+        found = [usage(unit=usage.BYTES, total=1000, used=300, available=700)]
+        if not stat.S_ISBLK(os.stat(request.volume_path).st_mode):
+            found.append(usage(unit=usage.INODES, total=50, used=7, available=43))
+        return pb.NodeGetVolumeStatsResponse(usage=found, volume_condition=self.condition)
 
 
 async def serve(root: str, folder: str) -> None:

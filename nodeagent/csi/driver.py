@@ -88,6 +88,15 @@ class Driver:
         request = pb.NodeUnpublishVolumeRequest(volume_id=handle, target_path=path)
         await self._door.call(calls.NODE_UNPUBLISH_VOLUME, request)
 
+    async def expand(self, request: pb.NodeExpandVolumeRequest) -> None:
+        """Let the node see that a volume has become larger."""
+        await self._door.call(calls.NODE_EXPAND_VOLUME, request)
+
+    async def stats(self, handle: str, path: str) -> pb.NodeGetVolumeStatsResponse:
+        """How full a volume is that a pod has."""
+        request = pb.NodeGetVolumeStatsRequest(volume_id=handle, volume_path=path)
+        return await self._door.call(calls.NODE_GET_VOLUME_STATS, request)
+
     async def close(self) -> None:
         """Hang up."""
         await self._door.close()

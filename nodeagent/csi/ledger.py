@@ -23,6 +23,17 @@ class Record:
     driver: str
     handle: str
     target: str
+    attached: bool = False  # it had to be attached first
+
+    @property
+    def uid(self) -> str:
+        """Whose it is."""
+        return self.target.split("/")[-5]
+
+    @property
+    def label(self) -> str:
+        """What it is called on disk."""
+        return self.target.split("/")[-2]
 
     @property
     def volume(self) -> tuple[str, str]:
@@ -42,12 +53,12 @@ def staging_path(root: str, driver: str, handle: str) -> str:
     return f"{root}/plugins/kubernetes.io/csi/{driver}/{digest}/globalmount"
 
 
-def note(path: str, driver: str, handle: str) -> None:
+def note(path: str, driver: str, handle: str, *, attached: bool = False) -> None:
     """Write down that a driver is asked to use this path, before it is."""
     folder = Path(path).parent
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     fresh = folder / f"{DATA}.new"
-    fresh.write_text(json.dumps({"driverName": driver, "volumeHandle": handle}))
+    fresh.write_text(json.dumps({"driverName": driver, "volumeHandle": handle, "attached": attached}))
     os.replace(fresh, folder / DATA)
 
 
@@ -78,6 +89,7 @@ def records(root: str, uid: str = "*") -> Iterator[Record]:
         for path in sorted(glob.glob(pattern)):
             try:
                 found = json.loads(Path(path).read_text())
-                yield Record(found["driverName"], found["volumeHandle"], f"{os.path.dirname(path)}/{name}")
+                target = f"{os.path.dirname(path)}/{name}"
+                yield Record(found["driverName"], found["volumeHandle"], target, bool(found.get("attached")))
             except (OSError, ValueError, KeyError):
                 continue  # half a record: nothing was asked for yet

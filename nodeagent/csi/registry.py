@@ -43,6 +43,15 @@ class Registry:
         """The driver of that name, if it is registered."""
         return self._drivers.get(name)
 
+    def drivers(self) -> "list[Driver]":
+        """All that are registered."""
+        return list(self._drivers.values())
+
+    async def ask_again(self, driver: "Driver") -> None:
+        """Have it say once more who it is on this node. Raises DriverFault, ApiError."""
+        await driver.introduce()
+        await self._tell(self._drivers, set())
+
     async def run(self) -> None:
         """Follow the directory until cancelled."""
         os.makedirs(self.directory, mode=0o750, exist_ok=True)

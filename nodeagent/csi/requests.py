@@ -69,6 +69,7 @@ class Wanted:
     context: Mapping[str, str]
     stage_secret: tuple[str, str] = ("", "")  # namespace and name
     publish_secret: tuple[str, str] = ("", "")
+    expand_secret: tuple[str, str] = ("", "")
     access_modes: tuple[str, ...] = field(default=("ReadWriteOnce",))
 
 
@@ -93,6 +94,7 @@ def wanted_of(pod: Pod, volume: Resolved) -> Wanted:
         context=dict(source.volume_attributes),
         stage_secret=_secret(stage, namespace),
         publish_secret=_secret(publish, namespace),
+        expand_secret=_secret(None if inline else source.node_expand_secret_ref, namespace),
         access_modes=modes,
     )
 

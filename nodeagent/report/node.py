@@ -7,8 +7,9 @@ node not.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from api import codec, kinds, times
 from api.core_v1 import (
@@ -44,6 +45,12 @@ LOOK_SOON = Backoff(base=0.02, cap=1.0)
 REPORT_EVERY = 300.0
 IMAGES_EVERY = 60.0
 MAX_IMAGES, MAX_NAMES = 50, 5
+FEATURES = (  # what newer pods ask of a node
+    "InPlacePodLevelResourcesVerticalScaling",
+    "InPlacePodVerticalScalingInitContainers",
+    "RestartAllContainersOnContainerExits",
+)
+_MAY_GO = ("volumesInUse", "images")  # of what we have told, what there may be none of later
 _log = log.get("node")
 # Of each condition: what is told while all is well, and what when it is not.
 _PRESSURES = (
@@ -82,6 +89,25 @@ class NodeHealth:
 
     problem: str = ""
     pressures: Collection[str] = ()
+
+
+class VolumesTold(Protocol):
+    """Which volumes the node uses, and who hears that the API server knows."""
+
+    def names(self) -> list[str]: ...
+
+    def told(self, names: Collection[str]) -> None: ...
+
+
+class NoVolumes:
+    """A node whose volumes nobody attaches."""
+
+    def names(self) -> list[str]:
+        """None."""
+        return []
+
+    def told(self, names: Collection[str]) -> None:
+        """Nobody waits."""
 
 
 def initial_node(identity: NodeIdentity) -> Node:
@@ -131,6 +157,7 @@ def compute_node_status(
             ContainerImage(names=[*image.digests, *image.tags][:MAX_NAMES], size_bytes=image.size)
             for image in sorted(images, key=lambda i: i.size, reverse=True)[:MAX_IMAGES]
         ],
+        declared_features=list(FEATURES),
     )
 
 
@@ -147,6 +174,17 @@ def tell_runtime(status: NodeStatus, runtime: RuntimeStatus) -> None:
     ]
     if runtime.strict_groups is not None:
         status.features = NodeFeatures(supplemental_groups_policy=runtime.strict_groups)
+
+
+def tell_others(status: NodeStatus, others: Mapping[str, str]) -> None:
+    """Resources that somebody else has given the node: pods may have all of them."""
+    status.capacity = {**others, **status.capacity}
+    status.allocatable = {**others, **status.allocatable}
+
+
+def foreign_resources(capacity: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """What a node's object says it has that its machine does not know of."""
+    return {name: amount for name, amount in capacity.items() if name not in own and not name.startswith("hugepages-")}
 
 
 def _conditions(health: NodeHealth, old: list[NodeCondition], now: float) -> list[NodeCondition]:
@@ -200,6 +238,8 @@ class NodeReporter:
         self._revision = 0
         self._version = ""
         self._runtime_status = RuntimeStatus(False, False)
+        self._foreign: Mapping[str, str] = {}
+        self.volumes: VolumesTold = NoVolumes()
         self.going_down = False
         self._pressures: Collection[str] = ()
         self._images: list[SeenImage] = []
@@ -213,6 +253,8 @@ class NodeReporter:
             try:
                 node = await self._register()
                 self._base = codec.to_dict(node.status)
+                self._foreign = self._foreign_of(node)
+                self._tell_reboot(node.status.node_info)
                 self._conditions = node.status.conditions
                 self._look.set()
                 return node
@@ -238,12 +280,24 @@ class NodeReporter:
         """The API server shows the node like this. What others made of its conditions is put right."""
         if revision_of(node.metadata.resource_version) < self._revision or not self._base:
             return
+        if (foreign := self._foreign_of(node)) != self._foreign:
+            self._foreign = foreign
+            self._look.set()
         shown = codec.to_dict(node.status)
         mine = {c["type"]: c["status"] for c in self._base.get("conditions", [])}
         theirs = {c["type"]: c["status"] for c in shown.get("conditions", [])}
         if any(theirs.get(kind) != status for kind, status in mine.items()):
             self._base, self._conditions = shown, node.status.conditions
             self._look.set()
+
+    def _foreign_of(self, node: Node) -> Mapping[str, str]:
+        return foreign_resources(node.status.capacity, self._identity.machine.capacity(self._identity.max_pods))
+
+    def _tell_reboot(self, before: NodeSystemInfo) -> None:
+        boot = self._identity.machine.boot_id
+        if before.boot_id and before.boot_id != boot:
+            text = f"Node {self._identity.name} has been rebooted, boot id: {boot}"
+            self._events.tell("Warning", "Rebooted", text)
 
     def pressed(self, pressures: Collection[str]) -> None:
         """What runs low on the node now."""
@@ -326,11 +380,14 @@ class NodeReporter:
         status = compute_node_status(
             self._identity, NodeHealth(problem, self._pressures), self._version, self._images, self._conditions, now
         )
+        status.volumes_in_use = in_use = self.volumes.names()
+        tell_others(status, self._foreign)
         tell_runtime(status, self._runtime_status)
         wanted = codec.to_dict(status)
         if _without_heartbeats(wanted) == _without_heartbeats(self._base) and now - self._reported_at < REPORT_EVERY:
+            self.volumes.told(in_use)
             return
-        mine = {name: self._base[name] for name in wanted if name in self._base}
+        mine = {name: self._base[name] for name in (*wanted, *_MAY_GO) if name in self._base}
         kinds_of = {c["type"] for c in wanted["conditions"]}
         mine["conditions"] = [c for c in mine.get("conditions", []) if c["type"] in kinds_of]
         patch = diff_status(mine, wanted, NODE_KEYS)
@@ -338,6 +395,7 @@ class NodeReporter:
             answer = await self._client.patch(kinds.NODE, self._identity.name, {"status": patch}, subresource="status")
             self._revision = revision_of(answer.metadata.resource_version)
         self._base, self._conditions, self._reported_at = wanted, status.conditions, now
+        self.volumes.told(in_use)
 
 
 def _without_heartbeats(status: Status) -> Status:

@@ -33,6 +33,7 @@ from nodeagent.volumes.writer import write_files
 
 MOUNTED = ("nfs", "local")
 _ON_DISK = {"config_map": "configmap", "local": "local-volume"}
+_NOT_HERE = "MountVolume.NodeAffinity check failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class PodVolumes:
         if affinity is None or affinity.required is None:
             return
         if not any_matches(affinity.required.node_selector_terms, self.node.name, self.labels()):
-            raise VolumeProblem(resolved.label, "no matching NodeSelectorTerms", "NodeAffinity check")
+            raise VolumeProblem(resolved.label, "no matching NodeSelectorTerms", _NOT_HERE)
 
     def _write(self, pod: Pod, volume: Volume, directory: Path, mounted: bool, sources: Sources, stamp: str) -> None:
         files = volume_files(pod, volume, sources, (), self.node)

@@ -4,8 +4,8 @@
 class VolumeProblem(Exception):
     """One volume; the text is what users are told."""
 
-    def __init__(self, volume: str, reason: str, step: str = "SetUp") -> None:
-        super().__init__(f'MountVolume.{step} failed for volume "{volume}" : {reason}')
+    def __init__(self, volume: str, reason: str, step: str = "MountVolume.SetUp failed") -> None:
+        super().__init__(f'{step} for volume "{volume}" {f": {reason}" if reason else reason}')
         self.volume = volume
 
 

@@ -30,6 +30,7 @@ class Resolved:
     read_only: bool = False
     options: tuple[str, ...] = ()
     persistent: Any = None
+    claim: Any = None
 
     @property
     def block(self) -> bool:
@@ -49,12 +50,12 @@ def resolve(volume: Volume, claims: Mapping[str, Claimed]) -> Resolved:
     kind, source = source_of(volume)
     if kind not in ("persistent_volume_claim", "ephemeral"):
         return Resolved(volume.name, volume.name, kind, source, _read_only(kind, source))
-    found = claims[volume.name].volume
+    claim, found = claims[volume.name].claim, claims[volume.name].volume
     wish = bool(getattr(source, "read_only", None))
     kind, source = _persistent_source(found)
     read_only = wish or (found.spec.access_modes == ["ReadOnlyMany"] and kind != "csi") or _read_only(kind, source)
     options = tuple(found.spec.mount_options)
-    return Resolved(volume.name, found.metadata.name or "", kind, source, read_only, options, found)
+    return Resolved(volume.name, found.metadata.name or "", kind, source, read_only, options, found, claim)
 
 
 def is_remote(pod: Pod) -> bool:

@@ -8,16 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from api import codec, kinds
-from api.core_v1 import Node, Pod, PodSecurityContext, Secret
+from api.core_v1 import AttachedVolume, Node, ObjectReference, Pod, PodSecurityContext, Secret
 from api.meta_v1 import ObjectMeta
 from client.client import Client
 from client.fake import FakeTransport
 from kit.clock import Clock, FakeClock, SystemClock
 from linux.mounts import FakeMounts, MountError
 from nodeagent.csi import ledger
+from nodeagent.csi.in_use import VolumesInUse, unique_name
+from nodeagent.csi.limits import VolumeLimits
 from nodeagent.csi.registry import Registry
 from nodeagent.csi.report import NODE_ID, CsiNodeReporter
 from nodeagent.csi.requests import attachment_name
@@ -45,6 +48,7 @@ class World:
         self.client = Client(self.api)
         self.mounts = FakeMounts()
         self.driver = StorageDriver(folder / "disks", self.mounts)
+        self.told: list[tuple[str, str, str]] = []
         self.registry, self.volumes = self.agent()
         self.api.put(kinds.NODE, Node(metadata=ObjectMeta(name="n1")))
         self.tasks: list[asyncio.Task[None]] = []
@@ -55,8 +59,14 @@ class World:
         """The agent's part, as after a restart."""
         node = replace(NODE, root_dir=self.root)
         registry = Registry(self.root, SystemClock(), CsiNodeReporter(self.client, "n1").tell)
-        aids = Aids(self.client, self.mounts, node, Desk(), clock or SystemClock(), changed)
+        clock = clock or SystemClock()
+        self.in_use = VolumesInUse(self.root, clock)
+        self.in_use.changed = lambda: self.in_use.told(self.in_use.names())
+        aids = Aids(self.client, self.mounts, node, Desk(), clock, changed, self, self.in_use)
         return registry, CsiVolumes(registry, aids)
+
+    def record(self, about: ObjectReference, type: str, reason: str, message: str) -> None:  # noqa: A002
+        self.told.append((about.kind or "", reason, message))
 
     async def start(self) -> None:
         self.tasks.append(asyncio.create_task(self.registry.run()))
@@ -79,6 +89,12 @@ class World:
         body = {"metadata": {"name": NAME}, "spec": {"attachRequired": False, **spec}}
         self.api.put(kinds.CSI_DRIVER, codec.from_dict(kinds.CSI_DRIVER, body))
 
+    def attach(self) -> None:
+        """The node's object says that the volume is attached."""
+        (node,) = self.api.objects(kinds.NODE)
+        node.status.volumes_attached = [AttachedVolume(unique_name(NAME, "vol1"), "")]
+        self.api.put(kinds.NODE, node)
+
     def csi_node(self) -> list[dict[str, Any]]:
         (found,) = self.api.objects(kinds.CSI_NODE)
         drivers: list[dict[str, Any]] = codec.to_dict(found)["spec"].get("drivers", [])
@@ -90,6 +106,24 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     made = World(tmp_path)
     yield made
     await made.close()
+
+
+def larger(world: World, **status: Any) -> tuple[Pod, list[Any]]:
+    """A volume of 2Gi whose claim shows 1Gi."""
+    body = {
+        "metadata": {"name": "c", "namespace": "ns", "uid": "c1"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}, "volumeName": "pv"},
+        "status": {"phase": "Bound", "capacity": {"storage": "1Gi"}, **status},
+    }
+    wanted, (volume,) = claiming()
+    wanted.spec.node_name = "n1"
+    volume.persistent.spec.capacity = {"storage": "2Gi"}
+    world.api.put(kinds.PERSISTENT_VOLUME_CLAIM, codec.from_dict(kinds.PERSISTENT_VOLUME_CLAIM, body))
+    return wanted, [replace(volume, claim=claim_of(world))]
+
+
+def claim_of(world: World) -> Any:
+    return world.api.objects(kinds.PERSISTENT_VOLUME_CLAIM)[0]
 
 
 def claiming(uid: str = "u", **csi: Any) -> tuple[Pod, list[Any]]:
@@ -139,7 +173,7 @@ async def test_a_volume_is_made_shown_and_taken_away(world: World) -> None:
     wanted, volumes = claiming(**refs)
     await world.volumes.publish(wanted, volumes)
     await world.volumes.publish(wanted, volumes)
-    assert world.driver.names() == ["NodeStageVolume", "NodePublishVolume", "NodeStageVolume"], "published once"
+    assert world.driver.names() == ["NodeStageVolume", "NodePublishVolume"], "each once"
     stage = next(r for name, r in world.driver.calls if name == "NodeStageVolume")
     publish = next(r for name, r in world.driver.calls if name == "NodePublishVolume")
     assert dict(stage.secrets) == {"k": "hush"} and list(stage.volume_capability.mount.mount_flags) == ["noatime"]
@@ -183,6 +217,10 @@ async def test_volumes_that_have_to_be_attached(world: World) -> None:
         "metadata": {"name": name},
         "spec": {"attacher": NAME, "nodeName": "n1", "source": {"persistentVolumeName": "pv"}},
     }
+    with pytest.raises(VolumeProblem, match='^Volume not attached according to node status for volume "pv" $'):
+        await world.volumes.publish(*claiming())
+    assert world.in_use.names() == [f"kubernetes.io/csi/{NAME}^vol1"], "it is named before anybody looks for it"
+    world.attach()
     with pytest.raises(
         VolumeProblem, match=f'WaitForAttach failed for volume "pv" : volumeattachments.*"{name}" not found'
     ):
@@ -200,6 +238,34 @@ async def test_volumes_that_have_to_be_attached(world: World) -> None:
     await world.volumes.publish(*claiming())
     asked = [r for name, r in world.driver.calls if name in ("NodeStageVolume", "NodePublishVolume")]
     assert [dict(r.publish_context) for r in asked] == [{"device": "/dev/x"}] * 2
+    registry, volumes = world.agent()
+    assert world.in_use.names() == [f"kubernetes.io/csi/{NAME}^vol1"], "the next agent knows of it"
+    await registry.look()
+    world.driver.broken["NodeUnstageVolume"] = "busy"
+    with pytest.raises(MountError):
+        await volumes.unpublish("u")
+    assert world.in_use.names(), "something of it may be mounted still"
+    world.driver.broken.clear()
+    await volumes.unpublish("u")
+    assert world.in_use.names() == []
+    await registry.close()
+
+
+async def test_a_volume_is_not_used_before_the_node_has_said_so(world: World) -> None:
+    await world.start()
+    clock = FakeClock()
+    registry, volumes = world.agent(clock)
+    await registry.look()
+    asked = list[str]()
+    world.in_use.changed = lambda: asked.extend(world.in_use.names())
+    task = asyncio.create_task(volumes.publish(*claiming()))
+    await world.until(lambda: asked)
+    await clock.advance(11)
+    with pytest.raises(VolumeProblem, match="has not been added to the list of VolumesInUse"):
+        await task
+    await volumes.unpublish("u")
+    assert world.in_use.names() == []
+    await registry.close()
 
 
 async def test_a_driver_that_is_not_there(world: World) -> None:
@@ -304,3 +370,128 @@ async def test_a_volume_that_could_not_be_given_to_its_group_is_shown_anew(
     assert len(given) == 2
     await world.volumes.unpublish("u")
     assert world.mounts.points == [] and not list(ledger.records(world.root))
+
+
+PENDING = {
+    "allocatedResources": {"storage": "2Gi"},
+    "allocatedResourceStatuses": {"storage": "NodeResizePending"},
+    "conditions": [{"type": "FileSystemResizePending", "status": "True"}, {"type": "Mine", "status": "True"}],
+}
+
+
+async def test_a_volume_that_has_become_larger_grows_while_it_is_used(world: World) -> None:
+    world.driver.abilities = (ABILITY.STAGE_UNSTAGE_VOLUME, ABILITY.EXPAND_VOLUME)
+    await world.start()
+    world.terms()
+    wanted, volumes = larger(world)
+    volumes[0].persistent.spec.capacity["storage"] = "1Gi"
+    await world.volumes.publish(wanted, volumes)
+    assert world.driver.asked("NodeExpandVolume") == []
+    wanted, volumes = larger(world, **PENDING)
+    await world.volumes.publish(wanted, volumes)
+    (request,) = world.driver.asked("NodeExpandVolume")
+    assert request.capacity_range.required_bytes == 2 << 30 and request.volume_id == "vol1"
+    assert request.volume_path == ledger.target_path(world.root, "u", "pv")
+    assert request.staging_target_path == ledger.staging_path(world.root, NAME, "vol1")
+    assert request.volume_capability.mount.fs_type == "ext4"
+    status = claim_of(world).status
+    assert status.capacity == {"storage": "2Gi"} and status.allocated_resource_statuses == {}
+    assert [one.type for one in status.conditions] == ["Mine"], "conditions of others stay"
+    text = 'MountVolume.NodeExpandVolume succeeded for volume "pv" n1'
+    whom = ("Pod", "PersistentVolumeClaim")
+    assert world.told == [(kind, "FileSystemResizeSuccessful", text) for kind in whom]
+    await world.volumes.publish(wanted, [replace(volumes[0], claim=claim_of(world))])
+    assert world.driver.names() == ["NodeStageVolume", "NodePublishVolume", "NodeExpandVolume"], "each once"
+
+
+async def test_a_driver_that_cannot_make_it_larger(world: World) -> None:
+    """What the claim says then; a pod that runs lives on, and there is another try."""
+    world.driver.abilities = (ABILITY.EXPAND_VOLUME,)
+    await world.start()
+    world.terms()
+    wanted, volumes = larger(world)
+    volumes[0].persistent.spec.capacity["storage"] = "1Gi"
+    await world.volumes.publish(wanted, volumes)
+    refusals = (
+        (grpc.StatusCode.UNAVAILABLE, "Unavailable", "NodeResizeInProgress", False),
+        (grpc.StatusCode.INTERNAL, "Internal", "NodeResizeInProgress", True),
+        (grpc.StatusCode.OUT_OF_RANGE, "OutOfRange", "NodeResizeInfeasible", True),
+    )
+    for code, word, stage, final in refusals:
+        world.told.clear()
+        world.driver.broken["NodeExpandVolume"] = (code, "no")
+        await world.volumes.publish(*larger(world, **PENDING))
+        status = claim_of(world).status
+        assert status.allocated_resource_statuses == {"storage": stage} and status.capacity == {"storage": "1Gi"}
+        errors = [one.message for one in status.conditions if one.type == "NodeResizeError"]
+        reason = f"Expander.NodeExpand failed to expand the volume : rpc error: code = {word} desc = no"
+        assert errors == [f"failed to expand pvc with {reason}"] * final
+        text = f'NodeExpandVolume.NodeExpandVolume failed for volume "pv" : {reason}'
+        assert world.told == [("Pod", "VolumeResizeFailed", text)]
+    world.driver.broken.clear()
+    wanted, volumes = larger(world, **PENDING)
+    await world.volumes.publish(wanted, volumes)
+    assert claim_of(world).status.capacity == {"storage": "2Gi"}
+
+
+async def test_a_volume_that_cannot_grow_while_it_is_used_is_left_alone(world: World) -> None:
+    world.driver.abilities = (ABILITY.EXPAND_VOLUME,)
+    world.driver.broken["NodeExpandVolume"] = (grpc.StatusCode.FAILED_PRECONDITION, "in use")
+    await world.start()
+    world.terms()
+    for _ in range(3):
+        await world.volumes.publish(*larger(world, **PENDING))
+    assert len(world.driver.asked("NodeExpandVolume")) == 1 and world.told == []
+    await world.volumes.unpublish("u")
+    world.driver.broken.clear()
+    await world.volumes.publish(*larger(world, **PENDING))
+    assert claim_of(world).status.capacity == {"storage": "2Gi"}, "as soon as nobody uses it, it does"
+
+
+async def test_a_pod_does_not_begin_with_a_volume_that_is_too_small(world: World) -> None:
+    world.driver.abilities = (ABILITY.EXPAND_VOLUME,)
+    world.driver.broken["NodeExpandVolume"] = "busy"
+    await world.start()
+    world.terms()
+    for _ in range(2):
+        with pytest.raises(VolumeProblem) as caught:
+            await world.volumes.publish(*larger(world))
+        assert str(caught.value) == (
+            'MountVolume.Setup failed while expanding volume for volume "pv" : '
+            "Expander.NodeExpand failed to expand the volume : rpc error: code = Internal desc = busy"
+        )
+    world.driver.broken.clear()
+    await world.volumes.publish(*larger(world))
+    assert claim_of(world).status.capacity == {"storage": "2Gi"}
+    assert world.driver.names().count("NodePublishVolume") == 1
+
+
+async def test_a_driver_is_asked_again_how_many_volumes_it_can_have(world: World) -> None:
+    await world.start()
+    clock = FakeClock()
+    limits = VolumeLimits(world.client, world.registry, clock)
+    assert await limits.look() == 60, "without an object nobody has asked for it"
+    world.terms(nodeAllocatableUpdatePeriodSeconds=20)
+    world.driver.limit = 9
+    assert await limits.look() == 20 and world.csi_node()[0]["allocatable"] == {"count": 4}
+    await clock.advance(20)
+    assert await limits.look() == 20 and world.csi_node()[0]["allocatable"] == {"count": 9}
+
+
+async def test_devices(world: World) -> None:
+    await world.start()
+    world.terms()
+    wanted, (volume,) = claiming()
+    volume.persistent.spec.volume_mode = "Block"
+    device = Path(world.root).parent / "device"
+    device.touch()
+    world.driver.device = str(device)
+    await world.volumes.publish(wanted, [volume])
+    stage, publish = world.driver.asked("NodeStageVolume")[0], world.driver.asked("NodePublishVolume")[0]
+    assert stage.volume_capability.HasField("block") and publish.volume_capability.HasField("block")
+    assert publish.target_path.endswith("/pods/u/volumeDevices/kubernetes.io~csi/pv/dev")
+    await world.volumes.unpublish("u")
+    assert world.mounts.points == [] and not list(ledger.records(world.root))
+    world.driver.broken["NodePublishVolume"] = "no"
+    with pytest.raises(VolumeProblem, match='^MapVolume.MapPodDevice failed for volume "pv" : rpc error'):
+        await world.volumes.publish(wanted, [volume])
