@@ -190,19 +190,19 @@ class Kernel:
 
     def tables(self, family: int) -> set[str]:
         """The names of all tables."""
-        return {string(body.get(1)) for body in self._dump(wire.GET_TABLE, family)}
+        return {string(body.get(1)) for body in self.dump(wire.GET_TABLE, family)}
 
     def table(self, family: int, name: str) -> Seen | None:
         """One table, or None."""
         if name not in self.tables(family):
             return None
-        chains = {string(body.get(3)): 0 for body in self._dump(wire.GET_CHAIN, family) if string(body.get(1)) == name}
-        for body in self._dump(wire.GET_RULE, family, text(1, name)):
+        chains = {string(body.get(3)): 0 for body in self.dump(wire.GET_CHAIN, family) if string(body.get(1)) == name}
+        for body in self.dump(wire.GET_RULE, family, text(1, name)):
             if string(body.get(1)) == name:
                 chain = string(body.get(2))
                 chains[chain] = chains.get(chain, 0) + 1
         sets = {}
-        for body in self._dump(wire.GET_SET, family, text(1, name)):
+        for body in self.dump(wire.GET_SET, family, text(1, name)):
             described = attrs(body.get(9, b""))
             sets[string(body.get(2))] = number(described[1]) if 1 in described else None
         return Seen(chains, sets)
@@ -210,7 +210,7 @@ class Kernel:
     def elements(self, family: int, table: str, set_name: str) -> list[SeenElement]:
         """All elements of a set; an error if there is no such set."""
         found: list[SeenElement] = []
-        for body in self._dump(wire.GET_ELEMENT, family, text(1, table) + text(2, set_name)):
+        for body in self.dump(wire.GET_ELEMENT, family, text(1, table) + text(2, set_name)):
             found.extend(_element(attrs(one)) for _, one in wire.iterate(body.get(3, b"")))
         return found
 
@@ -222,7 +222,7 @@ class Kernel:
                 return number(attrs(body).get(1))
         raise NftError("read the generation", errno.EIO)
 
-    def _dump(self, kind: int, family: int, body: bytes = b"") -> Iterator[dict[int, bytes]]:
+    def dump(self, kind: int, family: int, body: bytes = b"") -> Iterator[dict[int, bytes]]:
         """The attributes of each object; read again from the start when it changed underneath."""
         for _ in range(_INTERRUPTED_TRIES):
             try:

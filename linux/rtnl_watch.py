@@ -1,0 +1,69 @@
+"""Hears that links, addresses, routes, neighbours or forwarding entries changed: enough to know when to look again."""
+
+import errno
+import struct
+from typing import NamedTuple
+
+from linux import netlink
+from linux.netlink import Connection, attributes, string
+
+LINK, ADDRESS, ROUTE, NEIGHBOUR, LOST = "link", "address", "route", "neighbour", "lost"
+_GROUPS = 0x1 | 0x4 | 0x10 | 0x40 | 0x100 | 0x400  # links, neighbours; addresses and routes of both families
+_KINDS = {16: LINK, 17: LINK, 20: ADDRESS, 21: ADDRESS, 24: ROUTE, 25: ROUTE, 28: NEIGHBOUR, 29: NEIGHBOUR}
+_OIF = 4
+
+
+class Change(NamedTuple):
+    """Something of this kind changed on this link. LOST: there was more than could be told."""
+
+    kind: str
+    ifindex: int = 0
+    gone: bool = False
+
+
+class Watch:
+    """The changes in the namespace that the calling thread is in, from now on. Those of pods' own links are left out."""
+
+    def __init__(self) -> None:
+        self._kernel = Connection(groups=_GROUPS)
+
+    def fileno(self) -> int:
+        """To wait on until there is something to read."""
+        return self._kernel.fileno()
+
+    def read(self) -> list[Change]:
+        """What happened since, without waiting."""
+        found: list[Change] = []
+        while True:
+            try:
+                data = self._kernel.receive()
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                found.append(Change(LOST))
+                continue
+            if not data:
+                return found
+            found += [change for kind, _, _, body in netlink.messages(data) if (change := _change(kind, body))]
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._kernel.close()
+
+
+def _change(number: int, body: bytes) -> Change | None:
+    kind, gone = _KINDS.get(number), bool(number & 1)
+    if kind == LINK:
+        ifindex = struct.unpack_from("=i", body, 4)[0]
+        info = attributes(attributes(body, 16).get(18, b""))
+        if body[0] or string(info.get(1, b"")) == "veth":
+            return None
+        return Change(LINK, ifindex, gone)
+    if kind == ADDRESS:
+        return Change(ADDRESS, struct.unpack_from("=I", body, 4)[0], gone)
+    if kind == ROUTE:
+        out = attributes(body, 12).get(_OIF, b"\0\0\0\0")
+        return Change(ROUTE, struct.unpack("=I", out)[0], gone) if body[4] == 254 else None
+    if kind == NEIGHBOUR:
+        return Change(NEIGHBOUR, struct.unpack_from("=i", body, 4)[0], gone)
+    return None
