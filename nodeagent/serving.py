@@ -9,6 +9,7 @@ from api import quantity
 from kit.config import ConfigError
 from kit.metrics import Metrics
 from nodeagent.config import Config
+from nodeagent.csi import ledger
 from nodeagent.model.origin import is_static
 from nodeagent.plan.images import ImagePolicy
 from nodeagent.plan.pressure import BadThreshold, read_thresholds
@@ -19,13 +20,17 @@ from nodeagent.render.sandbox import log_directory
 from nodeagent.report.tally import Sample, family
 from nodeagent.server.app import AgentApi, Instruments
 from nodeagent.server.callers import AccessPolicy, Gate, ServerReviews
+from nodeagent.server.storage import NoDrivers, Storage, StorageSurvey, StorageUse, claim_metrics
 from nodeagent.server.survey import SurveyedContainer, SurveyedPod, Surveyor
+from nodeagent.sync.doors import WARNING
 from nodeagent.sync.worker import PodWorker
 from nodeagent.upkeep.eviction import EvictionPolicy
+from nodeagent.volumes.resolved import claim_names
 
 if TYPE_CHECKING:
     from nodeagent.app import Agent
 
+_STORAGE = ("csi", "nfs", "local")
 UNUSABLE = "cannot use the agent's configuration"
 
 
@@ -38,16 +43,21 @@ def agent_api(agent: Agent) -> AgentApi:
         access.anonymous, access.allow_all, access.token_seconds, access.allowed_seconds, access.denied_seconds
     )
     _show_numbers(agent)
-    surveyor = Surveyor(
-        agent.runtime, clock, config.root_dir, group_path(agent.doors.cgroups.top()), lambda: surveyed_pods(agent)
+    storage = StorageSurvey(
+        clock,
+        agent.link.drivers if agent.link is not None else NoDrivers(),
+        lambda: pod_storage(agent),
+        lambda found: _tell_unwell(agent, found),
     )
+    top = group_path(agent.doors.cgroups.top())
+    surveyor = Surveyor(agent.runtime, clock, config.root_dir, top, lambda: surveyed_pods(agent), storage)
     return AgentApi(
         config,
         agent.pods,
         agent.runtime,
         agent.settings,
         Gate(clock, reviews, policy),
-        Instruments(_Expositor(agent), lambda: _probes(agent)),
+        Instruments(_Expositor(agent, storage), lambda: _probes(agent)),
         agent.problem,
         surveyor,
         clock,
@@ -99,14 +109,16 @@ def _amount(field: str, text: str) -> int:
 class _Expositor:
     """The page of the agent's own numbers; those of the process come from a library that is loaded when somebody asks."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, storage: StorageSurvey) -> None:
         self._agent = agent
+        self._storage = storage
         self._process: Metrics | None = None
 
     async def __call__(self) -> bytes:
         if self._process is None:
             self._process = await asyncio.to_thread(Metrics)
-        return self._agent.tally.exposition() + await self._process.exposition()
+        volumes = "".join(f"{line}\n" for line in claim_metrics(await self._storage.look()))
+        return self._agent.tally.exposition() + volumes.encode() + await self._process.exposition()
 
 
 def _show_numbers(agent: Agent) -> None:
@@ -161,11 +173,6 @@ def surveyed_pods(agent: Agent) -> list[SurveyedPod]:
         if sandbox is None or not sandbox.ready or not pod.metadata.uid:
             continue
         group = group_path(agent.doors.cgroups.parent(pod))
-        claims = {
-            volume.name: volume.persistent_volume_claim.claim_name
-            for volume in pod.spec.volumes
-            if volume.persistent_volume_claim is not None
-        }
         containers = tuple(
             SurveyedContainer(c.id, c.name, c.image, container_group(group, c.id)) for c in seen.running()
         )
@@ -180,10 +187,34 @@ def surveyed_pods(agent: Agent) -> list[SurveyedPod]:
                 logs=log_directory(pod, agent.settings),
                 started=sandbox.created_at,
                 containers=containers,
-                claims=claims,
             )
         )
     return found
+
+
+def pod_storage(agent: Agent) -> list[Storage]:
+    """Where to look for how full the volumes of pods are that are not on this node's own disk."""
+    found = []
+    for uid, worker in agent.pods.workers.items():
+        pod = worker.state.pod
+        if not worker.state.memory.volumes_ready or worker.state.memory.cleaned:
+            continue
+        claims, places = claim_names(pod), agent.doors.volumes.places(pod)
+        chosen = [one for one in agent.doors.volumes.resolved(pod) if one.kind in _STORAGE]
+        records = {one.label: one for one in ledger.records(agent.config.root_dir, uid)} if chosen else {}
+        for one in chosen:
+            record = records.get(one.label) if one.kind == "csi" else None
+            if record is not None or not (one.kind == "csi" or one.block):
+                path, claim = places[one.name].path, claims.get(one.name, "")
+                found.append(Storage(uid, one.name, path, pod.metadata.namespace or "", claim, record))
+    return found
+
+
+def _tell_unwell(agent: Agent, found: StorageUse) -> None:
+    """A driver says that something is wrong with a volume."""
+    if (worker := agent.pods.workers.get(found.storage.uid)) is not None:
+        text = f"Volume {found.storage.name}: {found.message}"
+        agent.doors.events.tell(worker.state.pod, WARNING, "VolumeConditionAbnormal", text)
 
 
 def group_path(name: str) -> str:

@@ -8,7 +8,8 @@ from nodeagent.cri.port import CONTAINER_NAME
 from nodeagent.server.disks import Filesystem, Usage
 from nodeagent.server.meter import MACHINE, Reading, read_own_use
 from nodeagent.server.resource_metrics import Place
-from nodeagent.server.survey import PodDisks, Survey, VolumeUse, interface_counts
+from nodeagent.server.storage import StorageUse
+from nodeagent.server.survey import PodDisks, Survey, interface_counts
 from proto import cri_v1_pb2 as pb
 
 Json = dict[str, Any]
@@ -97,8 +98,8 @@ def _pod(
     if linux.HasField("process"):
         pod["process_stats"] = {"process_count": linux.process.process_count.value}
     if survey is not None and disks is not None:
-        claims = known.claims if known is not None else {}
-        pod["volume"] = [_volume(one, survey.disks_at, claims, meta.namespace) for one in disks.volumes]
+        own = [{**_filesystem(v.filesystem, survey.disks_at, v.usage), "name": v.name} for v in disks.volumes]
+        pod["volume"] = own + [_storage(one, survey.at) for one in survey.storage if one.storage.uid == meta.uid]
         layers = (
             Usage(c.writable_layer.used_bytes.value, c.writable_layer.inodes_used.value) for c in linux.containers
         )
@@ -109,10 +110,12 @@ def _pod(
     return pod
 
 
-def _volume(one: VolumeUse, at: float, claims: Mapping[str, str], namespace: str) -> Json:
-    found = {**_filesystem(one.filesystem, at, one.usage), "name": one.name}
-    if one.name in claims:
-        found["pvcRef"] = {"name": claims[one.name], "namespace": namespace}
+def _storage(one: StorageUse, at: float) -> Json:
+    found: Json = {**_filesystem(one.filesystem, at, one.usage), "name": one.storage.name}
+    if one.storage.claim:
+        found["pvcRef"] = {"name": one.storage.claim, "namespace": one.storage.namespace}
+    if one.abnormal is not None:
+        found["volumeHealthStats"] = {"abnormal": one.abnormal}
     return found
 
 

@@ -6,13 +6,14 @@ Walking the files of pods takes long where they have many: that is done once a m
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kit.clock import Clock
 from nodeagent.cri.errors import RuntimeFault
 from nodeagent.cri.port import Runtime
 from nodeagent.server.disks import Filesystem, Usage, filesystem, usage, volumes
+from nodeagent.server.storage import StorageSurvey, StorageUse
 from proto import cri_v1_pb2 as pb
 
 if TYPE_CHECKING:
@@ -46,12 +47,11 @@ class SurveyedPod:
     logs: str
     started: float
     containers: tuple[SurveyedContainer, ...]
-    claims: Mapping[str, str] = field(default_factory=dict)  # volume -> PersistentVolumeClaim
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeUse:
-    """One volume of a pod."""
+    """One volume of a pod, on this node's disk or in its memory."""
 
     name: str
     filesystem: Filesystem
@@ -83,19 +83,27 @@ class Survey:
     network: Sequence[Mapping[str, int | str]] = ()
     processes: tuple[int, int] = (0, 0)  # how many there are, how many there may be
     pods_group: str = ""
+    storage: Sequence[StorageUse] = ()
 
 
 class Surveyor:
     """See the module. `pods` tells where to look."""
 
     def __init__(
-        self, runtime: Runtime, clock: Clock, root_dir: str, pods_group: str, pods: Callable[[], list[SurveyedPod]]
+        self,
+        runtime: Runtime,
+        clock: Clock,
+        root_dir: str,
+        pods_group: str,
+        pods: Callable[[], list[SurveyedPod]],
+        storage: StorageSurvey,
     ) -> None:
         self._runtime = runtime
         self._clock = clock
         self._root_dir = root_dir
         self._pods_group = pods_group
         self._pods = pods
+        self._storage = storage
         self._disks: dict[str, PodDisks] = {}
         self._disks_at: float | None = None
         self._disks_seen = 0.0  # the same by the wall clock
@@ -114,7 +122,7 @@ class Surveyor:
             self._disks = dict(survey.disks)
             if not fresh:
                 self._disks_at = now
-            return survey
+            return replace(survey, storage=await self._storage.look())
 
     async def _image_filesystem(self) -> pb.FilesystemUsage | None:
         try:
@@ -149,10 +157,10 @@ class Surveyor:
 def _pod_disks(pod: SurveyedPod) -> PodDisks:
     found = []
     for kind, name, path in volumes(pod.directory):
-        if (whole := filesystem(path)) is not None:
+        if kind in LOCAL and (whole := filesystem(path)) is not None:
             mounted = os.path.ismount(path)
             used = Usage(whole.used, whole.inodes_used) if mounted else usage(path)
-            found.append(VolumeUse(name, whole, used, kind in LOCAL and not mounted))
+            found.append(VolumeUse(name, whole, used, not mounted))
     logs = {name: usage(f"{pod.logs}/{name}") for name in (c.name for c in pod.containers)}
     return PodDisks(tuple(found), logs, usage(f"{pod.directory}/etc-hosts"))
 

@@ -74,11 +74,14 @@ class PodVolumes:
 
     def places(self, pod: Pod) -> dict[str, Place]:
         """Where each volume is on the host, and what containers may do with it."""
+        return {one.name: Place(self._path(pod, one), one.read_only, one.block) for one in self.resolved(pod)}
+
+    def resolved(self, pod: Pod) -> list[Resolved]:
+        """What each volume really is, of those of which that is known."""
         claims = self._claims.get(pod.metadata.uid or "", {})
         wanted = claim_names(pod)
         volumes = [volume for volume in pod.spec.volumes if volume.name not in wanted or volume.name in claims]
-        found = (resolve(volume, claims) for volume in volumes)
-        return {one.name: Place(self._path(pod, one), one.read_only, one.block) for one in found}
+        return [resolve(volume, claims) for volume in volumes]
 
     def subpaths(self, pod: Pod, container: str, wanted: Mapping[int, tuple[str, str]]) -> dict[int, str]:
         """Parts of volumes, made and bound so that no link leads out of them: index of a mount -> place on the host."""

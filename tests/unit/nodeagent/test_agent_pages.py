@@ -1,5 +1,6 @@
 """What the agent's pages say, made from readings."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from linux.cgroup_use import GroupUse
 from nodeagent.config import Config, Eviction, Pki, Reservations
 from nodeagent.cri.fake import FakeRuntime
 from nodeagent.cri.port import CONTAINER_NAME, Owned
+from nodeagent.csi.ledger import Record
 from nodeagent.model.seen import ContainerState, PodRef, SeenContainer
 from nodeagent.plan.reserved import Reserved, compute_allocatable, threshold
 from nodeagent.report.starts import StartMeter
@@ -24,11 +26,13 @@ from nodeagent.server.disks import Filesystem, Usage, usage, volumes
 from nodeagent.server.meter import MACHINE, MachineUse, Reading
 from nodeagent.server.pages import configuration, running_pods
 from nodeagent.server.stats import summarize
+from nodeagent.server.storage import NoDrivers, Storage, StorageSurvey, StorageUse, claim_metrics
 from nodeagent.server.survey import PodDisks, Survey, SurveyedContainer, SurveyedPod, Surveyor, VolumeUse
 from nodeagent.server.system_logs import system_log
 from nodeagent.serving import container_group, eviction_policy, group_path, reserved_by, rotation_policy
 from nodeagent.sources.alone import NoReporter
 from proto import cri_v1_pb2 as pb
+from proto import csi_v1_pb2 as csi
 
 AT = 1_700_000_000.0
 SECOND = 10**9
@@ -57,9 +61,8 @@ def reading() -> Reading:
 
 def survey() -> Survey:
     containers = (SurveyedContainer("c1", "a", "img:1", "/kubepods/podu/c1"),)
-    pod = SurveyedPod("u", "ns", "p", "s1", "/kubepods/podu", "/d", "/l", AT - 30, containers, {"data": "claim"})
-    found = VolumeUse("v", DISK, Usage(30, 3), True), VolumeUse("data", DISK, Usage(40, 4), False)
-    disks = PodDisks(found, {"a": Usage(20, 2)}, Usage(1, 1))
+    pod = SurveyedPod("u", "ns", "p", "s1", "/kubepods/podu", "/d", "/l", AT - 30, containers)
+    disks = PodDisks((VolumeUse("v", DISK, Usage(30, 3), True),), {"a": Usage(20, 2)}, Usage(1, 1))
     groups = {
         "/kubepods/podu/c1": GroupUse(
             cpu=5 * SECOND, memory=8192, working_set=4096, cpu_quota=50_000, cpu_period=100_000
@@ -79,6 +82,10 @@ def survey() -> Survey:
         network=[{"name": "eth0", "rxBytes": 1, "rxErrors": 0, "txBytes": 2, "txErrors": 0}],
         processes=(10, 100),
         pods_group="/kubepods",
+        storage=[
+            StorageUse(Storage("u", "data", "/d", "ns", "claim"), DISK, Usage(40, 4), abnormal=True),
+            StorageUse(Storage("other", "data", "/e", "ns", "claim"), DISK, Usage(40, 4)),
+        ],
     )
 
 
@@ -106,6 +113,7 @@ def test_the_summary() -> None:
         ("v", 30, None),
         ("data", 40, {"name": "claim", "namespace": "ns"}),
     ]
+    assert pod["volume"][1]["volumeHealthStats"] == {"abnormal": True}
     assert pod["ephemeral-storage"]["usedBytes"] == 70 + 20 + 30 + 1
 
 
@@ -184,7 +192,8 @@ def test_logs_of_the_machine(tmp_path: Path, path: str, status: int) -> None:
 async def test_disks_are_walked_through_once_a_minute(tmp_path: Path) -> None:
     clock = FakeClock()
     pods: list[SurveyedPod] = []
-    surveyor = Surveyor(FakeRuntime(clock), clock, str(tmp_path), "/none", lambda: pods)
+    storage = StorageSurvey(clock, NoDrivers(), list, lambda _: None)
+    surveyor = Surveyor(FakeRuntime(clock), clock, str(tmp_path), "/none", lambda: pods, storage)
     await surveyor.look()
     file = tmp_path / "etc-hosts"
     file.write_bytes(b"x" * 5000)
@@ -305,3 +314,49 @@ async def test_how_long_starts_take() -> None:
     meter.publish(new, PodStatus(phase="Running"))
     meter.publish(old, PodStatus(phase="Running"))
     assert took == [3.0]
+
+
+async def test_how_full_volumes_are_is_looked_at_once_a_minute_and_nobody_waits_long(tmp_path: Path) -> None:
+    clock, hangs = FakeClock(), asyncio.Event()
+    record = Record("d", "v1", "/target")
+
+    class Slow:
+        """A driver whose answers come when they come."""
+
+        asked = 0
+
+        async def can(self, ability: int) -> bool:
+            return True
+
+        async def stats(self, handle: str, path: str) -> csi.NodeGetVolumeStatsResponse:
+            self.asked += 1
+            await hangs.wait()
+            usage = csi.VolumeUsage(unit=csi.VolumeUsage.BYTES, total=9, used=4, available=5)
+            condition = csi.VolumeCondition(abnormal=True, message="it burns")
+            return csi.NodeGetVolumeStatsResponse(usage=[usage], volume_condition=condition)
+
+    class Registered:
+        def named(self, name: str) -> Slow:
+            return driver
+
+    driver, told = Slow(), list[StorageUse]()
+    wanted = [Storage("u", "a", str(tmp_path), "ns", "mine"), Storage("u", "b", "", "ns", "far", record)]
+    survey = StorageSurvey(clock, Registered(), lambda: wanted, told.append)
+    for _ in range(2):
+        look = asyncio.create_task(survey.look())
+        async with asyncio.timeout(60):
+            while not (len(survey._known) == 1 and driver.asked and clock.next_due() is not None):
+                await asyncio.sleep(0.001)
+        await clock.advance(6)
+        assert [one.storage.name for one in await look] == ["a"], "the other is not waited for"
+    assert driver.asked == 1, "and not asked again while it has not answered"
+    hangs.set()
+    found = await survey.look()
+    assert [one.storage.name for one in found] == ["a", "b"] and [one.message for one in told] == ["it burns"]
+    page = list(claim_metrics([*found, found[1]]))
+    assert 'kubelet_volume_stats_used_bytes{namespace="ns",persistentvolumeclaim="far"} 4' in page
+    assert page.count('kubelet_volume_stats_capacity_bytes{namespace="ns",persistentvolumeclaim="far"} 9') == 1
+    assert 'kubelet_volume_stats_health_status_abnormal{namespace="ns",persistentvolumeclaim="far"} 1' in page
+    await clock.advance(61)
+    await survey.look()
+    assert driver.asked == 2 and len(told) == 1, "what is told already is not told again"
