@@ -15,19 +15,20 @@ from client.client import Client
 from client.http import HttpTransport
 from nodeagent.cri.client import GrpcRuntime
 from nodeagent.cri.port import SeenImage
-from nodeagent.render.container import ContainerInputs, build_container
+from nodeagent.render.container import ContainerInputs, build_container, termination_file
 from nodeagent.render.sandbox import build_sandbox
 from nodeagent.render.settings import NodeSettings
+from nodeagent.sync.observer import make_termination_file
 
 IMAGE, PORT = "wherry.local/demo:1", 8080
 SOCKET = "unix:///run/wherry/containerd/containerd.sock"
+ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
 BURST, SIDE_BY_SIDE = 30, 4
 COMMAND = ["sleep", "1000000"]
+SETTINGS = NodeSettings("n", (), "/run/bench", "/var/log/pods", 8 << 30, {}, seccomp_default=True)
+TOKEN = "/run/bench-token"  # stands for the volume with the account's token, which the API server gives each pod
 
 Numbers = dict[str, list[float]]
-
-
-SETTINGS = NodeSettings("n", (), "/var/lib/wherry/agent", "/var/log/pods", 8 << 30, {})
 
 
 def make_pod(name: str, probe: Probe | None = None) -> Pod:
@@ -68,6 +69,8 @@ class Lab:
         name = self.name()
         pod = make_pod(name)
         pod.metadata.uid, pod.metadata.namespace = name, "bare"
+        pod.spec.containers[0].termination_message_path = "/dev/termination-log"
+        make_termination_file(termination_file(pod, "a", 0, SETTINGS))
         sandbox = build_sandbox(pod, 0, f"/bench/pod{name}", SETTINGS)
         sandbox.labels.clear()  # the agent leaves alone what is no pod's
         os.makedirs(f"{sandbox.log_directory}/a", exist_ok=True)
@@ -75,6 +78,8 @@ class Lab:
         inputs = ContainerInputs(0, SeenImage(IMAGE), {}, {}, "/etc/hosts")
         config = build_container(pod, pod.spec.containers[0], inputs, SETTINGS)
         config.labels.clear()
+        os.makedirs(TOKEN, exist_ok=True)
+        config.mounts.add(host_path=TOKEN, container_path=ACCOUNT_DIRECTORY, readonly=True)
         container = await self.runtime.create_container(ident, config, sandbox)
         await self.runtime.start_container(container)
         return ident

@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Iterator
 
-from api.core_v1 import Container, ContainerStatus, EphemeralContainer, Pod
+from api.core_v1 import Container, ContainerStatus, EphemeralContainer, Pod, Volume
 from nodeagent.model.seen import PodRef
 
 AnyContainer = Container | EphemeralContainer
+ROOT_CA = "kube-root-ca.crt"  # the ConfigMap that every namespace has
 APPARMOR_KEY = "container.apparmor.security.beta.kubernetes.io/"  # of annotations; the container's name follows
 
 
@@ -82,3 +83,19 @@ def is_terminal(pod: Pod) -> bool:
 
 def is_host_network(pod: Pod) -> bool:
     return bool(pod.spec.host_network)
+
+
+def has_usual_volumes(pod: Pod) -> bool:
+    """Whether its volumes need nothing that its owner could have forgotten, so that the sandbox need not wait for them."""
+    return all(_is_usual(volume) for volume in pod.spec.volumes)
+
+
+def _is_usual(volume: Volume) -> bool:
+    if volume.projected is None:
+        return volume.empty_dir is not None or volume.downward_api is not None
+    return all(
+        source.service_account_token is not None
+        or source.downward_api is not None
+        or (source.config_map is not None and source.config_map.name == ROOT_CA)
+        for source in volume.projected.sources
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from nodeagent.model.memory import Verdict, Waiting
 
@@ -13,7 +14,10 @@ class PrepareVolumes:
 
 @dataclass(frozen=True, slots=True)
 class CreateSandbox:
+    """The network and the namespaces of the pod; `early`: while its volumes are still being prepared."""
+
     attempt: int
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +119,13 @@ class Plan:
 def earliest(*times: float | None) -> float | None:
     """The first of several times to wake up at."""
     return min((t for t in times if t is not None), default=None)
+
+
+def together(actions: tuple[Action, ...]) -> list[Action]:
+    """The first of them, and those after it that begin at the same time."""
+    first, rest = actions[0], actions[1:]
+    if isinstance(first, StopContainer):
+        return [first, *takewhile(lambda action: isinstance(action, StopContainer), rest)]
+    if isinstance(first, PrepareVolumes) and rest and isinstance(rest[0], CreateSandbox) and rest[0].early:
+        return [first, rest[0]]
+    return [first]

@@ -16,7 +16,7 @@ from api import times
 from api.core_v1 import Pod
 from nodeagent.model.memory import PodMemory, Verdict
 from nodeagent.model.seen import SeenPod, SeenSandbox
-from nodeagent.model.spec import is_host_network, is_terminal, should_restart, sidecars
+from nodeagent.model.spec import has_usual_volumes, is_host_network, is_terminal, should_restart, sidecars
 from nodeagent.plan.actions import (
     Action,
     CleanUp,
@@ -120,7 +120,7 @@ def _plan_life(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> Plan:
             return Plan(ended=True)
         if not (memory.network_ready or is_host_network(pod)):
             return Plan(lacks_network=True)  # woken when the network is
-        return Plan((*prepare, *_replace_sandbox(seen)))
+        return Plan((*prepare, *_replace_sandbox(seen, early=bool(prepare) and has_usual_volumes(pod))))
     if prepare:
         return Plan(prepare)
     plan = plan_containers(pod, seen, memory, now)
@@ -152,12 +152,12 @@ def _has_run_to_its_end(pod: Pod, seen: SeenPod) -> bool:
     return all(f is not None and f.exited and not should_restart(pod, c, f.exit_code) for c, f in latest)
 
 
-def _replace_sandbox(seen: SeenPod) -> tuple[Action, ...]:
+def _replace_sandbox(seen: SeenPod, early: bool) -> tuple[Action, ...]:
     """Stop what is left of older sandboxes, then make the next."""
     stops = [StopContainer(c.id, c.name, MINIMUM_GRACE, "Pod sandbox changed") for c in seen.running()]
     stale: list[SeenSandbox] = [s for s in seen.sandboxes if s.ready or s is seen.sandbox]
     attempt = seen.sandbox.attempt + 1 if seen.sandbox else 0
-    return (*stops, *(StopSandbox(s.id) for s in stale), CreateSandbox(attempt))
+    return (*stops, *(StopSandbox(s.id) for s in stale), CreateSandbox(attempt, early))
 
 
 def _garbage(seen: SeenPod) -> tuple[Action, ...]:

@@ -65,15 +65,15 @@ class StartProblem(Exception):
 
 
 async def prepare_volumes(doors: Doors, state: PodState) -> None:
-    """Directories, volumes and the cgroup. What changes while we write is for the next time."""
+    """The cgroup, directories and volumes. What changes while we write is for the next time."""
+    if state.memory.pod_limits is None:
+        _make_group(doors, state)  # first: a sandbox that does not wait for volumes goes into it
     state.memory.volumes_stale = False
     try:
         await _make_volumes(doors, state.pod)
     except BaseException:
         state.memory.volumes_stale = True
         raise
-    if state.memory.pod_limits is None:
-        _make_group(doors, state)
     state.memory.volumes_ready = True
 
 

@@ -34,6 +34,7 @@ from nodeagent.plan.actions import (
     StartContainer,
     StopContainer,
     StopSandbox,
+    together,
 )
 from nodeagent.plan.pod import grace_seconds, is_ending, plan_pod
 from nodeagent.plan.resizing import is_between, is_resizing
@@ -280,10 +281,7 @@ class PodWorker:
         position = 0
         self._hurry.clear()
         while position < len(actions) and not self._hurry.is_set():
-            batch = [actions[position]]
-            if isinstance(batch[0], StopContainer):  # those side by side are stopped together
-                rest = actions[position:]
-                batch = [a for i, a in enumerate(rest) if all(isinstance(b, StopContainer) for b in rest[: i + 1])]
+            batch = together(actions[position:])
             position += len(batch)
             results = await self._until_hurried([self._perform(action) for action in batch])
             good = [self._learn(action, result) for action, result in zip(batch, results, strict=True)]

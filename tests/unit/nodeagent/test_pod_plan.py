@@ -4,7 +4,20 @@ from typing import Any
 
 import pytest
 
-from api.core_v1 import ContainerRestartRule, ContainerRestartRuleOnExitCodes, EphemeralContainer, Probe
+from api.core_v1 import (
+    ConfigMapProjection,
+    ConfigMapVolumeSource,
+    ContainerRestartRule,
+    ContainerRestartRuleOnExitCodes,
+    EmptyDirVolumeSource,
+    EphemeralContainer,
+    HostPathVolumeSource,
+    Probe,
+    ProjectedVolumeSource,
+    ServiceAccountTokenProjection,
+    Volume,
+    VolumeProjection,
+)
 from nodeagent.model.memory import BackoffPolicy, Health, Held, PodMemory, Verdict, next_hold
 from nodeagent.model.seen import Exit
 from nodeagent.model.spec import should_restart, spec_hash
@@ -19,6 +32,7 @@ from nodeagent.plan.actions import (
     StartContainer,
     StopContainer,
     StopSandbox,
+    together,
 )
 from nodeagent.plan.pod import grace_seconds, plan_pod
 from tests.unit.nodeagent.pods import NOW, container, memory, pod, sandbox, seen
@@ -307,3 +321,36 @@ def test_what_ended_stays_ended() -> None:
     assert found.containers[0].exited and found.containers[0].exit_code == 3 and found.containers[0].reason == "Error"
     assert not found.sandboxes[0].ready
     assert Exit(137, NOW, oom=True).reason == "OOMKilled" and Exit(0, NOW).reason == "Completed"
+
+
+TOKEN = ProjectedVolumeSource(
+    sources=[
+        VolumeProjection(service_account_token=ServiceAccountTokenProjection(path="token")),
+        VolumeProjection(config_map=ConfigMapProjection(name="kube-root-ca.crt")),
+    ]
+)
+OWN = ProjectedVolumeSource(sources=[VolumeProjection(config_map=ConfigMapProjection(name="settings"))])
+
+
+@pytest.mark.parametrize(
+    ("volumes", "early"),
+    [
+        ([], True),
+        ([Volume(name="v", projected=TOKEN), Volume(name="w", empty_dir=EmptyDirVolumeSource())], True),
+        ([Volume(name="v", projected=OWN)], False),
+        ([Volume(name="v", projected=TOKEN), Volume(name="w", config_map=ConfigMapVolumeSource(name="s"))], False),
+        ([Volume(name="v", host_path=HostPathVolumeSource(path="/a", type="Directory"))], False),
+    ],
+)
+def test_the_sandbox_waits_only_for_volumes_that_may_not_be_there(volumes: list[Volume], early: bool) -> None:
+    wanted = pod("a")
+    wanted.spec.volumes = volumes
+    plan = plan_pod(wanted, seen(), memory(volumes_ready=False), NOW)
+    assert plan.actions == (PrepareVolumes(), CreateSandbox(0, early))
+    assert together(plan.actions) == list(plan.actions if early else plan.actions[:1])
+
+
+def test_what_is_stopped_is_stopped_together() -> None:
+    stops = tuple(StopContainer(ident, ident, 1, "") for ident in "abc")
+    assert together((*stops, CleanUp())) == list(stops)
+    assert together((CleanUp(), *stops)) == [CleanUp()]
