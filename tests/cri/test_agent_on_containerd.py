@@ -5,14 +5,27 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cri.inside import basics, eviction, images, lives, pages, parts, rotation, server, static, streams, volumes
+from tests.cri.inside import (
+    basics,
+    eviction,
+    images,
+    lives,
+    pages,
+    parts,
+    rotation,
+    server,
+    static,
+    storage,
+    streams,
+    volumes,
+)
 from tests.cri.stage import Host
 
 pytestmark = [pytest.mark.root, pytest.mark.containerd]
 
 SCENES = [
     f"{module.__name__.rpartition('.')[2]}.{name}"
-    for module in (pages, images, rotation, static, basics, lives, parts, eviction, server, streams, volumes)
+    for module in (pages, images, rotation, static, basics, lives, parts, eviction, server, streams, volumes, storage)
     for name, member in vars(module).items()
     if inspect.iscoroutinefunction(member) and not name.startswith("_") and member.__module__ == module.__name__
 ]
