@@ -5,6 +5,8 @@ host's namespaces: there is the agent, and everything that it touches.
 """
 
 import asyncio
+import contextlib
+import faulthandler
 import importlib
 import os
 import platform
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +27,14 @@ from cli.images.recipes import DEMO, PAUSE, demo_image, pause_image
 from client.client import Client
 from client.fake.transport import FakeTransport
 from cni import daemon as cni
+from cni.host import KernelHost
 from kit import log, pki
 from kit.clock import SystemClock
 from kit.supervisor import Supervisor
 from nodeagent.app import Agent
 from nodeagent.config import Cni, Config, CrashLoop, Eviction, Pki
 from nodeagent.cri.client import GrpcRuntime
+from nodeagent.cri.errors import RuntimeFault
 from nodeagent.report.facts import read_machine
 from testbed.node import Node
 
@@ -42,6 +47,8 @@ APPLETS = (
     *("sh", "cat", "echo", "sleep", "true", "false", "httpd", "hostname", "id", "ls", "mkdir", "nc", "touch", "wget"),
     *("env", "tail", "test", "stat", "kill", "killall", "sync", "dd"),
 )
+# Seconds. None says how fast anything is; each ends what hangs, the inner ones first, so that they can say where.
+PATIENCE, SCENE, PLAY, GRACE = 120.0, 480.0, 600.0, 60.0
 CONTAINERD = f"""\
 version = 2
 root = "{LIB}/containerd"
@@ -62,68 +69,85 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.proc
 """
 
 
+def image_archives() -> list[bytes]:
+    """What pods are made of."""
+    machine, busybox = platform.machine(), Path("/bin/busybox").read_bytes()
+    return [build(recipe).archive for recipe in (pause_image(machine), demo_image(machine, busybox, APPLETS))]
+
+
 class Host:
     """The test host, seen from outside."""
 
     def __init__(self, name: str = "agent") -> None:
         self.node = Node(name, binds={str(CHECKOUT): CHECKOUT})
-        self.node.sh("mkdir -p /var/lib/wherry /run/wherry /etc/wherry /var/log/wherry")
-        self.node.sh("cat > /etc/wherry/containerd.toml <<'E'\n" + CONTAINERD + "E")
-        self.start_containerd()
-        self._import_images()
+        self.log_file = Path(tempfile.gettempdir()) / f"containerd-{self.node.id}.log"
+        self.said = self.log_file.with_name(f"scene-{self.node.id}.log")
+        self.containerd: subprocess.Popen[bytes] | None = None
+        try:
+            self.node.sh("mkdir -p /var/lib/wherry /run/wherry /etc/wherry /var/log/wherry")
+            self.node.sh("cat > /etc/wherry/containerd.toml <<'E'\n" + CONTAINERD + "E")
+            self.start_containerd()
+            self._import_images()
+        except BaseException:
+            self.close()
+            raise
 
     def start_containerd(self) -> None:
         """Start it, and wait until it answers."""
-        log_file = Path(tempfile.gettempdir()) / f"containerd-{self.node.id}.log"
-        self.log_file = log_file
         start = "echo $$ > /run/wherry/containerd.pid; exec containerd -c /etc/wherry/containerd.toml"
-        self.containerd = self.node.popen(["sh", "-c", start], log=log_file)
+        self.containerd = self.node.popen(["sh", "-c", start], log=self.log_file)
         self.node.wait_until(f"ctr -a {SOCKET} version >/dev/null 2>&1")
 
     def _import_images(self) -> None:
-        machine = platform.machine()
-        busybox = Path("/bin/busybox").read_bytes()
-        for recipe in (pause_image(machine), demo_image(machine, busybox, APPLETS)):
-            argv = ["ctr", "-a", SOCKET, "-n", "k8s.io", "images", "import", "-"]
-            self.node.run(argv, input=build(recipe).archive)
+        for archive in image_archives():
+            self.node.run(["ctr", "-a", SOCKET, "-n", "k8s.io", "images", "import", "-"], input=archive)
 
-    def play(self, scene: str, timeout: float = 60) -> str:
-        """Run one scene on the host; its output. Fails with what it printed."""
-        argv = [sys.executable, "-m", "tests.cri.stage", scene]
-        done = self.node.run(argv, timeout=timeout, check=False, env={"PYTHONPATH": str(CHECKOUT)})
-        text = done.out.decode(errors="replace") + done.err.decode(errors="replace")
-        assert done.code == 0, f"scene {scene} failed:\n{text[-6000:]}"
-        return text
+    def play(self, scene: str) -> None:
+        """Run one scene on the host. Fails with what it printed, and what containerd did."""
+        self.finish(self.begin(scene))
 
     def begin(self, scene: str) -> "subprocess.Popen[bytes]":
         """Start a scene that the test takes part in."""
-        argv = ["timeout", "-s", "KILL", "60", sys.executable, "-m", "tests.cri.stage", scene]
-        return self.node.popen(argv, env={"PYTHONPATH": str(CHECKOUT)})
+        argv = ["timeout", "-s", "KILL", str(PLAY), sys.executable, "-m", "tests.cri.stage", scene]
+        self.said.unlink(missing_ok=True)
+        return self.node.popen(argv, env={"PYTHONPATH": str(CHECKOUT)}, log=self.said)
 
     def finish(self, player: "subprocess.Popen[bytes]") -> None:
-        """Wait for the end of such a scene; fails with what it printed."""
-        text = player.communicate(timeout=70)[0].decode(errors="replace")
-        assert player.returncode == 0, f"the scene failed:\n{text[-6000:]}"
+        """Wait for the end of a scene; fails with what it printed, and what containerd did."""
+        code = player.wait(PLAY + PATIENCE)
+        text = self.said.read_text(errors="replace")
+        if code != 0:
+            runtime = self.log_file.read_text(errors="replace")[-6000:]
+            raise AssertionError(f"status {code}; containerd:\n{runtime}\nthe scene:\n{text[-40_000:]}")
 
-    def wait_for_file(self, path: str) -> None:
+    def wait_for_file(self, player: "subprocess.Popen[bytes]", path: str) -> None:
         """Wait until the scene has made a file."""
-        self.node.wait_until(f"test -e {path}")
+        while self.node.run(["test", "-e", path], check=False).code != 0:
+            if player.poll() is not None:
+                self.finish(player)
+                raise AssertionError(f"the scene is over and has not made {path}")
+            time.sleep(0.05)
 
     def kill_containerd(self) -> None:
         """SIGKILL, and only to containerd itself: shims and containers live on."""
+        assert self.containerd is not None
         self.node.sh("kill -9 $(cat /run/wherry/containerd.pid)")
         self.containerd.wait()
 
     def close(self) -> None:
         """Take the host away."""
         self.node.close()
-        self.containerd.kill()
-        self.containerd.wait()
-        self.log_file.unlink(missing_ok=True)
+        if self.containerd is not None:
+            self.containerd.kill()
+            self.containerd.wait()
+        for file in (self.log_file, self.said):
+            file.unlink(missing_ok=True)
 
 
 class Stage:
     """The inside of the host: an agent that runs, and an API server to talk to."""
+
+    make_host: Callable[[], KernelHost] = partial(KernelHost, lives_on=True)
 
     def __init__(self, supervisor: Supervisor, folder: Path, **changes: Any) -> None:
         self.clock = SystemClock()
@@ -147,7 +171,8 @@ class Stage:
         """Start the agent with the pod network, and wait until the node is ready."""
         config = self.config
         cni.install(config.cni.bin_dir, sys.executable, config.cni.socket, data_dir=config.cni.data_dir)
-        self.supervisor.spawn("cni", lambda: cni.serve(config.cni.socket, config.cni.data_dir, clock=self.clock))
+        where, make_host = (config.cni.socket, config.cni.data_dir), type(self).make_host
+        self.supervisor.spawn("cni", lambda: cni.serve(*where, clock=self.clock, make_host=make_host))
         await self.start_agent()
         await self.until(lambda: bool(self.api.objects(kinds.NODE)), "the node registers")
         await self.client.patch(kinds.NODE, NODE, {"spec": {"podCIDR": RANGE, "podCIDRs": [RANGE]}})
@@ -159,7 +184,7 @@ class Stage:
         machine = read_machine("/var/lib/wherry")
         self.agent = Agent(self.config, self.clock, self.client, self.runtime, machine)
         self.runtime.called = self.agent.tally.called
-        self.agent_supervisor = Supervisor(self.clock, signals=False, grace=2)
+        self.agent_supervisor = Supervisor(self.clock, signals=False, grace=GRACE)
         self.agent_task = asyncio.create_task(self._run_agent())
 
     async def _run_agent(self) -> None:
@@ -194,32 +219,60 @@ class Stage:
         """The pod as the API server has it."""
         return next((p for p in self.api.objects(kinds.POD) if p.metadata.name == name), None)
 
-    async def until(self, holds: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+    async def until(self, holds: Callable[[], Any], what: str) -> Any:
         """Wait until something holds; its value."""
-        end = time.monotonic() + seconds
-        while not (value := holds()):
+
+        async def check() -> Any:
+            return holds()
+
+        return await self.until_async(check, what, pause=0.02)
+
+    async def until_async(self, check: Callable[[], Awaitable[Any]], what: str, *, pause: float = 0.05) -> Any:
+        """Wait until something that has to be asked for holds; its value. What it asserts may come true later, too."""
+        end = time.monotonic() + PATIENCE
+        last: Any = None
+        while True:
+            try:
+                if last := await check():
+                    return last
+            except (OSError, AssertionError) as error:  # a file may be on its way in or out
+                last = error
             if time.monotonic() > end:
-                pods = [codec.encode(p).decode() for p in self.api.objects(kinds.POD)]
-                events = [f"{e.reason}: {e.message}" for e in self.api.objects(kinds.EVENT)]
-                raise AssertionError(f"it does not happen that {what}\n" + "\n".join(pods + events))
-            await asyncio.sleep(0.02)
-        return value
+                raise AssertionError(f"not within {PATIENCE:g} s: {what}; last seen: {last!r}\n{await self._seen()}")
+            await asyncio.sleep(pause)
 
-    async def until_async(self, check: Callable[[], Awaitable[Any]], what: str, seconds: float = 20) -> None:
-        """Wait until something that has to be asked for holds."""
-        end = time.monotonic() + seconds
-        while not await check():
-            assert time.monotonic() < end, f"{what}: not within {seconds} s"
-            await asyncio.sleep(0.05)
+    async def agrees(self, check: Callable[[], Awaitable[None]], what: str) -> None:
+        """Wait until all that `check` asserts holds at once."""
 
-    async def phase(self, name: str, phase: str, seconds: float = 20) -> Pod:
+        async def passes() -> bool:
+            await check()
+            return True
+
+        await self.until_async(passes, what)
+
+    async def _seen(self) -> str:
+        """What there is at this moment, for whoever reads of a failure."""
+        lines = [f"pod: {codec.encode(pod).decode()}" for pod in self.api.objects(kinds.POD)]
+        lines += [f"event: {e.involved_object.name}: {e.reason}: {e.message}" for e in self.api.objects(kinds.EVENT)]
+        lines += [f"worker: {uid}: {worker.state}" for uid, worker in self.agent.pods.workers.items()]
+        try:
+            lines += [f"container: {one}" for one in await asyncio.wait_for(self.runtime.containers(), 20)]
+            lines += [f"sandbox: {one}" for one in await asyncio.wait_for(self.runtime.sandboxes(), 20)]
+        except (RuntimeFault, TimeoutError) as error:
+            lines.append(f"the runtime does not say what it has: {error!r}")
+        for path in sorted(Path(self.config.pod_logs).glob("*/*/*.log")):
+            with contextlib.suppress(OSError):
+                lines.append(f"log: {path}: {path.read_text(errors='replace')[-500:]!r}")
+        return "\n".join(lines)
+
+    async def phase(self, name: str, phase: str) -> Pod:
         """Wait until a pod is in a phase."""
 
         def found() -> Pod | None:
             pod = self.pod(name)
             return pod if pod is not None and pod.status.phase == phase else None
 
-        pod: Pod = await self.until(found, f"pod {name} is {phase}", seconds)
+        pod: Pod = await self.until(found, f"pod {name} is {phase}")
         return pod
 
     async def delete(self, name: str, grace: int | None = None) -> None:
@@ -227,15 +280,31 @@ class Stage:
         pod = self.pod(name)
         assert pod is not None
         await self.client.delete(kinds.POD, name, "default", grace=grace)
-        await self.until(lambda: self.pod(name) is None, f"pod {name} is deleted", 40)
-        await self.until(lambda: pod.metadata.uid not in self.agent.pods.workers, f"nothing of {name} is left", 40)
+        await self.until(lambda: self.pod(name) is None, f"pod {name} is deleted")
+        await self.until(lambda: pod.metadata.uid not in self.agent.pods.workers, f"nothing of {name} is left")
 
     async def log(self, pod: Pod, container: str, attempt: int = 0) -> str:
-        """What a container has written, as plain text."""
+        """What a container has written by now, as plain text."""
         meta = pod.metadata
         path = Path(f"{self.config.pod_logs}/{meta.namespace}_{meta.name}_{meta.uid}/{container}/{attempt}.log")
-        lines = path.read_text().splitlines() if path.exists() else []
+        lines = path.read_text().split("\n")[:-1] if path.exists() else []  # the last may be half written
         return "\n".join(line.split(" ", 3)[3] for line in lines)
+
+    async def says(self, pod: Pod, container: str, text: str, attempt: int = 0) -> None:
+        """Wait until a container has written this, in lines of its own."""
+
+        async def said() -> bool:
+            found = await self.log(pod, container, attempt)
+            assert f"\n{text}\n" in f"\n{found}\n", found
+            return True
+
+        await self.until_async(said, f"{container} of {pod.metadata.name} says {text!r}")
+
+    async def run(self, ident: str, *argv: str) -> bytes:
+        """What a command in a container prints."""
+        done = await self.runtime.exec_sync(ident, list(argv), PATIENCE)
+        assert done.code == 0, (argv, done)
+        return done.stdout
 
 
 def make_config(folder: Path, **changes: Any) -> Config:
@@ -280,18 +349,19 @@ def shell(name: str, script: str, **fields: Any) -> Container:
 Scene = Callable[[Stage], Awaitable[None]]
 
 
-async def play(scene: Scene) -> None:
+async def play(scene: Scene, kind: type[Stage] = Stage, **changes: Any) -> None:
     """One scene from an empty stage to an empty stage."""
     with tempfile.TemporaryDirectory() as folder:
-        async with Supervisor(signals=False, grace=2) as supervisor:
-            stage = Stage(supervisor, Path(folder), **getattr(scene, "changes", {}))
+        async with Supervisor(signals=False, grace=GRACE) as supervisor:
+            stage = kind(supervisor, Path(folder), **{**changes, **getattr(scene, "changes", {})})
             try:
-                await stage.start()
-                await scene(stage)
-                for pod in stage.api.objects(kinds.POD):
-                    await stage.delete(pod.metadata.name or "", 0)
-                await check_empty(stage)
-                await stage.stop_agent()
+                async with asyncio.timeout(SCENE):
+                    await stage.start()
+                    await scene(stage)
+                    for pod in stage.api.objects(kinds.POD):
+                        await stage.delete(pod.metadata.name or "", 0)
+                    await check_empty(stage)
+                    await stage.stop_agent()
             finally:
                 supervisor.stop()
 
@@ -299,19 +369,24 @@ async def play(scene: Scene) -> None:
 async def check_empty(stage: Stage) -> None:
     """Nothing of any pod is left; what a killed agent left, the next sweep finds."""
     await stage.agent.pods.relist()
-    await stage.until(lambda: not stage.agent.pods.workers, "nothing is left to sweep")
-    assert await stage.runtime.sandboxes() == []
-    assert await stage.runtime.containers() == []
-    assert stage.agent.doors.cgroups.known() == set()
-    assert stage.agent.doors.volumes.known() == []
-    assert list(Path(stage.config.pod_logs).glob("*")) == []
-    mounts = Path("/proc/self/mountinfo").read_text()
-    assert "/var/lib/wherry/agent" not in mounts, mounts
+
+    async def empty() -> None:
+        assert not stage.agent.pods.workers
+        assert await stage.runtime.sandboxes() == []
+        assert await stage.runtime.containers() == []
+        assert stage.agent.doors.cgroups.known() == set()
+        assert stage.agent.doors.volumes.known() == []
+        assert list(Path(stage.config.pod_logs).glob("*")) == []
+        mounts = Path("/proc/self/mountinfo").read_text()
+        assert "/var/lib/wherry/agent" not in mounts, mounts
+
+    await stage.agrees(empty, "nothing is left")
 
 
 def main() -> None:
     """Play the scene that the command line names: MODULE.FUNCTION."""
-    log.configure(os.environ.get("STAGE_LOG", "info"))
+    log.configure(os.environ.get("STAGE_LOG", "debug"))
+    faulthandler.dump_traceback_later(SCENE + 60, exit=True)
     module, _, name = sys.argv[1].rpartition(".")
     asyncio.run(play(getattr(importlib.import_module(f"tests.cri.inside.{module}"), name)))
 

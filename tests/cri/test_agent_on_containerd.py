@@ -46,12 +46,13 @@ def test_scene(host: Host, scene: str) -> None:
 def test_containerd_dies_and_comes_back(host: Host) -> None:
     """Containers live on without it; what ended meanwhile is noticed, and pods can start again."""
     player = host.begin("trouble.runtime_goes_away")
-    host.wait_for_file("/run/wherry/kill-now")
+    host.wait_for_file(player, "/run/wherry/kill-now")
     host.kill_containerd()
-    host.start_containerd()
     host.node.sh("touch /run/wherry/killed")
+    host.wait_for_file(player, "/run/wherry/start-now")
+    host.start_containerd()
     host.finish(player)
 
 
 def test_agent_is_killed_again_and_again(host: Host) -> None:
-    host.play("trouble.agent_killed_again_and_again", timeout=400)
+    host.play("trouble.agent_killed_again_and_again")

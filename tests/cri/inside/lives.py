@@ -6,6 +6,7 @@ from api import kinds
 from api.core_v1 import (
     ContainerResizePolicy,
     ExecAction,
+    HostPathVolumeSource,
     Lifecycle,
     LifecycleHandler,
     Pod,
@@ -13,8 +14,10 @@ from api.core_v1 import (
     ResourceRequirements,
     SleepAction,
     Sysctl,
+    Volume,
+    VolumeMount,
 )
-from tests.cri.inside.basics import state_of
+from tests.cri.inside.basics import LIVES, state_of
 from tests.cri.stage import Stage, make_pod, shell
 
 
@@ -52,7 +55,7 @@ async def resized_while_it_runs(stage: Stage) -> None:
     pod = await stage.phase("grows", "Running")
     before = state_of(pod, "a")
     assert before.resources.limits == {"cpu": "100m", "memory": "64Mi"} == before.allocated_resources
-    assert 64 << 20 in _memory_limit(pod)
+    await stage.until(lambda: 64 << 20 in _memory_limit(pod), "the kernel knows it")
 
     await _resize(stage, "grows", _needs("200m", "96Mi"))
 
@@ -64,7 +67,9 @@ async def resized_while_it_runs(stage: Stage) -> None:
     await stage.until(lambda: "ResizeCompleted" in _events(stage, "grows"), "users are told")
     after = state_of(stage.pod("grows"), "a")
     assert (after.container_id, after.restart_count) == (before.container_id, 0)
-    assert _memory_limit(pod) >= {96 << 20} and 64 << 20 not in _memory_limit(pod)
+    await stage.until(
+        lambda: _memory_limit(pod) >= {96 << 20} and 64 << 20 not in _memory_limit(pod), "so does the kernel"
+    )
 
     await stage.stop_agent()
     await stage.start_agent()
@@ -105,8 +110,12 @@ async def resized_by_a_restart(stage: Stage) -> None:
         return bool(status.restart_count == 1 and status.state.running and status.resources.limits["memory"] == "96Mi")
 
     await stage.until(done, "it runs again with more")
-    reasons = [e.message for e in stage.api.objects(kinds.EVENT) if e.reason == "Killing"]
-    assert "Container a resize requires restart" in reasons
+
+    def told() -> bool:
+        reasons = [e.message for e in stage.api.objects(kinds.EVENT) if e.reason == "Killing"]
+        return "Container a resize requires restart" in reasons
+
+    await stage.until(told, "users are told")
 
 
 async def not_taken(stage: Stage) -> None:
@@ -142,30 +151,28 @@ async def stays_without_a_handler(stage: Stage) -> None:
 
 async def ends_in_turn(stage: Stage) -> None:
     """Hooks run at once; the app ends first, sidecars after it from the last; probes and statuses go on meanwhile."""
-    say = "trap 'echo {0} >> /v/order; exit 0' TERM; while true; do sleep 0.05; done"
-    from api.core_v1 import EmptyDirVolumeSource, Volume, VolumeMount
+    say = "trap 'echo {0} >> /h/order; exit 0' TERM; " + LIVES
+    order = Path("/var/lib/wherry/turns")
+    order.mkdir()
+    mounts = [VolumeMount(name="h", mount_path="/h")]
 
-    mounts = [VolumeMount(name="v", mount_path="/v")]
-    hook = Lifecycle(pre_stop=LifecycleHandler(exec=ExecAction(command=["sh", "-c", "echo hook >> /v/order"])))
+    def hook(*command: str) -> Lifecycle:
+        return Lifecycle(pre_stop=LifecycleHandler(exec=ExecAction(command=["sh", "-c", *command])))
+
+    first = hook("echo hook >> /h/order")
+    waits = hook("until test -e /h/order; do sleep 0.05; done")  # for the hook of a sidecar, which is to end last
     nap = Lifecycle(pre_stop=LifecycleHandler(sleep=SleepAction(seconds=1)))
     inits = [
         shell(name, say.format(name), volume_mounts=mounts, restart_policy="Always", lifecycle=lifecycle)
-        for name, lifecycle in (("one", hook), ("two", None))
+        for name, lifecycle in (("one", first), ("two", nap))
     ]
-    main = shell("main", say.format("main"), volume_mounts=mounts, lifecycle=nap)
-    volume = Volume(name="v", empty_dir=EmptyDirVolumeSource())
+    main = shell("main", say.format("main"), volume_mounts=mounts, lifecycle=waits)
+    volume = Volume(name="h", host_path=HostPathVolumeSource(path=str(order)))
     await stage.create(
-        make_pod("turns", main, init_containers=inits, volumes=[volume], termination_grace_period_seconds=20)
+        make_pod("turns", main, init_containers=inits, volumes=[volume], termination_grace_period_seconds=300)
     )
     pod = await stage.phase("turns", "Running")
-    root = Path(stage.config.root_dir) / "pods" / (pod.metadata.uid or "") / "volumes/kubernetes.io~empty-dir/v/order"
-    read: list[str] = []
-
-    def look() -> bool:
-        if root.exists():
-            read[:] = root.read_text().split()
-        return stage.pod("turns") is None
-
-    await stage.client.delete(kinds.POD, "turns", "default")
-    await stage.until(look, "it is gone", 30)
-    assert read[:3] == ["hook", "main", "two"], read
+    for name in ("one", "two", "main"):
+        await stage.says(pod, name, "up")
+    await stage.delete("turns")
+    assert (order / "order").read_text().split() == ["hook", "main", "two", "one"]

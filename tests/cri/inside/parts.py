@@ -1,7 +1,5 @@
 """Scenes: what is looked at from outside while a pod runs: how much it uses, and containers that come to have a look."""
 
-import asyncio
-
 import msgspec
 
 from api import kinds
@@ -34,14 +32,21 @@ async def ephemeral_containers(stage: Stage) -> None:
     assert status.state is not None and status.state.terminated is not None
     assert (status.name, status.state.terminated.exit_code, status.restart_count) == ("debug", 3, 0)
     assert now.status.phase == "Running"
-    assert "sleep 54321" in await stage.log(pod, "debug")
+
+    async def saw() -> bool:
+        return "sleep 54321" in await stage.log(pod, "debug")
+
+    await stage.until_async(saw, "it has seen the other's process")
 
 
 async def use(stage: Stage) -> None:
     """How much a pod uses is a rate, in the summary and for collectors."""
     await stage.create(make_pod("busy", shell("a", "while true; do :; done"), shell("b", "sleep 1000")))
     await stage.phase("busy", "Running")
-    await asyncio.sleep(0.5)  # let it burn something before the first reading
+    await stage.agrees(lambda: _rates(stage), "it is a rate")
+
+
+async def _rates(stage: Stage) -> None:
     summary = msgspec.json.decode((await _get(stage, "/stats/summary?only_cpu_and_memory=true")).body)
     assert summary["node"]["cpu"]["usageNanoCores"] > 0
     assert summary["node"]["memory"]["workingSetBytes"] > 0

@@ -8,10 +8,11 @@ from api.core_v1 import Pod
 from kit.clock import SystemClock
 from nodeagent.plan.rotation import RotationPolicy
 from nodeagent.upkeep.logs import LogRotation
-from tests.cri.inside.server import _client, _get
-from tests.cri.stage import Stage, make_pod, shell
+from tests.cri.inside.basics import state_of
+from tests.cri.inside.server import _client, _get, _has
+from tests.cri.stage import PATIENCE, Stage, make_pod, shell
 
-LINES = 6000
+BURSTS, LINES = 6, 2000
 
 
 def _files(stage: Stage, pod: Pod) -> list[str]:
@@ -30,24 +31,34 @@ async def _follow(stage: Stage, into: bytearray) -> None:
 
 async def nothing_is_lost_over_rotations(stage: Stage) -> None:
     """A reader that follows gets each line once, while the log is rotated under it many times."""
-    script = f"i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo line $i of some text that fills the file;"
-    script += " [ $((i % 2000)) = 0 ] && sleep 1.2; done"
-    script = f"sleep 0.5; {script}; sleep 1; {script.replace('line', 'more')}; echo end; sleep 2"
+    burst = f"i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo $n: line $i of some text that fills the file; done"
+    script = f"echo begin; n=0; while [ $n -lt {BURSTS} ]; do until test -e /tmp/$n; do sleep 0.05; done;"
+    script += f" {burst}; n=$((n+1)); done; echo end"
     await stage.create(make_pod("talks", shell("a", script), restart_policy="Never"))
     pod = await stage.phase("talks", "Running")
+    ident = state_of(pod, "a").container_id.partition("//")[2]
     got = bytearray()
     reader = asyncio.create_task(_follow(stage, got))
+    await stage.until(lambda: got == b"begin\n", "it is followed")
     most: set[str] = set()
-    while not reader.done():
-        await stage.agent.rotation.look()
-        most |= set(_files(stage, pod))
-        assert len(_files(stage, pod)) <= 3 + 1, _files(stage, pod)  # one may be in the making
-        await asyncio.sleep(0.2)
-    await reader
-    text = "of some text that fills the file"
-    wanted = [f"{word} {n} {text}" for word in ("line", "more") for n in range(1, LINES + 1)] + ["end"]
+    wanted = ["begin"]
+    for n in range(BURSTS):
+        wanted += [f"{n}: line {i} of some text that fills the file" for i in range(1, LINES + 1)]
+        last = f"{wanted[-1]}\n".encode()
+        await stage.run(ident, "touch", f"/tmp/{n}")
+
+        async def rotated(last: bytes = last) -> bool:
+            await stage.agent.rotation.look()
+            found = _files(stage, pod)
+            most.update(found)
+            assert len(found) <= 3 + 1, found  # one may be in the making
+            return last in got
+
+        await stage.until_async(rotated, f"all of {last!r} has come")  # who reads lags by a burst at most
+        await asyncio.sleep(1.1)  # stamps have whole seconds
+    await asyncio.wait_for(reader, PATIENCE)
     lines = got.decode().splitlines()
-    assert lines == wanted, (len(lines), len(wanted), [a for a, b in zip(lines, wanted, strict=False) if a != b][:3])
+    assert lines == [*wanted, "end"], (len(lines), [a for a, b in zip(lines, wanted, strict=False) if a != b][:3])
     assert any(name.endswith(".gz") for name in most) and len(most) > 4, most
 
 
@@ -73,7 +84,7 @@ async def the_end_of_a_log_over_its_files(stage: Stage) -> None:
         )
         await rotation.look()
         await asyncio.sleep(1.1)  # stamps have whole seconds
-        await stage.runtime.exec_sync(ident, ["touch", f"/tmp/go{turn}"], 5)
+        await stage.run(ident, "touch", f"/tmp/go{turn}")
     await stage.until_async(lambda: _has(stage, f"{base}?tailLines=1", "4 0\n"), "the last turn is written")
     assert len(_files(stage, pod)) >= 3, _files(stage, pod)
     wanted = [f"{turn} {n % 10}" for turn in (1, 2, 3, 4) for n in range(1, 11)]
@@ -85,10 +96,6 @@ async def the_end_of_a_log_over_its_files(stage: Stage) -> None:
     meta = pod.metadata
     folder = Path(f"{stage.config.pod_logs}/{meta.namespace}_{meta.name}_{meta.uid}/a")
     assert packed and gzip.decompress((folder / packed[0]).read_bytes()).endswith(b" stdout F 1 0\n")
-
-
-async def _has(stage: Stage, path: str, text: str) -> bool:
-    return (await _get(stage, path)).body.decode() == text
 
 
 async def a_removed_log_is_made_again(stage: Stage) -> None:

@@ -1,7 +1,7 @@
 """Scenes: static pods, in a cluster and alone."""
 
-import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -12,8 +12,8 @@ from kit.supervisor import Supervisor
 from nodeagent.app import Agent
 from nodeagent.config import Config
 from nodeagent.report.facts import read_machine
-from tests.cri.inside.server import _get
-from tests.cri.stage import DEMO, NODE, Stage
+from tests.cri.inside.server import _has
+from tests.cri.stage import DEMO, GRACE, NODE, Stage
 
 MANIFESTS = Path("/etc/wherry/manifests")
 POD = f"""\
@@ -30,18 +30,26 @@ spec:
     livenessProbe:
       exec: {{command: [test, "!", -e, /tmp/sick]}}
       periodSeconds: 1
+      timeoutSeconds: 60
       failureThreshold: 1
 """
 
 
 def _write(text: str, name: str = "web.yaml") -> None:
+    """At once: half a manifest would be another one."""
     MANIFESTS.mkdir(exist_ok=True)
-    (MANIFESTS / name).write_text(text)
+    draft = MANIFESTS.with_name(f"draft-{name}")
+    draft.write_text(text)
+    draft.rename(MANIFESTS / name)
 
 
 def _shown(stage: Stage, phase: str = "Running") -> Pod | None:
     pod = stage.pod(f"web-{NODE}")
     return pod if pod is not None and pod.status.phase == phase else None
+
+
+async def _says(stage: Stage, text: str) -> None:
+    await stage.until_async(lambda: _has(stage, f"/containerLogs/default/web-{NODE}/a", text), f"it says {text!r}")
 
 
 async def with_a_mirror(stage: Stage) -> None:
@@ -51,7 +59,7 @@ async def with_a_mirror(stage: Stage) -> None:
     mirror = await stage.until(lambda: _shown(stage), "the mirror is Running")
     uid = mirror.metadata.annotations["kubernetes.io/config.mirror"]
     before = {c.thing.id for c in await stage.runtime.containers(uid)}
-    assert (await _get(stage, f"/containerLogs/default/web-{NODE}/a")).body == b"I am one\n"
+    await _says(stage, "I am one\n")
     await stage.client.delete(kinds.POD, f"web-{NODE}", "default", grace=0)
     again = await stage.until(
         lambda: (pod := _shown(stage)) and pod.metadata.uid != mirror.metadata.uid and pod, "there is a new mirror"
@@ -62,8 +70,12 @@ async def with_a_mirror(stage: Stage) -> None:
     await stage.until(
         lambda: (pod := _shown(stage)) and pod.metadata.annotations["kubernetes.io/config.mirror"] != uid, "it changed"
     )
-    assert (await _get(stage, f"/containerLogs/default/web-{NODE}/a")).body == b"I am two\n"
-    assert await stage.runtime.containers(uid) == []
+    await _says(stage, "I am two\n")
+
+    async def none_before() -> bool:
+        return await stage.runtime.containers(uid) == []
+
+    await stage.until_async(none_before, "nothing is left of what was before")
     for file in MANIFESTS.iterdir():
         file.unlink()
     await stage.until(lambda: stage.pod(f"web-{NODE}") is None and not stage.agent.pods.workers, "it is gone")
@@ -82,20 +94,20 @@ async def alone(stage: Stage) -> None:
 
     runtime = GrpcRuntime(config.runtime_endpoint)
     agent = Agent(config, stage.clock, None, runtime, read_machine("/var/lib/wherry"))
-    supervisor = Supervisor(stage.clock, signals=False, grace=2)
+    supervisor = Supervisor(stage.clock, signals=False, grace=GRACE)
     async with supervisor:
         await agent.start(supervisor)
         pod = await _until_running(stage)
         assert pod["status"]["podIP"].startswith("10.244.9."), pod["status"]
-        assert (await _get(stage, f"/containerLogs/default/web-{NODE}/a")).body == b"I am alone\n"
+        await _says(stage, "I am alone\n")
         [ident] = [c.thing.id for c in await runtime.containers(pod["metadata"]["uid"])]
-        await runtime.exec_sync(ident, ["touch", "/tmp/sick"], 5)
+        await runtime.exec_sync(ident, ["touch", "/tmp/sick"], 60)
         pod = await _until_running(stage, restarts=1)  # its probe found it sick
         containers = {c.thing.id for c in await runtime.containers(pod["metadata"]["uid"]) if c.thing.running}
         supervisor.stop()
     await runtime.close()
     await stage.start_agent()
-    mirror = await stage.until(lambda: _shown(stage), "the mirror is Running")
+    mirror = await stage.until(lambda: _shown(stage), "the mirror is Running")  # as the first status of it is
     assert mirror.status.pod_ip == pod["status"]["podIP"] and mirror.status.container_statuses[0].restart_count == 1
     now = {c.thing.id for c in await stage.runtime.containers(pod["metadata"]["uid"]) if c.thing.running}
     assert now == containers
@@ -110,13 +122,15 @@ async def _until_running(stage: Stage, restarts: int = 0) -> dict:  # type: igno
     """The static pod as the plain port shows it, once it runs."""
     caller = HttpClient("127.0.0.1", 10255)
     try:
-        for _ in range(400):
+
+        async def runs() -> Any:
             pods = msgspec.json.decode((await caller.request("GET", "/pods")).body)["items"]
             for pod in pods:
                 statuses = pod.get("status", {}).get("containerStatuses", [])
                 if any("running" in s["state"] and s["restartCount"] >= restarts for s in statuses):
-                    return pod  # type: ignore[no-any-return]
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"it does not run: {pods}")
+                    return pod
+            raise AssertionError(pods)
+
+        return await stage.until_async(runs, "it runs")  # type: ignore[no-any-return]
     finally:
         await caller.close()

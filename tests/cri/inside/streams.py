@@ -10,7 +10,8 @@ from kit.http.raw import RawStream
 from kit.http.spdy import Data, Replied, Session
 from kit.http.tls import client_context
 from kit.http.websocket import Op, Reader, frame
-from tests.cri.stage import Stage, make_pod, shell
+from tests.cri.inside.basics import state_of
+from tests.cri.stage import PATIENCE, Stage, make_pod, shell
 
 V4 = "v4.channel.k8s.io"
 
@@ -43,7 +44,7 @@ class _Command:
         self.raw.write(self.session.outgoing())
 
     async def step(self) -> None:
-        data = await asyncio.wait_for(self.raw.read(), 20)
+        data = await asyncio.wait_for(self.raw.read(), PATIENCE)
         assert data, (self.said, self.ended)
         names = {stream: kind for kind, stream in self.streams.items()}
         for event in self.session.receive(data):
@@ -133,7 +134,7 @@ async def runs_commands_over_websocket(stage: Stage) -> None:
     raw.write(frame(Op.BINARY, b"\0line\n", mask=b"abcd"))
     said: dict[int, bytes] = {}
     reader = Reader(masked=False)
-    while data := await asyncio.wait_for(raw.read(), 20):
+    while data := await asyncio.wait_for(raw.read(), PATIENCE):
         for message in reader.feed(data):
             if message.op is Op.BINARY and message.data:
                 said[message.data[0]] = said.get(message.data[0], b"") + message.data[1:]
@@ -165,7 +166,8 @@ async def forwards_ports(stage: Stage) -> None:
     await stage.create(
         make_pod("web", shell("a", "mkdir -p /tmp/w; echo page > /tmp/w/index.html; httpd -f -p 8090 -h /tmp/w"))
     )
-    await stage.phase("web", "Running")
+    ident = state_of(await stage.phase("web", "Running"), "a").container_id.partition("//")[2]
+    await stage.until_async(lambda: stage.run(ident, "wget", "-qO-", "http://127.0.0.1:8090/"), "it serves")
     caller = _caller(stage)
     spdy = (("Upgrade", "SPDY/3.1"), ("X-Stream-Protocol-Version", "portforward.k8s.io"))
     raw = await _upgrade(caller, "POST", "/portForward/default/web", *spdy)
@@ -177,7 +179,7 @@ async def forwards_ports(stage: Stage) -> None:
     raw.write(session.outgoing())
     answer, replied = b"", set()
     while b"page" not in answer:
-        piece = await asyncio.wait_for(raw.read(), 20)
+        piece = await asyncio.wait_for(raw.read(), PATIENCE)
         assert piece, answer
         for event in session.receive(piece):
             if isinstance(event, Replied):

@@ -1,7 +1,5 @@
 """Scenes: volumes of all kinds in real containers."""
 
-import asyncio
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -35,15 +33,16 @@ def pod_with(name: str, script: str, volumes: list[dict[str, Any]], mounts: list
 
 
 async def _said(stage: Stage, name: str, count: int) -> list[str]:
-    """The first lines of a pod's log."""
+    """The lines of a pod's log, as soon as there are so many; of both streams only one may be used, as each comes its own way."""
     pod = await stage.phase(name, "Running")
-    lines: list[str] = []
-    for _ in range(500):
+
+    async def enough() -> list[str]:
         lines = (await stage.log(pod, "a")).splitlines()
-        if len(lines) >= count:
-            break
-        await asyncio.sleep(0.02)
-    return lines
+        assert len(lines) >= count, lines
+        return lines
+
+    found: list[str] = await stage.until_async(enough, f"{name} has said {count} lines")
+    return found
 
 
 async def tokens_are_shown_and_renewed(stage: Stage) -> None:
@@ -54,7 +53,7 @@ async def tokens_are_shown_and_renewed(stage: Stage) -> None:
     await stage.create(
         pod_with(
             "bearer",
-            "cat /t/token; echo; stat -L -c '%a %u %g' /t/token; touch /t/x || echo readonly; sleep 1000",
+            "cat /t/token; echo; stat -L -c '%a %u %g' /t/token; touch /t/x 2>/dev/null || echo readonly; sleep 1000",
             [{"name": "t", "projected": {"sources": [source], "defaultMode": 0o644}}],
             [{"name": "t", "mountPath": "/t"}],
             serviceAccountName="robot",
@@ -63,7 +62,7 @@ async def tokens_are_shown_and_renewed(stage: Stage) -> None:
     )
     lines = await _said(stage, "bearer", 3)
     token = lines[0]
-    assert token.startswith("default.robot.") and lines[1] == "640 1000 2000" and "readonly" in lines, lines
+    assert token.startswith("default.robot.") and lines[1:] == ["640 1000 2000", "readonly"], lines
     pod = stage.pod("bearer")
     assert pod is not None
     uid = pod.metadata.uid or ""
@@ -76,21 +75,15 @@ async def tokens_are_shown_and_renewed(stage: Stage) -> None:
         kept.renew_at = 0.0  # its time has come
     stage.agent.pods.objects_changed(uid)
 
-    seen: list[str] = []
+    async def renewed() -> bool:
+        seen = (await stage.run(ident, "cat", "/t/token")).decode()
+        assert seen.startswith("default.robot."), seen
+        return seen != token
 
-    async def look() -> None:
-        done = await stage.runtime.exec_sync(ident, ["cat", "/t/token"], 5)
-        seen.append(done.stdout.decode())
-
-    for _ in range(100):
-        await look()
-        if seen[-1] != token:
-            break
-        await asyncio.sleep(0.05)
-    assert seen[-1].startswith("default.robot.") and seen[-1] != token, "the container sees the new one"
+    await stage.until_async(renewed, "the container sees the new one")
     assert state_of(stage.pod("bearer"), "a").restart_count == 0
     await stage.delete("bearer")
-    assert not link.tokens._kept
+    await stage.until(lambda: not link.tokens._kept, "the token is forgotten")
 
 
 async def an_account_that_is_missing(stage: Stage) -> None:
@@ -174,11 +167,7 @@ async def parts_survive_a_restart(stage: Stage) -> None:
     await stage.until(lambda: state_of(stage.pod("again"), "a").restart_count == 1, "it is started again")
     pod = stage.pod("again")
     assert pod is not None
-    for _ in range(200):
-        if (await stage.log(pod, "a", 1)).splitlines() == ["two"]:
-            break
-        await asyncio.sleep(0.02)
-    assert (await stage.log(pod, "a", 1)).splitlines() == ["two"]
+    await stage.says(pod, "a", "two", 1)
 
 
 async def running_containers_see_changes(stage: Stage) -> None:
@@ -205,13 +194,12 @@ async def running_containers_see_changes(stage: Stage) -> None:
     ident = state_of(made, "a").container_id.partition("//")[2]
 
     async def shows(path: str, text: str) -> None:
-        found = b""
-        for _ in range(200):
-            found = (await stage.runtime.exec_sync(ident, ["cat", path], 5)).stdout
-            if found.decode() == text:
-                return
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"{path} shows {found!r}, not {text!r}")
+        async def shown() -> bool:
+            found = (await stage.run(ident, "cat", path)).decode()
+            assert found == text, found
+            return True
+
+        await stage.until_async(shown, f"{path} shows {text!r}")
 
     for path, text in (("/c/k", "one"), ("/f/k", "f"), ("/s/p", "hush"), ("/d/labels", 'app="x"')):
         await shows(path, text)
@@ -341,7 +329,7 @@ async def mounts_travel(stage: Stage) -> None:
         assert await _said(stage, "unseen", 1) == ["end"]
     finally:
         subprocess.run(["umount", "-R", place], check=True)
-        os.unlink("/run/wherry/go")
+        Path("/run/wherry/go").unlink(missing_ok=True)
 
 
 async def storage_drivers(stage: Stage) -> None:
@@ -369,7 +357,9 @@ async def storage_drivers(stage: Stage) -> None:
     assert "NodeUnstageVolume" not in driver.names(), "the other one has it still"
     await stage.delete("second")
     assert driver.names()[-2:] == ["NodeUnpublishVolume", "NodeUnstageVolume"]
-    assert "/var/lib/wherry/agent" not in Path("/proc/self/mountinfo").read_text()
+    await stage.until(
+        lambda: "/var/lib/wherry/agent" not in Path("/proc/self/mountinfo").read_text(), "nothing stays mounted"
+    )
     assert (disks / "vol1/file").read_text() == "kept\nkept\n"
     await driver.stop()
     for path in Path(f"{root}/plugins_registry").iterdir():
@@ -401,16 +391,15 @@ async def images_as_volumes(stage: Stage) -> None:
             [{"name": "v", "mountPath": "/v"}, {"name": "v", "mountPath": "/b", "subPath": "bin"}],
         )
     )
+    await stage.says(await stage.phase("album", "Running"), "a", "readonly")
     lines = await _said(stage, "album", 3)
     assert lines[0] == "from the image" and "busybox" in lines and lines[-1] == "readonly", lines
     await stage.delete("album")
-    listed = subprocess.run(
-        ["ctr", "-a", stage.config.runtime_endpoint.removeprefix("unix://"), "-n", "k8s.io", "snapshots", "ls"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    assert "wherry-volume" not in listed
+    argv = ["ctr", "-a", stage.config.runtime_endpoint.removeprefix("unix://"), "-n", "k8s.io", "snapshots", "ls"]
+    await stage.until(
+        lambda: b"wherry-volume" not in subprocess.run(argv, check=True, capture_output=True).stdout,
+        "no snapshot is left",
+    )
     absent = [{"name": "v", "image": {"reference": "127.0.0.1:1/none:1", "pullPolicy": "IfNotPresent"}}]
     await stage.create(pod_with("absent", "true", absent, [{"name": "v", "mountPath": "/v"}]))
 
@@ -462,19 +451,14 @@ async def agent_restarts_among_volumes(stage: Stage) -> None:
         await stage.until(
             lambda: stage.agent.pods.workers[uid].state.memory.volumes_ready, "the volumes are taken over"
         )
-        assert mounted() == before
+        await stage.until(lambda: mounted() == before, "what is mounted is what was")
     assert state_of(stage.pod("stays"), "a").container_id == ident
     Path(f"{stage.config.root_dir}/pods/{uid}/volumes/kubernetes.io~empty-dir/m/go").touch()
     await stage.until(lambda: state_of(stage.pod("stays"), "a").restart_count == 1, "it is started again")
     pod = stage.pod("stays")
     assert pod is not None
-    await stage.until(lambda: len(Path(_log_file(stage, pod)).read_text().splitlines()) >= 5, "it speaks again")
+    await stage.says(pod, "a", "one", 1)
     assert (await stage.log(pod, "a", 1)).splitlines() == ["x", "x", "x", "x", "one"]
     assert mounted() == before
     await stage.delete("stays")
     assert mounted() == [] and (disk / "file").read_text() == "x\nx\n"
-
-
-def _log_file(stage: Stage, pod: Pod) -> str:
-    meta = pod.metadata
-    return f"{stage.config.pod_logs}/{meta.namespace}_{meta.name}_{meta.uid}/a/1.log"
