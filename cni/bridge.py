@@ -1,40 +1,49 @@
 """Looks at the kernel for a plan, and carries a plan out: the thin shell around cni.plan."""
 
-import _blake2
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from cni import plan, ranges
-from cni.config import NetworkConfig
+from cni.config import NetworkConfig, Vlans
 from cni.errors import KERNEL, CniError
 from cni.host import Host, Pod
-from cni.ipam import Network
+from cni.ipam import Attachment, Network
 from cni.plan import (
     AddRoute,
+    Admit,
     GiveAddress,
     LimitRate,
     MakeBridge,
+    MakeGatewayPair,
     MakePair,
     RemoveLink,
     Seen,
     SetLink,
     SetSysctl,
+    SetVlans,
     Step,
+    TakeAddress,
     WriteRules,
 )
-from linux.links import Address, AlreadyExists, Bridge, LinkChange, Links, NetlinkError, NewLink, NotFound, Route, Veth
+from cni.rules import Rules
+from linux.links import (
+    MAIN_TABLE,
+    Address,
+    AlreadyExists,
+    Bridge,
+    LinkChange,
+    Links,
+    NetlinkError,
+    NewLink,
+    NotFound,
+    Route,
+    SeenLink,
+    Veth,
+)
 from linux.netns import NetnsError
 from linux.sysctl import SysctlError
 
-PORT_PREFIX = "wv"
 _ANYWHERE = "192.0.2.1"  # an address that only a default route leads to
-
-
-def port_name(network: str, container: str, ifname: str) -> str:
-    """The host's end of a pod's link: the same name for the same attachment, so that a DEL needs nothing else."""
-    # hashlib would load OpenSSL (2 ms); this is what its blake2s is made of.
-    digest = _blake2.blake2s(f"{network}/{container}/{ifname}".encode(), digest_size=6)
-    return PORT_PREFIX + digest.hexdigest()
 
 
 def path_mtu(links: Links) -> int:
@@ -50,25 +59,29 @@ def path_mtu(links: Links) -> int:
 
 def observe(host: Host, pod: Pod, *, network: NetworkConfig, port: str, ifname: str) -> Seen:
     """What the kernel has of a pod's interface and its bridge."""
-    bridge, limits = network.bridge, network.bandwidth
-    seen_bridge, interface, seen_port = host.links.find(bridge), pod.links.find(ifname), host.links.find(port)
-    on_bridge = host.links.addresses(seen_bridge.ifindex) if seen_bridge else []
+    limits, way = network.bandwidth, network.gateway_link
+    seen_bridge, interface, seen_port = host.links.find(network.bridge), pod.links.find(ifname), host.links.find(port)
+    gateway = seen_bridge if way == network.bridge else host.links.find(way)
+    on_gateway = host.links.addresses(gateway.ifindex) if gateway else []
+    tables = {MAIN_TABLE, *(route.table or MAIN_TABLE for route in network.routes)}
     on_interface = pod.links.addresses(interface.ifindex) if interface else []
     settings = {}
-    for name in (*plan.FORWARDING.values(), f"net/ipv4/conf/{bridge}/route_localnet"):
+    for name in (*plan.FORWARDING.values(), f"net/ipv4/conf/{way}/route_localnet"):
         try:
             settings[name] = host.sysctl.read(name)
         except SysctlError:
             continue  # not there yet, or a kernel without that family
     return Seen(
         bridge=seen_bridge,
-        bridge_addresses=tuple(f"{a.ip}/{a.prefix}" for a in on_bridge),
+        gateway=gateway,
+        gateway_addresses=tuple(f"{a.ip}/{a.prefix}" for a in on_gateway if not a.ip.startswith("fe80:")),
         port=seen_port,
         interface=interface,
         addresses=tuple(f"{a.ip}/{a.prefix}" for a in on_interface),
-        routes=tuple(pod.links.routes()) if interface else (),
+        routes=tuple(r for table in sorted(tables) for r in pod.links.routes(table)) if interface else (),
         port_rate=host.links.rate(seen_port.ifindex) if seen_port and limits.to_pod else None,
         interface_rate=pod.links.rate(interface.ifindex) if interface and limits.from_pod else None,
+        vlans=host.links.vlans(seen_port.ifindex) if seen_port and network.vlans.any else {},
         settings=settings,
     )
 
@@ -76,10 +89,11 @@ def observe(host: Host, pod: Pod, *, network: NetworkConfig, port: str, ifname: 
 class Execution:
     """Carries out one plan."""
 
-    def __init__(self, host: Host, pod: Pod, write_rules: Callable[[], None]) -> None:
+    def __init__(self, host: Host, pod: Pod, rules: Rules, held: Attachment) -> None:
         self._host = host
         self._pod = pod
-        self._write_rules = write_rules
+        self._rules = rules
+        self._held = held
         self._known: dict[tuple[bool, str], int] = {}
 
     def run(self, steps: Iterable[Step]) -> None:
@@ -111,31 +125,43 @@ class Execution:
     def _perform(self, step: Step) -> None:
         host = self._host
         match step:
-            case MakeBridge(bridge, mac, mtu):
+            case MakeBridge(bridge, mac, mtu, by_vlan):
+                kind = Bridge(1 if by_vlan else None, netfilter=True)
                 try:
-                    host.links.add(NewLink(bridge, Bridge(netfilter=True), mac=mac, mtu=mtu))
+                    host.links.add(NewLink(bridge, kind, mac=mac, mtu=mtu))
                 except AlreadyExists:
                     pass  # another request was quicker
             case MakePair(port, bridge, ifname, mac, mtu):
-                kind = Veth(ifname, self._pod.number, mac)
-                host.links.add(NewLink(port, kind, mtu=mtu, master=self._index(False, bridge), up=True))
+                pair = Veth(ifname, self._pod.number, mac)
+                host.links.add(NewLink(port, pair, mtu=mtu, master=self._index(False, bridge), up=True))
+            case MakeGatewayPair(name, port, bridge, mac, mtu):
+                pair = Veth(name, peer_mac=mac)
+                host.links.add(NewLink(port, pair, mtu=mtu, master=self._index(False, bridge), up=True))
+                host.links.change(self._index(False, name), LinkChange(up=True))
+            case SetVlans(port, vlans):
+                host.links.set_vlans(self._index(False, port), vlans)
             case SetLink(in_pod, name, change):
                 self._links(in_pod).change(self._index(in_pod, name), change)
-            case GiveAddress(in_pod, name, ip, prefix):
-                self._links(in_pod).add_address(Address(self._index(in_pod, name), ip, prefix))
+            case GiveAddress(in_pod, name, ip, prefix, check):
+                self._links(in_pod).add_address(Address(self._index(in_pod, name), ip, prefix, check))
+            case TakeAddress(name, ip, prefix):
+                host.links.remove_address(Address(self._index(False, name), ip, prefix))
             case AddRoute(ifname, route):
                 index = self._index(True, ifname)
                 made = Route(route.destination, index, route.gateway, metric=route.metric, mtu=route.mtu)
+                made = made._replace(advmss=route.advmss, table=route.table or MAIN_TABLE, scope=route.scope)
                 self._pod.links.add_route(made)
             case LimitRate(in_pod, name, rate):
                 self._links(in_pod).limit(self._index(in_pod, name), rate)
             case RemoveLink(name):
                 host.links.remove(name)
                 self._known.clear()  # its peer went too, wherever that was
-            case SetSysctl(name, value):
-                host.sysctl.write(name, value)
+            case SetSysctl(in_pod, name, value):
+                (self._pod.sysctl if in_pod else host.sysctl).write(name, value)
             case WriteRules():
-                self._write_rules()
+                self._rules.write()
+            case Admit():
+                self._rules.admit(self._held)
 
     def _links(self, in_pod: bool) -> Links:
         return self._pod.links if in_pod else self._host.links
@@ -156,25 +182,40 @@ def mend(links: Links, network: Network, ports: frozenset[str]) -> list[str]:
     mine = [link for name, link in found.items() if name in ports]
     bridge, mended = found.get(network.bridge), []
     if bridge is None and mine:
-        mac = ranges.mac_of(ranges.parse(network.gateways[0].partition("/")[0])) if network.gateways else ""
-        mtu = min(link.mtu for link in mine)
-        links.add(NewLink(network.bridge, Bridge(netfilter=True), mac=mac, mtu=mtu, up=True))
-        bridge = links.find(network.bridge)
+        bridge = _remake(links, network, min(link.mtu for link in mine))
         mended.append(f"bridge {network.bridge}")
     if bridge is None:
         return []  # it comes with the next ADD
     if not bridge.up:
         links.change(bridge.ifindex, LinkChange(up=True))
         mended.append(f"bridge {network.bridge}, which was down")
-    present = {f"{address.ip}/{address.prefix}" for address in links.addresses(bridge.ifindex)}
+    for link in [*mine, *(found[name] for name in (network.gateway_port,) if name in found)]:
+        if link.master != bridge.ifindex:
+            _attach(links, network, link, bridge)
+            mended.append(f"port {link.name} of {network.bridge}")
+    way = bridge if network.gateway_link == network.bridge else found.get(network.gateway_link)
+    if way is None:
+        return mended  # the way into a VLAN comes with the next ADD too
+    present = {f"{address.ip}/{address.prefix}" for address in links.addresses(way.ifindex)}
     for gateway in network.gateways:
         if gateway not in present:
             ip, _, prefix = gateway.partition("/")
-            links.add_address(Address(bridge.ifindex, ip, int(prefix)))
-            mended.append(f"address {gateway} of {network.bridge}")
-    for link in mine:
-        if link.master != bridge.ifindex:
-            links.change(link.ifindex, LinkChange(up=True, master=bridge.ifindex))
-            links.change(link.ifindex, LinkChange(hairpin=network.hairpin))
-            mended.append(f"port {link.name} of {network.bridge}")
+            links.add_address(Address(way.ifindex, ip, int(prefix)))
+            mended.append(f"address {gateway} of {way.name}")
     return mended
+
+
+def _remake(links: Links, network: Network, mtu: int) -> SeenLink | None:
+    first = network.gateways[0].partition("/")[0] if network.gateways and not network.vlan else ""
+    mac = ranges.mac_of(ranges.parse(first)) if first else ""
+    kind = Bridge(1 if network.vlan or network.trunk else None, netfilter=True)
+    links.add(NewLink(network.bridge, kind, mac=mac, mtu=mtu, up=True))
+    return links.find(network.bridge)
+
+
+def _attach(links: Links, network: Network, port: SeenLink, bridge: SeenLink) -> None:
+    links.change(port.ifindex, LinkChange(up=True, master=bridge.ifindex))
+    links.change(port.ifindex, LinkChange(hairpin=network.hairpin))
+    vlans = Vlans(network.vlan, network.trunk, network.default_vlan)
+    if vlans.any:
+        links.set_vlans(port.ifindex, plan.vlan_change(vlans, {1: True}))

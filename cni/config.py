@@ -2,7 +2,8 @@
 
 Keys and defaults are those of the `bridge`, `host-local` and `portmap` plugins that everybody has, so that a configuration
 for those works here; `clusterCidr` (with `ipMasq`) is ours. Keys we do not know are left alone, as the specification asks;
-keys that we know and cannot honour are errors.
+keys that we know and cannot honour are errors. `ipam.dataDir` is accepted and has no effect: all networks of a host share
+one store. `isolation` (a pod sends nothing in another's name) is ours, and on wherever pods get addresses from us.
 """
 
 import json
@@ -23,6 +24,8 @@ LEAST_BURST, MOST_BURST = (
     256 * 1024 * 1024,
 )  # one packet after segmentation offload; what the kernel can count
 IPAM_TYPES = ("", "host-local", "wherry-cni")
+GUARD_MAC, GUARD_ALL = "mac", "all"
+_SCOPES = (0, 200, 253, 254, 255)  # global, site, link, host, nowhere
 
 
 class PortMapping(NamedTuple):
@@ -41,6 +44,9 @@ class ConfigRoute(NamedTuple):
     gateway: str = ""
     mtu: int = 0
     metric: int = 0
+    advmss: int = 0
+    table: int = 0
+    scope: int | None = None
 
 
 class Bandwidth(NamedTuple):
@@ -48,6 +54,19 @@ class Bandwidth(NamedTuple):
 
     to_pod: Rate | None = None
     from_pod: Rate | None = None
+
+
+class Vlans(NamedTuple):
+    """The VLANs of a pod's port: one for untagged frames (0: none), others tagged, and whether it keeps the default one."""
+
+    native: int = 0
+    tagged: tuple[int, ...] = ()
+    keep_default: bool = True
+
+    @property
+    def any(self) -> bool:
+        """Whether the bridge must look at VLANs at all."""
+        return bool(self.native or self.tagged)
 
 
 class NetworkConfig(NamedTuple):
@@ -64,7 +83,18 @@ class NetworkConfig(NamedTuple):
     hairpin: bool = False
     promiscuous: bool = False
     mtu: int = 0
+    force_address: bool = False
+    vlans: Vlans = Vlans()
+    guard: str = ""
+    """Whether a pod's frames are looked at: GUARD_ALL, only their MAC address (GUARD_MAC), or not ("")."""
+    starts_down: bool = False
+    duplicate_check: bool = False
+    sysctls: Mapping[str, str] = {}
     range_sets: tuple[RangeSet, ...] = ()
+    reserved: tuple[tuple[bytes, bytes], ...] = ()
+    """From, to: addresses that only those get who ask for them."""
+    resolver: str = ""
+    """A file such as /etc/resolv.conf, for a network that says nothing of DNS."""
     routes: tuple[ConfigRoute, ...] = ()
     dns: Mapping[str, Any] = {}
     ports: tuple[PortMapping, ...] = ()
@@ -73,6 +103,11 @@ class NetworkConfig(NamedTuple):
     bandwidth: Bandwidth = Bandwidth()
     previous: Mapping[str, Any] | None = None
     valid: frozenset[tuple[str, str]] | None = None
+
+    @property
+    def gateway_link(self) -> str:
+        """The link of the host that has the gateways' addresses."""
+        return f"{self.bridge}.{self.vlans.native}" if self.vlans.native else self.bridge
 
     @property
     def subnets(self) -> tuple[Subnet, ...]:
@@ -105,10 +140,12 @@ def parse(raw: Mapping[str, Any], *, needs_ranges: bool) -> NetworkConfig:
     name = _text(raw, "name")
     if not name or not all(c.isascii() and (c.isalnum() or c in "_.-") for c in name) or not name[0].isalnum():
         raise CniError(CONFIG, f"cannot use network name {name!r}: it must be letters, digits, '_', '.' and '-'")
-    _refuse_unsupported(raw)
     ipam = _object(raw, "ipam")
+    if (kind := _text(ipam, "type")) not in IPAM_TYPES:
+        raise CniError(FIELD, f"cannot use ipam.type {kind!r}: addresses are given by wherry-cni itself; remove it")
     runtime = _object(raw, "runtimeConfig")
-    sets = _range_sets(ipam) if needs_ranges else ()
+    arguments = _object(_object(raw, "args"), "cni")
+    sets = _range_sets(ipam) if needs_ranges and "ipam" in raw else ()
     config = NetworkConfig(
         version=version_of(raw),
         name=name,
@@ -125,26 +162,72 @@ def parse(raw: Mapping[str, Any], *, needs_ranges: bool) -> NetworkConfig:
         routes=_routes(ipam),
         dns=_object(raw, "dns"),
         ports=_port_mappings(runtime),
-        ips=tuple(str(ip) for ip in _array(runtime, "ips")),
-        mac=_text(runtime, "mac"),
+        force_address=_flag(raw, "forceAddress"),
+        vlans=_vlans(raw),
+        guard=_guard(raw),
+        starts_down=_flag(raw, "disableContainerInterface"),
+        duplicate_check=_flag(raw, "enabledad"),
+        sysctls=_sysctls(raw),
+        reserved=_reserved(ipam),
+        resolver=_text(ipam, "resolvConf"),
+        ips=tuple(str(ip) for ip in _array(runtime, "ips") or _array(arguments, "ips")),
+        mac=_text(runtime, "mac") or _text(arguments, "mac"),
         bandwidth=_bandwidth(_object(runtime, "bandwidth")),
         previous=_object(raw, "prevResult") or None,
         valid=_valid_attachments(raw),
     )
     if not 0 < len(config.bridge) < 16 or any(c in "/: \t\n" for c in config.bridge):
         raise CniError(CONFIG, f"cannot use bridge {config.bridge!r}: it is not a name for a link (1 to 15 characters)")
+    if config.is_gateway and len(config.gateway_link) > 15:
+        raise CniError(
+            CONFIG, f"cannot use vlan: {config.gateway_link} is too long for a link; give the bridge a shorter name"
+        )
     if config.hairpin and config.promiscuous:
         raise CniError(CONFIG, "cannot use hairpinMode with promiscMode: choose one of them")
+    if config.starts_down and config.range_sets:
+        raise CniError(CONFIG, "cannot use disableContainerInterface with ipam: a link that is down has no routes")
     return config
 
 
-def _refuse_unsupported(raw: Mapping[str, Any]) -> None:
-    for key in ("vlan", "vlanTrunk", "macspoofchk", "disableContainerInterface"):
-        if raw.get(key):
-            raise CniError(FIELD, f"cannot honour {key}: {raw[key]!r}: it is not supported; remove it")
-    kind = _text(_object(raw, "ipam"), "type")
-    if kind not in IPAM_TYPES:
-        raise CniError(FIELD, f"cannot use ipam.type {kind!r}: addresses are given by wherry-cni itself; remove it")
+def _guard(raw: Mapping[str, Any]) -> str:
+    """Pods that get no address from us may have any; their MAC address is looked at if somebody wants it."""
+    wanted, mac = _flag(raw, "isolation", usual="ipam" in raw), _flag(raw, "macspoofchk")
+    if wanted and "ipam" not in raw:
+        raise CniError(CONFIG, "cannot use isolation without ipam: nobody knows the pod's addresses; use macspoofchk")
+    return GUARD_ALL if wanted else GUARD_MAC if mac else ""
+
+
+def _vlans(raw: Mapping[str, Any]) -> Vlans:
+    tagged: dict[int, None] = {}
+    for entry in _array(raw, "vlanTrunk"):
+        if not isinstance(entry, dict):
+            raise CniError(CONFIG, "cannot use vlanTrunk: each must be an object with id, or with minID and maxID")
+        if "id" in entry:
+            tagged[_whole(entry, "id", 1, 4094)] = None
+        if "minID" in entry or "maxID" in entry:
+            tagged |= dict.fromkeys(range(_whole(entry, "minID", 1, 4094), _whole(entry, "maxID", 1, 4094) + 1))
+    vlans = Vlans(_whole(raw, "vlan", 0, 4094), tuple(tagged), _flag(raw, "preserveDefaultVlan", usual=True))
+    if vlans.native and tagged:
+        raise CniError(CONFIG, "cannot use vlan with vlanTrunk: choose one of them")
+    return vlans
+
+
+def _sysctls(raw: Mapping[str, Any]) -> Mapping[str, str]:
+    settings = _object(raw, "sysctl")
+    for name, value in settings.items():
+        if not isinstance(value, str) or not name.replace("/", ".").startswith("net."):
+            raise CniError(CONFIG, f"cannot use sysctl {name}: only texts for names that begin with net. are possible")
+    return settings
+
+
+def _reserved(ipam: Mapping[str, Any]) -> tuple[tuple[bytes, bytes], ...]:
+    found = []
+    for text in _array(ipam, "reserved"):
+        try:
+            found.append(ranges.span(str(text)))
+        except ValueError as error:
+            raise CniError(CONFIG, f"cannot use ipam.reserved: {error}") from error
+    return tuple(found)
 
 
 def _range_sets(ipam: Mapping[str, Any]) -> tuple[RangeSet, ...]:
@@ -189,8 +272,12 @@ def _routes(ipam: Mapping[str, Any]) -> tuple[ConfigRoute, ...]:
                 raise ValueError(f"{gateway} and {destination} are of different families")
         except ValueError as error:
             raise CniError(CONFIG, f"cannot use ipam.routes: {error}") from error
-        mtu, metric = _whole(raw, "mtu", 0, 65535), _whole(raw, "priority", 0, 1 << 31)
-        routes.append(ConfigRoute(str(destination), gateway, mtu, metric))
+        numbers = (("mtu", 65535), ("priority", 1 << 31), ("advmss", 65535), ("table", (1 << 32) - 1))
+        mtu, metric, advmss, table = (_whole(raw, name, 0, most) for name, most in numbers)
+        scope = _whole(raw, "scope", 0, 255) if raw.get("scope") is not None else None
+        if scope is not None and scope not in _SCOPES:
+            raise CniError(CONFIG, f"cannot use ipam.routes: scope {scope} is none of {', '.join(map(str, _SCOPES))}")
+        routes.append(ConfigRoute(str(destination), gateway, mtu, metric, advmss, table, scope))
     return tuple(routes)
 
 
@@ -243,8 +330,8 @@ def _text(raw: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _flag(raw: Mapping[str, Any], key: str) -> bool:
-    value = raw.get(key, False)
+def _flag(raw: Mapping[str, Any], key: str, *, usual: bool = False) -> bool:
+    value = raw.get(key, usual)
     if not isinstance(value, bool):
         raise CniError(CONFIG, f"cannot use {key}: {value!r} is not true or false")
     return value

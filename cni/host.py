@@ -8,15 +8,19 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from cni.config import PortMapping
 from cni.errors import CONTAINER, KERNEL, CniError
 from linux import netns
-from linux.links import Links, NetlinkError
+from linux.links import Links, NetlinkError, pack
 from linux.nft_presence import table_exists
 from linux.rtnl import RtnlLinks, remove_unseen
 from linux.sysctl import ProcSysctl, Sysctl
 
 if TYPE_CHECKING:
+    from linux.conntrack import Flow
     from linux.nft import Door
+
+_UDP = 17
 
 
 class Pod(NamedTuple):
@@ -25,6 +29,7 @@ class Pod(NamedTuple):
     links: Links
     number: int
     """What names the namespace to the host's links."""
+    sysctl: Sysctl
 
 
 class Host(Protocol):
@@ -60,6 +65,10 @@ class Host(Protocol):
         """nf_tables; the caller closes it."""
         ...
 
+    def forget_flows(self, ports: list[PortMapping], keep: tuple[bytes, ...]) -> None:
+        """Forget tracked UDP flows to host ports whose answers come from elsewhere than from the addresses to keep."""
+        ...
+
     def close(self) -> None:
         """Let everything go."""
         ...
@@ -89,7 +98,7 @@ class KernelHost:
             with netns.inside(number):
                 links = RtnlLinks()
             try:
-                yield Pod(links, number)
+                yield Pod(links, number, PodSysctl(number))
             finally:
                 links.close()
         except (netns.NetnsError, OSError) as error:
@@ -115,9 +124,55 @@ class KernelHost:
 
         return Kernel()
 
+    def forget_flows(self, ports: list[PortMapping], keep: tuple[bytes, ...]) -> None:
+        """Forget tracked UDP flows to host ports whose answers come from elsewhere than from the addresses to keep."""
+        from linux.conntrack import ConntrackError, Kernel
+
+        own = {pack(address.ip) for address in self.links.addresses()}
+        try:
+            kernel = Kernel()
+            try:
+                for family in (4, 6):
+                    stale = [
+                        flow
+                        for flow in kernel.flows(family, _UDP)
+                        if flow.destination in own and flow.reply_source not in keep and _leads_to(flow, ports)
+                    ]
+                    kernel.delete(family, stale)
+            finally:
+                kernel.close()
+        except ConntrackError as error:
+            raise CniError(KERNEL, f"cannot forget UDP flows to host ports: {error}") from error
+
     def close(self) -> None:
         """Let everything go."""
         self.links.close()
+
+
+class PodSysctl:
+    """The settings of a pod's network; each visit to its namespace is as short as can be."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._settings = ProcSysctl()
+
+    def read(self, name: str) -> str:
+        """The value without the line's end; NotFound if there is no such setting."""
+        with netns.inside(self._number):
+            return self._settings.read(name)
+
+    def write(self, name: str, value: str) -> bool:
+        """Set the value; False if it was so already."""
+        with netns.inside(self._number):
+            return self._settings.write(name, value)
+
+
+def _leads_to(flow: "Flow", ports: list[PortMapping]) -> bool:
+    return any(
+        flow.destination_port == mapping.host_port
+        and (not mapping.host_ip or not any(pack(mapping.host_ip)) or pack(mapping.host_ip) == flow.destination)
+        for mapping in ports
+    )
 
 
 __all__ = ["Host", "KernelHost", "NetlinkError", "Pod"]

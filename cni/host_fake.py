@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cni.config import PortMapping
 from cni.errors import CONTAINER, CniError
 from cni.host import Pod
 from linux.links import Address, LinkChange, Route
@@ -21,6 +22,8 @@ class FakeHost:
         self.sysctl.values["net/ipv4/conf/wherry0/route_localnet"] = "0"
         self.rules = FakeKernel()
         self.pods: dict[str, FakeLinks] = {}
+        self.pod_settings: dict[str, FakeSysctl] = {}
+        self.forgotten_flows: list[int] = []
         self.links.change(1, LinkChange(mtu=1400, up=True))
         self.links.add_address(Address(1, "198.51.100.7", 24))
         self.links.add_route(Route("0.0.0.0/0", 1, "198.51.100.1"))
@@ -39,7 +42,8 @@ class FakeHost:
         """A pod's network; an error of the specification if there is none."""
         if path not in self.pods:
             raise CniError(CONTAINER, f"cannot open network namespace {path}: No such file or directory")
-        yield Pod(self.pods[path], self.pods[path].number)
+        settings = self.pod_settings.setdefault(path, FakeSysctl({"net.core.somaxconn": "4096"}))
+        yield Pod(self.pods[path], self.pods[path].number, settings)
 
     def remove_port(self, name: str) -> bool:
         """Remove the host's end of a pod's link, and so the pod's; False if there was none."""
@@ -56,6 +60,10 @@ class FakeHost:
     def nft(self) -> Door:
         """nf_tables; the caller closes it."""
         return self.rules
+
+    def forget_flows(self, ports: list[PortMapping], keep: tuple[bytes, ...]) -> None:
+        """Forget tracked UDP flows to host ports."""
+        self.forgotten_flows += [mapping.host_port for mapping in ports]
 
     def close(self) -> None:
         """Nothing to let go."""

@@ -7,8 +7,8 @@ they are primary keys. In between a DEL marks the attachment as leaving, so that
 back; the rules are written while the database's write lock is held, thus in the order of the changes (`writing`).
 
 The file is in WAL mode with synchronous=NORMAL: a commit is 15 us and survives a kill of any process; a power cut may take
-the last ones, but also every pod they were for, and cannot damage the file. Addresses are given round robin, so that a freed
-one rests as long as possible; `cursor` remembers where. A reboot changes nothing here: `dead` finds what it ended.
+the last ones, but also every pod they were for, and cannot damage the file. Which address is given is said in cni.addresses.
+A reboot changes nothing here: `plugin.sweep` finds what it ended.
 """
 
 import json
@@ -20,14 +20,14 @@ from typing import Any, NamedTuple, TypeVar
 
 import apsw
 
-from cni import ranges
+from cni import addresses, ranges
 from cni.config import PROTOCOLS, NetworkConfig, PortMapping
-from cni.errors import ADDRESS_TAKEN, IO, NO_ADDRESS, PORT_TAKEN, CniError
+from cni.errors import IO, PORT_TAKEN, CniError
+from cni.ports import mac_for, port_name
 from cni.ranges import RangeSet
 
 FILE = "attachments.db"
 _T = TypeVar("_T")
-_SCHEMA_VERSION = 1
 _BUSY_MS = 20_000
 _SCHEMA = """
 CREATE TABLE network (name TEXT PRIMARY KEY, bridge TEXT NOT NULL, facts TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -46,6 +46,15 @@ CREATE INDEX port_owner ON port (network, container, ifname);
 CREATE TABLE cursor (network TEXT, range_set INTEGER, ip BLOB NOT NULL, PRIMARY KEY (network, range_set))
     STRICT, WITHOUT ROWID;
 """
+# What made each version of the file from the one before: pods live longer than versions.
+_STEPS = (
+    _SCHEMA,
+    addresses.SCHEMA
+    + """
+ALTER TABLE attachment ADD COLUMN mac TEXT NOT NULL DEFAULT '';
+ALTER TABLE attachment ADD COLUMN guard TEXT NOT NULL DEFAULT '';
+""",
+)
 
 
 class Owner(NamedTuple):
@@ -65,6 +74,9 @@ class Attachment(NamedTuple):
     ips: tuple[bytes, ...] = ()
     ports: tuple[PortMapping, ...] = ()
     leaving: bool = False
+    mac: str = ""
+    guard: str = ""
+    """What the pod may send; see cni.isolation."""
 
 
 class Network(NamedTuple):
@@ -78,6 +90,19 @@ class Network(NamedTuple):
     gateways: tuple[str, ...] = ()
     """With their prefix: "10.244.0.1/24"; empty if the bridge is no gateway."""
     hairpin: bool = False
+    vlan: int = 0
+    trunk: tuple[int, ...] = ()
+    default_vlan: bool = True
+
+    @property
+    def gateway_link(self) -> str:
+        """The link of the host that has the gateways' addresses."""
+        return f"{self.bridge}.{self.vlan}" if self.vlan else self.bridge
+
+    @property
+    def gateway_port(self) -> str:
+        """The port that leads there, in a VLAN."""
+        return port_name(self.name, "", self.gateway_link)
 
 
 class State(NamedTuple):
@@ -98,6 +123,9 @@ def network_of(config: NetworkConfig) -> Network:
         masquerade=config.masquerade,
         gateways=tuple(dict.fromkeys(gateways)) if config.is_gateway else (),
         hairpin=config.hairpin,
+        vlan=config.vlans.native,
+        trunk=config.vlans.tagged,
+        default_vlan=config.vlans.keep_default,
     )
 
 
@@ -111,8 +139,8 @@ class Store:
             os.makedirs(data_dir, mode=0o700, exist_ok=True)
             self._db = apsw.Connection(self._path)
             self._db.set_busy_timeout(_BUSY_MS)
-            if self._one("PRAGMA user_version") != _SCHEMA_VERSION:
-                self._create()
+            if self._one("PRAGMA user_version") != len(_STEPS):
+                self._upgrade()
             self._db.execute("PRAGMA synchronous=NORMAL")
         except (OSError, apsw.Error) as error:
             raise CniError(IO, f"cannot open {self._path}: {error}") from error
@@ -122,14 +150,14 @@ class Store:
         with self._lock:
             self._db.close()
 
-    def _create(self) -> None:
+    def _upgrade(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         with self.writing():
             found = self._one("PRAGMA user_version")
-            if found == 0:
-                self._db.execute(_SCHEMA + f"PRAGMA user_version={_SCHEMA_VERSION};")
-            elif found != _SCHEMA_VERSION:
+            if found > len(_STEPS):
                 raise CniError(IO, f"cannot use {self._path}: it is of a newer version of wherry ({found})")
+            for version, step in enumerate(_STEPS[found:], start=found + 1):
+                self._db.execute(f"{step} PRAGMA user_version={version};")
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -168,17 +196,16 @@ class Store:
             found = self._reading(lambda: self._attachments(where, owner))
         return found[0] if found else None
 
-    def free(self, network: str, range_set: RangeSet) -> int:
-        """How many addresses of a set nobody has."""
+    def free(self, config: NetworkConfig, range_set: RangeSet) -> int:
+        """How many addresses of a set the next pods may get."""
         with self._lock:
-            return self._reading(lambda: sum(one.room for one in range_set) - self._taken(network, range_set))
+            return self._reading(lambda: addresses.free(self._db, config, range_set))
 
     # --- what changes
 
     def reserve(self, owner: Owner, netns: str, link: str, config: NetworkConfig) -> tuple[Attachment, bool]:
         """An address of each set for an attachment, and its host ports; True if it is new. It keeps what it had."""
         with self.writing():
-            had = self._ips(owner)
             network = network_of(config)
             facts = json.dumps(
                 {key: value for key, value in network._asdict().items() if key not in ("name", "bridge")}
@@ -187,64 +214,23 @@ class Store:
             fresh = (
                 self._one("SELECT count(*) FROM attachment WHERE network=? AND container=? AND ifname=?", owner) == 0
             )
-            self._db.execute("INSERT OR REPLACE INTO attachment VALUES (?,?,?,?,?,0)", (*owner, netns, link))
-            asked = {ranges.parse(ip) for ip in config.ips}
-            chosen = []
-            for index, range_set in enumerate(config.range_sets):
-                chosen.append(self._choose(owner, index, range_set, asked, had))
-            if asked - set(chosen):
-                stray = ranges.show(min(asked - set(chosen)))
-                raise CniError(ADDRESS_TAKEN, f"cannot give address {stray}: it is in none of this network's ranges")
-            for ip in set(had) - set(chosen):
-                self._db.execute("DELETE FROM address WHERE network = ? AND ip = ?", (owner.network, ip))
+            ips = addresses.choose(self._db, owner, config)
+            mac = config.mac or (ranges.mac_of(ips[0]) if ips else mac_for(*owner))
+            row = (*owner, netns, link, mac, config.guard)
+            self._db.execute("INSERT OR REPLACE INTO attachment VALUES (?,?,?,?,?,0,?,?)", row)
             self._claim_ports(owner, config.ports)
-        return Attachment(owner, netns, link, tuple(chosen), config.ports), fresh
+        return Attachment(owner, netns, link, ips, config.ports, mac=mac, guard=config.guard), fresh
 
     def leave(self, owner: Owner) -> None:
         """Mark an attachment as going; call inside `writing`, with the rules written before it ends."""
         self._db.execute("UPDATE attachment SET leaving=1 WHERE network=? AND container=? AND ifname=?", owner)
 
     def release(self, owner: Owner) -> bool:
-        """Forget an attachment: its addresses and ports are free. False if there was none."""
-        with self.writing():
-            for table in ("address", "port", "attachment"):
-                self._db.execute(f"DELETE FROM {table} WHERE network=? AND container=? AND ifname=?", owner)
-            return self._db.changes() > 0
-
-    def _choose(self, owner: Owner, index: int, one_set: RangeSet, asked: set[bytes], had: tuple[bytes, ...]) -> bytes:
-        wanted = [ip for ip in asked if any(one.holds(ip) for one in one_set)]
-        if wanted:
-            if wanted[0] not in had and not self._take(owner, index, wanted[0]):
-                raise CniError(ADDRESS_TAKEN, f"cannot give address {ranges.show(wanted[0])}: another container has it")
-            return wanted[0]
-        for ip in had:
-            if any(one.holds(ip) for one in one_set):
-                return ip
-        last = self._one("SELECT ip FROM cursor WHERE network=? AND range_set=?", (owner.network, index))
-        if self._taken(owner.network, one_set) < sum(one.room for one in one_set):
-            for ip in ranges.candidates(one_set, last):
-                if self._take(owner, index, ip):
-                    self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?,?,?)", (owner.network, index, ip))
-                    return ip
-        shown = ", ".join(str(one) for one in one_set)
-        taken = self._taken(owner.network, one_set)
-        details = f"{taken} are in use; DEL of an attachment, or GC, frees addresses"
-        raise CniError(NO_ADDRESS, f"no addresses left in {shown} of network {owner.network}", details)
-
-    def _take(self, owner: Owner, index: int, ip: bytes) -> bool:
-        row = (owner.network, ip, index, owner.container, owner.ifname)
-        self._db.execute("INSERT OR IGNORE INTO address VALUES (?,?,?,?,?)", row)
-        return self._db.changes() == 1
-
-    def _taken(self, network: str, range_set: RangeSet) -> int:
-        total = 0
-        for one in range_set:
-            size = one.subnet.size
-            bounds = (network, ranges.data(one.first, size), ranges.data(one.last, size), size, one.gateway)
-            total += self._one(
-                "SELECT count(*) FROM address WHERE network=? AND ip BETWEEN ? AND ? AND length(ip)=? AND ip<>?", bounds
-            )
-        return total
+        """Forget an attachment: its addresses and ports are free. False if there was none. Call inside `writing`."""
+        addresses.give_back(self._db, owner)
+        for table in ("port", "attachment"):
+            self._db.execute(f"DELETE FROM {table} WHERE network=? AND container=? AND ifname=?", owner)
+        return self._db.changes() > 0
 
     def _claim_ports(self, owner: Owner, ports: tuple[PortMapping, ...]) -> None:
         self._db.execute("DELETE FROM port WHERE network=? AND container=? AND ifname=?", owner)
@@ -279,21 +265,17 @@ class Store:
         return tuple(found)
 
     def _attachments(self, where: str, values: tuple[Any, ...] = ()) -> tuple[Attachment, ...]:
-        query = f"SELECT network, container, ifname, netns, link, leaving FROM attachment {where}"
+        query = f"SELECT network, container, ifname, netns, link, leaving, mac, guard FROM attachment {where}"
         rows: list[Any] = self._db.execute(query, values).fetchall()
         return tuple(self._attachment(Owner(*row[:3]), *row[3:]) for row in rows)
 
-    def _attachment(self, owner: Owner, netns: str, link: str, leaving: int) -> Attachment:
+    def _attachment(self, owner: Owner, netns: str, link: str, leaving: int, mac: str, guard: str) -> Attachment:
         query = (
             "SELECT protocol, host_port, pod_port, host_ip FROM port WHERE network=? AND container=? AND ifname=?"
             " ORDER BY protocol, host_port, host_ip"
         )
         ports = tuple(PortMapping(*row) for row in self._db.execute(query, owner))
-        return Attachment(owner, netns, link, self._ips(owner), ports, bool(leaving))
-
-    def _ips(self, owner: Owner) -> tuple[bytes, ...]:
-        query = "SELECT ip FROM address WHERE network=? AND container=? AND ifname=? ORDER BY range_set, ip"
-        return tuple(row[0] for row in self._db.execute(query, owner))
+        return Attachment(owner, netns, link, addresses.held(self._db, owner), ports, bool(leaving), mac, guard)
 
     def _one(self, query: str, values: tuple[Any, ...] = ()) -> Any:
         row = self._db.execute(query, values).fetchone()

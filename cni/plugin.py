@@ -8,16 +8,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cni import bridge, config, loopback, plan, request, result
-from cni.bridge import PORT_PREFIX, Execution, observe, path_mtu, port_name
-from cni.errors import CHECK_FAILED, CONFIG, INTERNAL, KERNEL, UNAVAILABLE, CniError
+from cni import bridge, config, loopback, plan, request, resolver, result
+from cni.bridge import Execution, observe, path_mtu
+from cni.errors import CHECK_FAILED, CONFIG, INTERNAL, IO, KERNEL, UNAVAILABLE, CniError
 from cni.host import Host
-from cni.ipam import Attachment, Network, Owner, Store, network_of
+from cni.ipam import Attachment, Owner, Store, network_of
+from cni.ports import PREFIX, port_name
 from cni.request import Request
+from cni.rules import TABLE, Rules
 from linux.links import NetlinkError
-
-TABLE_FAMILIES = {4: 2, 16: 10}  # by the size of an address: NFPROTO_IPV4, NFPROTO_IPV6
-TABLE = "wherry-cni"
 
 
 def answer(environment: Mapping[str, str], body: bytes, host: Host, store: Store) -> tuple[int, bytes]:
@@ -83,23 +82,26 @@ def owner_of(asked: Request) -> Owner:
 
 def add(asked: Request, host: Host, store: Store) -> Mapping[str, Any]:
     """Give a pod its interface; the result object."""
-    owner = owner_of(asked)
-    port = port_name(*owner)
+    owner, rules = owner_of(asked), Rules(host, store)
     with host.pod(asked.netns) as pod:
         known = store.network(owner.network)
-        held, fresh = store.reserve(owner, asked.netns, port, asked.network)
+        held, fresh = store.reserve(owner, asked.netns, port_name(*owner), asked.network)
         try:
-            right = known == network_of(asked.network) and _tables_there(known, host)
-            want = plan.wanted(asked, port, held.ips, 0 if asked.network.mtu else path_mtu(host.links))
-            seen = observe(host, pod, network=asked.network, port=port, ifname=asked.ifname)
-            steps = plan.plan_add(want, seen._replace(rules_right=right))
-            Execution(host, pod, lambda: write_rules(host, store)).run(steps)
+            right = known == network_of(asked.network) and rules.there(known)
+            admitted = right and not fresh and not rules.problems(held)
+            want = plan.wanted(asked, held, 0 if asked.network.mtu else path_mtu(host.links))
+            seen = observe(host, pod, network=asked.network, port=held.link, ifname=asked.ifname)
+            # Elements of an attachment that was there before may be of another address: then all is written anew.
+            seen = seen._replace(rules_right=right and (fresh or admitted), admitted=admitted)
+            Execution(host, pod, rules, held).run(plan.plan_add(want, seen))
+            rules.forget_flows(held.ports, keep=held.ips)
+            network = asked.network._replace(dns=asked.network.dns or _resolver(asked.network.resolver))
         except BaseException:
             if fresh:
-                _give_back(held, host, store)
+                _give_back(held, rules)
             raise
-        macs = (_mac(host, asked.network.bridge), _mac(host, port))
-    return result.render(asked.network, plan.interfaces(want, *macs), want.addresses, want.routes)
+        macs = (_mac(host, asked.network.bridge), _mac(host, held.link))
+    return result.render(network, plan.interfaces(want, *macs), want.addresses, want.routes)
 
 
 def _mac(host: Host, name: str) -> str:
@@ -107,46 +109,30 @@ def _mac(host: Host, name: str) -> str:
     return found.mac if found else ""
 
 
-def _give_back(held: Attachment, host: Host, store: Store) -> None:
-    store.release(held.owner)
+def _resolver(path: str) -> Mapping[str, Any]:
+    if not path:
+        return {}
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return resolver.parse(file.read())
+    except OSError as error:
+        raise CniError(IO, f"cannot read ipam.resolvConf {path}: {error.strerror}") from error
+
+
+def _give_back(held: Attachment, rules: Rules) -> None:
     if held.ports:
-        write_rules(host, store)
-
-
-def _tables_there(network: Network, host: Host) -> bool:
-    families = {TABLE_FAMILIES[16 if ":" in net else 4] for net in network.subnets}
-    return all(host.has_table(family, TABLE) for family in families)
+        rules.write(leaving=held.owner)
+    rules.release(held.owner)
 
 
 def delete(owner: Owner, host: Host, store: Store) -> None:
     """Take a pod's interface away. Whether its namespace is still there does not matter."""
-    held = store.find(owner)
+    held, rules = store.find(owner), Rules(host, store)
     if held is not None and held.ports:
-        write_rules(host, store, leaving=owner)
+        rules.write(leaving=owner)
+        rules.forget_flows(held.ports, keep=())
     host.remove_port(held.link if held else port_name(*owner))
-    if held is not None:
-        store.release(owner)
-
-
-def write_rules(host: Host, store: Store, leaving: Owner | None = None) -> None:
-    """Make the tables right; with `leaving`, without that attachment's host ports from now on."""
-    from cni import portmap
-    from linux.nft import NftError
-
-    with store.writing():
-        if leaving is not None:
-            store.leave(leaving)
-        messages = portmap.render(store.state())
-        if not messages:
-            return
-        try:
-            door = host.nft()
-            try:
-                door.commit(messages)
-            finally:
-                door.close()
-        except NftError as error:
-            raise CniError(KERNEL, f"cannot write the rules of table {TABLE}: {error}") from error
+    rules.release(owner)
 
 
 def check(asked: Request, host: Host, store: Store) -> None:
@@ -157,24 +143,13 @@ def check(asked: Request, host: Host, store: Store) -> None:
     with host.pod(asked.netns) as pod:
         seen = observe(host, pod, network=asked.network, port=port, ifname=asked.ifname)
         try:
-            found = plan.check(asked, held.ips if held else None, seen, port)
+            found = plan.check(asked, held, seen, port)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise CniError(CONFIG, f"cannot use prevResult: {error}") from error
-    if held is not None and held.ports:
-        found += _port_problems(held, host, store)
+    if held is not None:
+        found += Rules(host, store).problems(held)
     if found:
         raise CniError(CHECK_FAILED, f"{asked.container}/{asked.ifname} is damaged: {found[0]}", "; ".join(found))
-
-
-def _port_problems(held: Attachment, host: Host, store: Store) -> list[str]:
-    from cni import portmap
-
-    state = store.state()
-    door = host.nft()
-    try:
-        return portmap.problems(state._replace(attachments=(held,)), door)
-    finally:
-        door.close()
 
 
 def collect(network: str, valid: frozenset[tuple[str, str]], host: Host, store: Store) -> None:
@@ -186,31 +161,34 @@ def collect(network: str, valid: frozenset[tuple[str, str]], host: Host, store: 
                 delete(held.owner, host, store)
             except (CniError, NetlinkError) as error:
                 failures.append(str(error))
-    failures += _remove_strays(host, store)
+    strays, more = _remove_strays(host, store)
+    if strays:
+        Rules(host, store).write()  # what knew of them knew of more that is gone
+    failures += more
     if failures:
         raise CniError(KERNEL, f"cannot collect everything: {failures[0]}", "; ".join(failures))
 
 
-def _remove_strays(host: Host, store: Store) -> list[str]:
-    """Ports of our bridges that no attachment knows: those of a lost database."""
-    failures = []
+def _remove_strays(host: Host, store: Store) -> tuple[int, list[str]]:
+    """Ports of our bridges that no attachment knows: those of a lost database. How many went, and failures."""
+    gone, failures = 0, []
     links = host.links.links()
     state = store.state()  # after the links: an attachment is written before its link is made
     bridges = {link.ifindex for link in links if link.name in {network.bridge for network in state.networks}}
-    known = {held.link for held in state.attachments}
+    known = {held.link for held in state.attachments} | {network.gateway_port for network in state.networks}
     for link in links:
-        if link.master in bridges and link.name.startswith(PORT_PREFIX) and link.name not in known:
+        if link.master in bridges and link.name.startswith(PREFIX) and link.name not in known:
             try:
-                host.remove_port(link.name)
+                gone += host.remove_port(link.name)
             except NetlinkError as error:
                 failures.append(str(error))
-    return failures
+    return gone, failures
 
 
 def status(asked: Request, store: Store) -> None:
     """Fail if an ADD could not be served now."""
     for one_set in asked.network.range_sets:
-        if store.free(asked.network.name, one_set) <= 0:
+        if store.free(asked.network, one_set) <= 0:
             shown = ", ".join(str(one) for one in one_set)
             raise CniError(UNAVAILABLE, f"no addresses left in {shown} of network {asked.network.name}")
 
@@ -221,7 +199,7 @@ def sweep(host: Host, store: Store) -> list[Owner]:
     names = {link.name for link in host.links.links()}
     gone = [held.owner for held in state.attachments if held.link not in names and not host.pod_exists(held.netns)]
     for owner in gone:
-        store.release(owner)
+        Rules(host, store).release(owner)
     return gone
 
 
@@ -229,8 +207,9 @@ def heal(host: Host, store: Store) -> list[str]:
     """Put back what somebody took away from under all pods: tables, bridge, addresses. Says what it mended."""
     mended: list[str] = []
     state = store.state()
-    if not all(_tables_there(network, host) for network in state.networks):
-        write_rules(host, store)
+    rules = Rules(host, store)
+    if not all(rules.there(network) for network in state.networks):
+        rules.write()
         mended.append(f"table {TABLE}")
     for network in state.networks:
         ports = frozenset(held.link for held in state.attachments if held.owner.network == network.name)

@@ -33,7 +33,6 @@ FAMILIES = (INET4, INET6)
 ANYWHERE, ONE_ADDRESS = "hostports", "hostports-at"
 # Of the bits that others use: 0x4000 and 0x8000 are Kubernetes', 0x2000 is what the portmap plugin takes for the same.
 _MARK = 0x2000
-_META_IIFNAME = 6
 _PRIORITY_RAW = -300
 _LOOPBACK = ranges.subnet("127.0.0.0/8")
 _MULTICAST = {4: ranges.subnet("224.0.0.0/4"), 16: ranges.subnet("ff00::/8")}
@@ -123,7 +122,7 @@ class _Table:
         messages += self._hostports([net for net, _ in networks])
         messages += self._postrouting(networks)
         if family == INET4:
-            messages += self._guard({network.bridge for network in state.networks})
+            messages += self._guard({network.gateway_link for network in state.networks})
         return messages
 
     def _mine(self, texts: tuple[str, ...]) -> list[Subnet]:
@@ -181,7 +180,7 @@ class _Table:
         to_loopback = self._destination + self._masked(_LOOPBACK, ex.EQUAL)
         for bridge in sorted(bridges):
             name = bridge.encode().ljust(16, b"\0")
-            came_from = ex.meta(R0, _META_IIFNAME) + ex.compare(R0, ex.EQUAL, name)
+            came_from = ex.meta(R0, ex.META_IIFNAME) + ex.compare(R0, ex.EQUAL, name)
             messages.append(self._rule("guard", came_from, to_loopback, ex.verdict(ex.DROP)))
         return messages
 

@@ -89,6 +89,23 @@ def subnet(text: str) -> Subnet:
     return Subnet(number(ip) & ~host, int(length), len(ip))
 
 
+def overlap(one: Subnet, other: Subnet) -> bool:
+    """Whether two networks share addresses."""
+    return one.size == other.size and one.first <= other.last and other.first <= one.last
+
+
+def span(text: str) -> tuple[bytes, bytes]:
+    """First and last of one address, a network, or two addresses with "-" between. ValueError if it is none."""
+    if "/" in text:
+        net = subnet(text)
+        return data(net.first, net.size), data(net.last, net.size)
+    first, dash, last = text.partition("-")
+    bounds = parse(first.strip()), parse(last.strip() if dash else first.strip())
+    if len(bounds[0]) != len(bounds[1]) or bounds[0] > bounds[1]:
+        raise ValueError(f"{text!r} does not go from one address up to another")
+    return bounds
+
+
 def make_range(cidr: str, first: str = "", last: str = "", gateway: str = "") -> Range:
     """A range of a subnet: without the network's and broadcast address, the gateway by default the first. ValueError."""
     net = subnet(cidr)
@@ -120,22 +137,40 @@ def check_sets(sets: tuple[RangeSet, ...]) -> None:
             seen.append(one)
 
 
-def candidates(ranges: RangeSet, after: bytes | None) -> Iterator[bytes]:
-    """Every address of a set once, beginning behind the one that was given last, so that a freed one rests longest."""
-    start = 0
-    position = 0
-    if after is not None:
-        for index, one in enumerate(ranges):
-            if one.subnet.holds(after) and one.first <= number(after) <= one.last:
-                start, position = index, number(after) + 1
-    order = [*ranges[start:], *ranges[:start]]
-    turns = [(one, max(one.first, position) if index == 0 else one.first, one.last) for index, one in enumerate(order)]
-    turns.append((order[0], order[0].first, min(position - 1, order[0].last)))
-    for one, first, last in turns:
+def without(one_set: RangeSet, spans: tuple[tuple[bytes, bytes], ...]) -> RangeSet:
+    """What is left of ranges when spans of addresses (first, last) are taken out."""
+    left = list(one_set)
+    for first, last in spans:
+        left = [piece for one in left for piece in _cut(one, first, last)]
+    return tuple(left)
+
+
+def _cut(one: Range, first: bytes, last: bytes) -> list[Range]:
+    if len(first) != one.subnet.size:
+        return [one]
+    pieces = one._replace(last=min(one.last, number(first) - 1)), one._replace(first=max(one.first, number(last) + 1))
+    return [piece for piece in pieces if piece.first <= piece.last]
+
+
+def candidates(one_set: RangeSet, after: bytes | None) -> Iterator[bytes]:
+    """The addresses of a set in their order, those behind one of them, or all if it is none of them."""
+    start = next((i for i, one in enumerate(one_set) if after is not None and _within(one, after)), None)
+    for index, one in enumerate(one_set[start or 0 :]):
+        first = number(after) + 1 if after is not None and start is not None and index == 0 else one.first
         gateway = number(one.gateway)
-        for ip in range(first, last + 1):
+        for ip in range(first, one.last + 1):
             if ip != gateway:
                 yield data(ip, one.subnet.size)
+
+
+def _within(one: Range, ip: bytes) -> bool:
+    return len(ip) == one.subnet.size and one.first <= number(ip) <= one.last
+
+
+def link_local(mac: str) -> bytes:
+    """The address that the kernel makes of a MAC address for IPv6."""
+    hardware = bytes.fromhex(mac.replace(":", ""))
+    return b"\xfe\x80" + b"\0" * 6 + bytes([hardware[0] ^ 2]) + hardware[1:3] + b"\xff\xfe" + hardware[3:]
 
 
 def mac_of(ip: bytes) -> str:

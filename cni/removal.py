@@ -1,17 +1,15 @@
 """Removes everything the pod network made on this host: `wherry reset`."""
 
 from cni import ipam
-from cni.bridge import PORT_PREFIX
 from cni.config import BRIDGE
 from cni.errors import CniError
 from cni.host import Host, KernelHost
 from cni.ipam import Store
+from cni.ports import PREFIX
+from cni.rules import ALL_FAMILIES, TABLE
 from linux.links import NetlinkError
 from linux.nft import NftError
 from linux.nft.objects import destroy_table
-
-TABLE = "wherry-cni"
-_FAMILIES = (2, 10)
 
 
 def remove_all(data_dir: str, host: Host | None = None) -> None:
@@ -21,7 +19,7 @@ def remove_all(data_dir: str, host: Host | None = None) -> None:
     try:
         bridges = _bridges(data_dir, failures)
         for link in doors.links.links():
-            if link.name in bridges or (link.name.startswith(PORT_PREFIX) and link.alias.count("/") == 1):
+            if link.name in bridges or (link.name.startswith(PREFIX) and link.alias.count("/") == 1):
                 try:
                     doors.links.remove(link.name)
                 except NetlinkError as error:
@@ -51,7 +49,7 @@ def _bridges(data_dir: str, failures: list[Exception]) -> set[str]:
 
 def _remove_tables(host: Host, failures: list[Exception]) -> None:
     try:
-        present = [family for family in _FAMILIES if host.has_table(family, TABLE)]
+        present = [family for family in ALL_FAMILIES if host.has_table(family, TABLE)]
         if present:
             door = host.nft()
             try:

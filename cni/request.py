@@ -53,14 +53,20 @@ def parse(environment: Mapping[str, str], raw: Mapping[str, Any]) -> Request:
 
 
 def _with_arguments(network: NetworkConfig, environment: Mapping[str, str]) -> NetworkConfig:
-    """CNI_ARGS asks for an address with IP=..., MAC=...; everything else in it is somebody else's."""
-    for part in environment.get("CNI_ARGS", "").split(";"):
-        key, _, value = part.partition("=")
-        if key == "IP" and value:
-            network = network._replace(ips=(*network.ips, *value.split(",")))
-        elif key == "MAC" and value:
-            network = network._replace(mac=network.mac or value)
-    return network
+    """CNI_ARGS asks for an address with IP=..., MAC=...; all else in it is an error unless IgnoreUnknown says that it is not."""
+    given: dict[str, str] = {}
+    for part in filter(None, environment.get("CNI_ARGS", "").split(";")):
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise CniError(ENVIRONMENT, f"cannot use CNI_ARGS: {part!r} is not KEY=VALUE")
+        given[key] = value
+    known = ("IP", "MAC", "IgnoreUnknown")
+    unknown = [key for key in given if key not in known]
+    if unknown and given.get("IgnoreUnknown", "").lower() not in ("1", "true", "t"):
+        details = f"known are {', '.join(known)}; IgnoreUnknown=1 lets others pass"
+        raise CniError(ENVIRONMENT, f"cannot use CNI_ARGS: {unknown[0]!r} is unknown", details)
+    ips = tuple(ip for ip in given.get("IP", "").split(",") if ip)
+    return network._replace(ips=(*network.ips, *ips), mac=network.mac or given.get("MAC", ""))
 
 
 def _checked(request: Request) -> Request:

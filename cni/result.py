@@ -34,6 +34,9 @@ class PodRoute(NamedTuple):
     gateway: str
     mtu: int = 0
     metric: int = 0
+    advmss: int = 0
+    table: int = 0
+    scope: int | None = None
 
 
 def render(
@@ -42,14 +45,17 @@ def render(
     addresses: tuple[GivenAddress, ...],
     routes: tuple[PodRoute, ...],
 ) -> dict[str, Any]:
-    """The result object; the pod's interface is the last."""
+    """The result object; the pod's interface is the last. What plugins before us in a chain said comes first."""
     newest = network.version == "1.1.0"
+    before = network.previous or {}
+    known = [*before.get("interfaces", ())]
+    last = len(known) + len(interfaces) - 1
     return {
         "cniVersion": network.version,
-        "interfaces": [_interface(one, with_mtu=newest) for one in interfaces],
-        "ips": [_address(one, network, len(interfaces) - 1) for one in addresses],
-        "routes": [_route(one, with_more=newest) for one in routes],
-        "dns": dict(network.dns),
+        "interfaces": known + [_interface(one, with_mtu=newest) for one in interfaces],
+        "ips": [*before.get("ips", ()), *(_address(one, network, last) for one in addresses)],
+        "routes": [*before.get("routes", ()), *(_route(one, with_more=newest) for one in routes)],
+        "dns": dict(network.dns or before.get("dns") or {}),
     }
 
 
@@ -68,9 +74,11 @@ def _address(one: GivenAddress, network: NetworkConfig, interface: int) -> dict[
 
 
 def _route(one: PodRoute, *, with_more: bool) -> dict[str, Any]:
-    body: dict[str, Any] = {"dst": one.destination, "gw": one.gateway}
-    if with_more and one.mtu:
-        body["mtu"] = one.mtu
-    if with_more and one.metric:
-        body["priority"] = one.metric
+    body: dict[str, Any] = {"dst": one.destination}
+    if one.gateway:
+        body["gw"] = one.gateway
+    more = {"mtu": one.mtu, "advmss": one.advmss, "priority": one.metric, "table": one.table}
+    if with_more:
+        body |= {key: value for key, value in more.items() if value}
+        body |= {} if one.scope is None else {"scope": one.scope}
     return body

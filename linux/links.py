@@ -81,6 +81,8 @@ class LinkChange(NamedTuple):
     promiscuous: bool | None = None
     hairpin: bool | None = None
     """Of a bridge's port: send a frame back out of the port that it came from."""
+    vlan_filtering: bool | None = None
+    """Of a bridge."""
 
 
 class VlanChange(NamedTuple):
@@ -107,6 +109,7 @@ class SeenLink(NamedTuple):
     alias: str = ""
     promiscuous: bool = False
     hairpin: bool = False
+    vlan_filtering: bool = False
 
 
 class Address(NamedTuple):

@@ -104,7 +104,10 @@ class FakeLinks:
             if isinstance(link.kind, Veth):
                 self._add_pair(link, link.kind, doing)
             else:
-                self._put(link.name, _KIND_NAMES[type(link.kind)], link, link.mac)
+                number = self._put(link.name, _KIND_NAMES[type(link.kind)], link, link.mac)
+                if isinstance(link.kind, Bridge):
+                    filtering = link.kind.def_pvid is not None
+                    self._links[number] = self._links[number]._replace(vlan_filtering=filtering)
 
     def _add_pair(self, link: NewLink, kind: Veth, doing: str) -> None:
         other = self if kind.namespace is None else self._machine.namespaces.get(kind.namespace)

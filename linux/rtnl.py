@@ -137,6 +137,9 @@ class RtnlLinks:
         if change.hairpin is not None:
             mode = nested(_INFO_SLAVE_DATA, attribute(_BRPORT_MODE, bytes([change.hairpin])))
             body.append(nested(_IFLA_LINKINFO, text(_INFO_SLAVE_KIND, "bridge"), mode))
+        if change.vlan_filtering is not None:
+            filtering = nested(_INFO_DATA, attribute(_BR_VLAN_FILTERING, bytes([change.vlan_filtering])))
+            body.append(nested(_IFLA_LINKINFO, text(_INFO_KIND, "bridge"), filtering))
         self._kernel.change(f"change link {ifindex}", _NEWLINK, 0, b"".join(body))
 
     def remove(self, name: str) -> bool:
@@ -442,10 +445,12 @@ def _seen_link(body: bytes) -> SeenLink:
     seen = attributes(body, 16)
     info = attributes(seen.get(_IFLA_LINKINFO, b""))
     port = attributes(info.get(_INFO_SLAVE_DATA, b"")) if info.get(_INFO_SLAVE_KIND, b"")[:6] == b"bridge" else {}
+    kind = string(info.get(_INFO_KIND, b""))
+    bridge = attributes(info.get(_INFO_DATA, b"")) if kind == "bridge" else {}
     return SeenLink(
         ifindex=ifindex,
         name=string(seen[_IFLA_IFNAME]),
-        kind=string(info.get(_INFO_KIND, b"")),
+        kind=kind,
         mac=seen.get(_IFLA_ADDRESS, b"").hex(":"),
         mtu=_number(seen.get(_IFLA_MTU)),
         up=bool(flags & _IFF_UP),
@@ -455,6 +460,7 @@ def _seen_link(body: bytes) -> SeenLink:
         alias=string(seen.get(_IFLA_IFALIAS, b"")),
         promiscuous=bool(flags & _IFF_PROMISC),
         hairpin=port.get(_BRPORT_MODE, b"\0") != b"\0",
+        vlan_filtering=bridge.get(_BR_VLAN_FILTERING, b"\0") != b"\0",
     )
 
 

@@ -5,8 +5,8 @@ from linux.nft.wire import attr, nest, text, u8, u32, u64
 R0 = 8  # NFT_REG32_00: sixteen registers of 32 bits; addresses of IPv6 take four
 VERDICT = 0
 
-NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
-META_PRIORITY, META_MARK, META_L4PROTO = 2, 3, 16
+LINK_HEADER, NETWORK_HEADER, TRANSPORT_HEADER = 0, 1, 2
+META_PROTOCOL, META_PRIORITY, META_MARK, META_IIFNAME, META_L4PROTO = 1, 2, 3, 6, 16
 ACCEPT, DROP, JUMP, GOTO = 1, 0, -3, -4
 EQUAL, NOT_EQUAL = 0, 1
 DYN_UPDATE, DYN_DELETE = 1, 2
@@ -68,6 +68,16 @@ def lookup(set_name: str, key: int, result: int | None = None) -> bytes:
     """Find a key in a set or map; the rule ends when it is not there. A verdict map's result is register VERDICT."""
     parts = (text(1, set_name), u32(2, key)) + ((u32(3, result),) if result is not None else ())
     return expression("lookup", *parts)
+
+
+def absent(set_name: str, key: int) -> bytes:
+    """Go on only if a set does not have the key."""
+    return expression("lookup", text(1, set_name), u32(2, key), u32(5, 1))
+
+
+def count() -> bytes:
+    """Count packets and bytes that come here."""
+    return expression("counter")
 
 
 def dynamic(set_name: str, operation: int, key: int, data: int | None = None, timeout_ms: int = 0) -> bytes:

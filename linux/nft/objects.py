@@ -12,7 +12,7 @@ SET_MAP, SET_TIMEOUT, SET_DYNAMIC = 0x8, 0x10, 0x20
 DATA_VERDICT = 0xFFFFFF00
 
 # Data types as the nft program numbers them; the kernel only stores them.
-T_INTEGER, T_IPV4, T_IPV6, T_PROTOCOL, T_PORT, T_MARK = 4, 7, 8, 12, 13, 19
+T_INTEGER, T_IPV4, T_IPV6, T_ETHER, T_PROTOCOL, T_PORT, T_MARK, T_IFNAME = 4, 7, 8, 9, 12, 13, 19, 41
 
 
 def concatenated(*types: int) -> int:

@@ -39,7 +39,7 @@ MSG_ERROR, MSG_DONE = 2, 3
 F_REQUEST, F_ACK, F_DUMP = 0x1, 0x4, 0x300
 F_EXCLUSIVE, F_CREATE, F_APPEND = 0x200, 0x400, 0x800
 
-INET4, INET6 = 2, 10  # NFPROTO_IPV4, NFPROTO_IPV6
+INET4, BRIDGE, INET6 = 2, 7, 10  # NFPROTO_IPV4, NFPROTO_BRIDGE, NFPROTO_IPV6
 
 HEADER = struct.Struct("=IHHIIBBH")  # nlmsghdr (length, type, flags, sequence, port) and nfgenmsg (family, version, id)
 _ATTR = struct.Struct("=HH")

@@ -10,8 +10,8 @@ import pytest
 
 from cni.config import NetworkConfig, PortMapping
 from cni.errors import ADDRESS_TAKEN, IO, NO_ADDRESS, PORT_TAKEN, CniError
-from cni.ipam import FILE, Owner, Store, remove
-from cni.ranges import make_range, show
+from cni.ipam import _SCHEMA, FILE, Owner, Store, remove
+from cni.ranges import make_range, show, span
 
 
 def network(*cidrs: str, **more: object) -> NetworkConfig:
@@ -26,6 +26,11 @@ def owner(number: int) -> Owner:
 def reserve(store: Store, number: int, config: NetworkConfig | None = None) -> list[str]:
     held, _ = store.reserve(owner(number), f"/run/netns/{number}", f"wv{number}", config or network())
     return [show(ip) for ip in held.ips]
+
+
+def release(store: Store, number: int) -> bool:
+    with store.writing():
+        return store.release(owner(number))
 
 
 @pytest.fixture
@@ -44,13 +49,62 @@ def test_each_gets_its_own_and_keeps_it(store: Store, tmp_path: Path) -> None:
     assert reserve(again, 9) == ["10.1.2.5"]
 
 
-def test_a_freed_address_rests_until_the_wheel_comes_round(store: Store) -> None:
+def test_a_freed_address_rests_until_all_others_were_given(store: Store) -> None:
     reserve(store, 1)
-    assert store.release(owner(1)) is True
-    assert store.release(owner(1)) is False
+    assert release(store, 1) is True
+    assert release(store, 1) is False
     given = [reserve(store, n)[0] for n in range(2, 15)]
     assert given[-1] == "10.1.2.2"
     assert len(set(given)) == 13
+
+
+def test_what_was_freed_first_is_given_first(store: Store) -> None:
+    for n in range(13):
+        reserve(store, n)
+    for n in (7, 3, 11):
+        release(store, n)
+    assert [reserve(store, n) for n in (20, 21, 22)] == [["10.1.2.9"], ["10.1.2.5"], ["10.1.2.13"]]
+    for n in (20, 21):
+        release(store, n)
+    reserve(store, 23, network(ips=("10.1.2.9",)))
+    assert reserve(store, 24) == ["10.1.2.5"]
+
+
+def test_reserved_addresses_are_for_those_who_ask(store: Store) -> None:
+    kept = network(reserved=(span("10.1.2.2-10.1.2.4"), span("10.1.2.6"), span("10.1.2.8/29")))
+    assert [reserve(store, n, kept) for n in range(2)] == [["10.1.2.5"], ["10.1.2.7"]]
+    with pytest.raises(CniError) as caught:
+        reserve(store, 3, kept)
+    assert caught.value.code == NO_ADDRESS
+    assert store.free(kept, kept.range_sets[0]) == 0
+    assert reserve(store, 3, kept._replace(ips=("10.1.2.9",))) == ["10.1.2.9"]
+    release(store, 3)
+    with pytest.raises(CniError):
+        reserve(store, 4, kept)
+    release(store, 0)
+    assert reserve(store, 4, kept) == ["10.1.2.5"]
+
+
+def test_several_subnets_in_one_set_follow_one_another(store: Store) -> None:
+    wide = network()._replace(range_sets=((make_range("10.1.0.0/30"), make_range("10.2.0.0/30")),))
+    assert [reserve(store, n, wide) for n in range(2)] == [["10.1.0.2"], ["10.2.0.2"]]
+    release(store, 0)
+    assert reserve(store, 5, wide) == ["10.1.0.2"]
+
+
+def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    old = apsw.Connection(str(tmp_path / FILE))
+    old.execute(f"{_SCHEMA} PRAGMA user_version=1;")
+    old.execute("INSERT INTO network VALUES ('n', 'br0', '{\"subnets\": [\"10.1.2.0/28\"]}')")
+    old.execute("INSERT INTO attachment VALUES ('n', 'c1', 'eth0', '/run/netns/1', 'wv1', 0)")
+    old.execute("INSERT INTO address VALUES ('n', x'0a010202', 0, 'c1', 'eth0')")
+    old.close()
+    store = Store(str(tmp_path))
+    found = store.find(owner(1))
+    assert found is not None
+    assert (found.ips, found.mac, found.guard) == ((b"\x0a\x01\x02\x02",), "", "")  # it may send what it could
+    assert reserve(store, 2) == ["10.1.2.3"]
+    assert reserve(store, 1) == ["10.1.2.2"]
 
 
 def test_exhaustion_is_told_and_a_release_ends_it(store: Store) -> None:
@@ -61,7 +115,7 @@ def test_exhaustion_is_told_and_a_release_ends_it(store: Store) -> None:
     assert caught.value.code == NO_ADDRESS
     assert "13 are in use" in caught.value.details
     assert store.find(owner(99)) is None
-    store.release(owner(4))
+    release(store, 4)
     assert reserve(store, 99) == ["10.1.2.6"]
 
 
@@ -82,7 +136,7 @@ def test_a_set_that_is_full_takes_nothing_from_the_others(store: Store) -> None:
 def test_a_new_range_on_a_living_network_gives_a_new_address(store: Store) -> None:
     reserve(store, 1)
     assert reserve(store, 1, network("10.7.0.0/24")) == ["10.7.0.2"]
-    assert reserve(store, 2) == ["10.1.2.2"]
+    assert reserve(store, 2) == ["10.1.2.3"]  # the first one rests
 
 
 def test_an_address_that_was_asked_for(store: Store) -> None:
@@ -118,7 +172,7 @@ def test_host_ports_are_given_once(store: Store, first: PortMapping, second: Por
     with pytest.raises(CniError, match="container c1 has it") as caught:
         reserve(store, 2, network(ports=(second,)))
     assert caught.value.code == PORT_TAKEN
-    store.release(owner(1))
+    release(store, 1)
     reserve(store, 2, network(ports=(second,)))
 
 

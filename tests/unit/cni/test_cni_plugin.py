@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from cni import cleanup, plugin, portmap
-from cni.bridge import port_name
 from cni.config import VERSIONS
-from cni.errors import CHECK_FAILED, CONTAINER, INTERFACE_TAKEN, KERNEL, NO_ADDRESS, UNAVAILABLE
+from cni.errors import CHECK_FAILED, CONFIG, CONTAINER, INTERFACE_TAKEN, IO, KERNEL, NO_ADDRESS, UNAVAILABLE
 from cni.host_fake import FakeHost
 from cni.ipam import Owner, Store
+from cni.ports import port_name
 from cni.removal import remove_all
 from linux.links import Address, Bridge, LinkChange, NewLink, Rate, Route, Veth
-from linux.nft.wire import INET4, INET6
+from linux.nft.wire import BRIDGE, INET4, INET6
 
 NET: dict[str, Any] = {
     "cniVersion": "1.0.0",
@@ -212,7 +212,7 @@ def test_del_takes_all_away_whatever_became_of_the_namespace(lab: Lab, namespace
 
 def test_del_of_an_attachment_that_the_store_lost(lab: Lab) -> None:
     lab.add()
-    lab.store.release(Owner("pods", "a", "eth0"))
+    forget(lab)
     assert lab.call("DEL") == (0, None)
     assert lab.host.pods["/ns/a"].find("eth0") is None
 
@@ -255,15 +255,179 @@ def test_loopback_routing_stays_closed_without_host_ports(lab: Lab) -> None:
     assert lab.host.sysctl.read("net/ipv4/conf/wherry0/route_localnet") == "0"
 
 
+def guarded(lab: Lab, name: str = "macs") -> set[str]:
+    """The ports that a set of the bridges' table knows."""
+    return {element.key[:16].rstrip(b"\0").decode() for element in lab.host.rules.elements(BRIDGE, "wherry-cni", name)}
+
+
+def ports_of(*pods: str) -> set[str]:
+    return {port_name("pods", pod, "eth0") for pod in pods}
+
+
 def test_rules_are_written_once_and_again_when_they_are_gone(lab: Lab) -> None:
     for pod in "abc":
         lab.add(pod)
-    assert lab.host.rules.commits == 1
+    assert lab.host.rules.commits == 3  # all tables, and twice what the bridges know of one more port
     lab.host.rules.flush()
     lab.add("d")
     assert lab.host.has_table(INET4, "wherry-cni")
+    assert guarded(lab) == guarded(lab, "ips") == ports_of(*"abcd")
     lab.add("e", {"clusterCidr": "10.0.0.0/8"})
-    assert lab.host.rules.commits == 3
+    assert lab.host.rules.commits == 5
+
+
+def test_what_a_pod_may_send_comes_and_goes_with_it(lab: Lab) -> None:
+    lab.add("a")
+    lab.add("b", {"isolation": False})
+    lab.add("c", {"isolation": False, "macspoofchk": True})
+    assert (guarded(lab), guarded(lab, "ips")) == (ports_of("a", "c"), ports_of("a"))
+    assert (guarded(lab, "trusted"), guarded(lab, "anyone")) == (ports_of("b"), ports_of("c"))
+    for pod in "abc":
+        assert lab.call("DEL", pod) == (0, None)
+    assert all(guarded(lab, name) == set() for name in ("macs", "ips", "ips6", "trusted", "anyone"))
+
+
+def test_a_pod_that_changes_its_address_may_no_longer_use_the_old_one(lab: Lab) -> None:
+    lab.add("a")
+    lab.add("a", {"ipam": {"ranges": [[{"subnet": "10.1.3.0/24"}]]}, "forceAddress": True})
+    (element,) = lab.host.rules.elements(BRIDGE, "wherry-cni", "ips")
+    assert element.key.endswith(bytes([10, 1, 3, 2]))
+
+
+def test_a_table_that_goes_at_the_wrong_moment_is_made_anew(lab: Lab) -> None:
+    lab.add("a")
+    lab.host.rules.flush()
+    lab.host.has_table = lambda family, name: True  # type: ignore[method-assign,assignment]  # seen a moment ago
+    lab.add("b")
+    assert guarded(lab) == ports_of("a", "b")
+
+
+def test_settings_of_the_pod(lab: Lab) -> None:
+    lab.add(net={"sysctl": {"net.core.somaxconn": "512"}})
+    assert lab.host.pod_settings["/ns/a"].read("net.core.somaxconn") == "512"
+    assert "net/ipv4/conf/eth0/forwarding" not in lab.host.pod_settings["/ns/a"].values
+    code, error = lab.call("ADD", "b", {"sysctl": {"net.ipv4.conf.IFNAME.forwarding": "1"}})
+    assert (code, error["code"]) == (1, KERNEL)
+    assert "net.ipv4.conf.eth0.forwarding" in error["msg"]
+    assert len(lab.store.state().attachments) == 1
+
+
+def test_an_address_in_the_way_goes_only_if_it_may(lab: Lab) -> None:
+    lab.add("a")
+    moved = {"ipam": {"ranges": [[{"subnet": "10.1.2.0/24", "gateway": "10.1.2.254"}]]}}
+    code, error = lab.call("ADD", "b", moved)
+    assert (code, error["code"]) == (1, CONFIG)
+    assert "it has 10.1.2.1/24, which overlaps; set forceAddress" in error["msg"]
+    lab.add("b", moved | {"forceAddress": True})
+    bridge = lab.host.links.find("wherry0")
+    assert bridge is not None
+    assert [address.ip for address in lab.host.links.addresses(bridge.ifindex)] == ["10.1.2.254"]
+
+
+def test_vlans(lab: Lab) -> None:
+    lab.host.sysctl.values["net/ipv4/conf/wherry0.7/route_localnet"] = "0"
+    result = lab.add("a", {"vlan": 7, "preserveDefaultVlan": False})
+    links = lab.host.links
+    way, bridge, port = links.find("wherry0.7"), links.find("wherry0"), links.find(port_name("pods", "a", "eth0"))
+    assert way is not None and bridge is not None and port is not None
+    assert [address.ip for address in links.addresses(way.ifindex)] == ["10.1.2.1"]
+    assert links.addresses(bridge.ifindex) == []
+    assert (bridge.vlan_filtering, links.vlans(port.ifindex)) == (True, {7: True})
+    gateway = links.find(port_name("pods", "", "wherry0.7"))
+    assert gateway is not None
+    assert links.vlans(gateway.ifindex) == {7: True}
+    assert guarded(lab, "trusted") == {gateway.name}
+    before = lab.kernel()
+    assert lab.add("a", {"vlan": 7, "preserveDefaultVlan": False}) == result
+    assert lab.kernel() == before
+    links.remove("wherry0")
+    assert len(plugin.heal(lab.host, lab.store)) == 3
+    assert links.vlans(port.ifindex) == {7: True}
+    gc = {"cniVersion": "1.1.0", "cni.dev/valid-attachments": []}
+    assert lab.call("GC", net=gc) == (0, None)
+    assert links.find("wherry0.7") is not None
+
+
+def test_a_trunk_on_a_bridge_that_is_there(lab: Lab) -> None:
+    lab.host.links.add(NewLink("wherry0", Bridge()))
+    lab.add("a", {"vlanTrunk": [{"minID": 5, "maxID": 6}]})
+    port, bridge = lab.host.links.find(port_name("pods", "a", "eth0")), lab.host.links.find("wherry0")
+    assert port is not None and bridge is not None
+    assert (bridge.vlan_filtering, lab.host.links.vlans(port.ifindex)) == (True, {1: True, 5: False, 6: False})
+
+
+def test_a_network_without_addresses(lab: Lab) -> None:
+    lab.host.make_pod("/ns/a")
+    raw = {key: value for key, value in NET.items() if key not in ("ipam", "isDefaultGateway")}
+    given = {"CNI_CONTAINERID": "a", "CNI_IFNAME": "eth0", "CNI_NETNS": "/ns/a"}
+    body = json.dumps(raw | {"disableContainerInterface": True}).encode()
+    code, output = plugin.answer({"CNI_COMMAND": "ADD", **given}, body, lab.host, lab.store)
+    assert code == 0, output
+    result = json.loads(output)
+    assert (result["ips"], result["routes"]) == ([], [])
+    link = lab.host.pods["/ns/a"].find("eth0")
+    assert link is not None
+    assert (link.up, link.mac) == (False, result["interfaces"][2]["mac"])
+    checked = json.dumps(raw | {"disableContainerInterface": True, "prevResult": result}).encode()
+    assert plugin.answer({"CNI_COMMAND": "CHECK", **given}, checked, lab.host, lab.store) == (0, b"")
+    assert plugin.answer({"CNI_COMMAND": "DEL", **given}, body, lab.host, lab.store) == (0, b"")
+
+
+def test_routes_with_everything(lab: Lab) -> None:
+    more = {"mtu": 1300, "advmss": 1200, "priority": 5, "table": 1000}
+    routes = [{"dst": "192.0.2.0/24", **more}, {"dst": "198.51.100.0/24", "scope": 253}]
+    ipam = {"ranges": [[{"subnet": "10.1.2.0/24"}]], "routes": routes}
+    result = lab.add(net={"cniVersion": "1.1.0", "ipam": ipam, "isDefaultGateway": False, "isGateway": True})
+    assert result["routes"] == [{"dst": "192.0.2.0/24", "gw": "10.1.2.1", **more}, routes[1]]
+    pod = lab.host.pods["/ns/a"]
+    (route,) = pod.routes(1000)
+    assert (route.mtu, route.advmss, route.metric, route.gateway) == (1300, 1200, 5, "10.1.2.1")
+    assert Route("198.51.100.0/24", 2, scope=253) in pod.routes()
+    checked = {"cniVersion": "1.1.0", "ipam": ipam, "isDefaultGateway": False, "isGateway": True, "prevResult": result}
+    assert lab.call("CHECK", net=checked) == (0, None)
+    pod.remove_route(route)
+    assert lab.call("CHECK", net=checked)[0] == 1
+
+
+def test_dns_from_a_file_unless_the_network_says_it(lab: Lab, tmp_path: Path) -> None:
+    file = tmp_path / "resolv.conf"
+    file.write_text("# mine\nnameserver 10.96.0.10\nnameserver fd00::a\nsearch a.b c.d\noptions ndots:5\ndomain x.y\n")
+    ipam = {"ranges": [[{"subnet": "10.1.2.0/24"}]], "resolvConf": str(file)}
+    assert lab.add(net={"ipam": ipam})["dns"] == {
+        "nameservers": ["10.96.0.10", "fd00::a"],
+        "search": ["a.b", "c.d"],
+        "options": ["ndots:5"],
+        "domain": "x.y",
+    }
+    assert lab.add("b", {"ipam": ipam, "dns": {"search": ["z"]}})["dns"] == {"search": ["z"]}
+    before = lab.kernel()[1:]
+    code, error = lab.call("ADD", "c", {"ipam": ipam | {"resolvConf": "/nonexistent"}})
+    assert (code, error["code"]) == (1, IO)
+    assert lab.call("DEL", "c") == (0, None)
+    assert lab.kernel()[1:] == before
+
+
+def test_in_a_chain_what_came_before_stays(lab: Lab) -> None:
+    before = {
+        "cniVersion": "1.0.0",
+        "interfaces": [{"name": "net1", "mac": "02:00:00:00:00:07", "sandbox": "/ns/a"}],
+        "ips": [{"interface": 0, "address": "192.0.2.7/24"}],
+        "routes": [{"dst": "192.0.2.0/24"}],
+        "dns": {"nameservers": ["192.0.2.1"]},
+    }
+    result = lab.add(net={"prevResult": before})
+    assert [one["name"] for one in result["interfaces"]][::3] == ["net1", "eth0"]
+    assert [(ip["interface"], ip["address"]) for ip in result["ips"]] == [(0, "192.0.2.7/24"), (3, "10.1.2.2/24")]
+    assert [route["dst"] for route in result["routes"]] == ["192.0.2.0/24", "0.0.0.0/0"]
+    assert result["dns"] == before["dns"]
+
+
+def test_udp_senders_find_their_new_way(lab: Lab) -> None:
+    mappings = [{"hostPort": 53, "containerPort": 53, "protocol": protocol} for protocol in ("udp", "tcp")]
+    lab.add(net={"runtimeConfig": {"portMappings": mappings}})
+    assert lab.host.forgotten_flows == [53]
+    assert lab.call("DEL") == (0, None)
+    assert lab.host.forgotten_flows == [53, 53]
 
 
 def damage_address(lab: Lab) -> None:
@@ -281,6 +445,11 @@ def damage_mac(lab: Lab) -> None:
     lab.host.pods["/ns/a"].change(2, LinkChange(mac="02:00:00:00:00:01"))
 
 
+def forget(lab: Lab) -> None:
+    with lab.store.writing():
+        lab.store.release(Owner("pods", "a", "eth0"))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -291,7 +460,7 @@ def damage_mac(lab: Lab) -> None:
         (lambda lab: lab.host.pods["/ns/a"].change(2, LinkChange(up=False)), "link eth0 is down"),
         (lambda lab: lab.host.pods["/ns/a"].remove_route(Route("0.0.0.0/0", 2, "10.1.2.1")), "route 0.0.0.0/0 is not"),
         (lambda lab: lab.host.links.remove("wherry0"), "bridge wherry0 is not there"),
-        (lambda lab: lab.store.release(Owner("pods", "a", "eth0")), "no addresses are kept"),
+        (forget, "no addresses are kept"),
         (lambda lab: lab.host.rules.flush(), "nf_tables has no table"),
     ],
 )

@@ -18,23 +18,51 @@ def test_network_gateway_and_broadcast_are_nobodys() -> None:
     assert make_range("10.1.2.0/29").room == 5
 
 
-def test_the_search_goes_on_behind_the_last_and_round_once() -> None:
-    assert listed("10.1.2.0/29", "10.1.2.4") == ["10.1.2.5", "10.1.2.6", "10.1.2.2", "10.1.2.3", "10.1.2.4"]
-    assert listed("10.1.2.0/29", "10.1.2.6") == [f"10.1.2.{n}" for n in range(2, 7)]
+def test_the_search_goes_on_behind_the_last_to_the_end() -> None:
+    assert listed("10.1.2.0/29", "10.1.2.4") == ["10.1.2.5", "10.1.2.6"]
+    assert listed("10.1.2.0/29", "10.1.2.6") == []
     assert listed("10.1.2.0/29", "192.0.2.1") == [f"10.1.2.{n}" for n in range(2, 7)]
 
 
-def test_several_ranges_are_one_wheel() -> None:
+def test_several_ranges_follow_one_another() -> None:
     one, two = make_range("10.1.0.0/30"), make_range("10.2.0.0/29", first="10.2.0.3", last="10.2.0.4")
-    order = [show(ip) for ip in candidates((one, two), ranges.parse("10.2.0.3"))]
-    assert order == ["10.2.0.4", "10.1.0.2", "10.2.0.3"]
+    assert [show(ip) for ip in candidates((one, two), None)] == ["10.1.0.2", "10.2.0.3", "10.2.0.4"]
+    assert [show(ip) for ip in candidates((one, two), ranges.parse("10.2.0.3"))] == ["10.2.0.4"]
+    assert [show(ip) for ip in candidates((one, two), ranges.parse("10.1.0.2"))] == ["10.2.0.3", "10.2.0.4"]
 
 
-@pytest.mark.parametrize("after", ["", "10.1.2.2", "10.1.2.40", "10.1.2.254"])
-def test_every_address_comes_exactly_once(after: str) -> None:
-    found = listed("10.1.2.0/24", after, first="10.1.2.2", gateway="10.1.2.77")
+def test_every_address_comes_exactly_once() -> None:
+    found = listed("10.1.2.0/24", first="10.1.2.2", gateway="10.1.2.77")
     assert len(found) == len(set(found)) == make_range("10.1.2.0/24", first="10.1.2.2", gateway="10.1.2.77").room
     assert "10.1.2.77" not in found
+
+
+@pytest.mark.parametrize(
+    ("spans", "left"),
+    [
+        ((), "2 3 4 5 6"),
+        (("10.1.2.4",), "2 3 5 6"),
+        (("10.1.2.0-10.1.2.3", "10.1.2.6"), "4 5"),
+        (("10.1.2.0/30",), "4 5 6"),
+        (("fd00::/8", "192.0.2.0/24"), "2 3 4 5 6"),
+        (("10.1.2.3-10.1.2.4", "10.1.2.4-10.1.2.5"), "2 6"),
+        (("10.1.0.0/16",), ""),
+    ],
+)
+def test_spans_are_taken_out(spans: tuple[str, ...], left: str) -> None:
+    pieces = ranges.without((make_range("10.1.2.0/29"),), tuple(map(ranges.span, spans)))
+    assert " ".join(show(ip).rpartition(".")[2] for ip in candidates(pieces, None)) == left
+    assert sum(piece.room for piece in pieces) == len(left.split())
+
+
+@pytest.mark.parametrize("text", ["", "x", "10.1.2.9-10.1.2.8", "10.1.2.1-fd00::1", "10.1.2.0/44"])
+def test_what_is_no_span(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not|does not"):
+        ranges.span(text)
+
+
+def test_a_link_local_address_is_the_kernels() -> None:
+    assert show(ranges.link_local("0a:58:0a:f4:07:02")) == "fe80::858:aff:fef4:702"
 
 
 def test_a_v6_subnet_is_never_listed_whole() -> None:

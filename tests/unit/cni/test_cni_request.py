@@ -45,6 +45,50 @@ def test_addresses_and_mac_may_be_asked_for_in_three_ways() -> None:
     assert (asked.ips, asked.mac) == (("10.1.2.9",), "0a:58:0a:01:02:09")
 
 
+def test_addresses_may_be_asked_for_by_the_arguments_of_the_network() -> None:
+    arguments = {"ips": ["10.1.2.9"], "mac": "0a:58:0a:01:02:09", "labels": [{"key": "a", "value": "b"}]}
+    asked = parse({"args": {"cni": arguments}}).network
+    assert (asked.ips, asked.mac) == (("10.1.2.9",), "0a:58:0a:01:02:09")
+    asked = parse({"args": {"cni": arguments}, "runtimeConfig": {"ips": ["10.1.2.7"]}}).network
+    assert asked.ips == ("10.1.2.7",)
+
+
+def test_bridge_options() -> None:
+    network = parse({"vlan": 7, "preserveDefaultVlan": False, "isGateway": True, "enabledad": True}).network
+    assert network.vlans == config.Vlans(7, (), False)
+    assert (network.gateway_link, network.duplicate_check) == ("wherry0.7", True)
+    trunk = parse({"vlanTrunk": [{"id": 5}, {"minID": 7, "maxID": 9}, {"id": 8}]}).network.vlans
+    assert trunk == config.Vlans(0, (5, 7, 8, 9), True)
+
+
+@pytest.mark.parametrize(
+    ("raw", "guard"),
+    [
+        ({}, config.GUARD_ALL),
+        ({"isolation": False}, ""),
+        ({"isolation": False, "macspoofchk": True}, config.GUARD_MAC),
+        ({"macspoofchk": True}, config.GUARD_ALL),
+    ],
+)
+def test_pods_are_guarded_unless_the_configuration_says_no(raw: dict[str, Any], guard: str) -> None:
+    assert parse(raw).network.guard == guard
+
+
+def test_a_network_without_ipam_gives_no_addresses() -> None:
+    layer2 = {key: value for key, value in NET.items() if key != "ipam"}
+    asked = request.parse(ENV, layer2 | {"disableContainerInterface": True}).network
+    assert (asked.range_sets, asked.guard, asked.starts_down) == ((), "", True)
+    assert request.parse(ENV, layer2 | {"macspoofchk": True}).network.guard == config.GUARD_MAC
+    with pytest.raises(CniError, match="isolation without ipam"):
+        request.parse(ENV, layer2 | {"isolation": True})
+
+
+def test_routes_have_what_the_specification_knows() -> None:
+    route = {"dst": "0.0.0.0/0", "mtu": 1300, "advmss": 1200, "priority": 5, "table": 1000, "scope": 253}
+    (found,) = parse({"ipam": {"subnet": "10.1.2.0/24", "routes": [route]}}).network.routes
+    assert found == config.ConfigRoute("0.0.0.0/0", "", 1300, 5, 1200, 1000, 253)
+
+
 def test_port_mappings() -> None:
     mappings = [
         {"hostPort": 8080, "containerPort": 80},
@@ -74,6 +118,11 @@ def test_unknown_keys_are_left_alone() -> None:
         ({"CNI_NETNS": ""}, ENVIRONMENT, "CNI_NETNS is not set"),
         ({"CNI_COMMAND": "CHECK", "CNI_NETNS": ""}, ENVIRONMENT, "CNI_NETNS is not set"),
         ({"CNI_COMMAND": "GC"}, VERSION, "came with 1.1.0"),
+        ({"CNI_ARGS": "IP"}, ENVIRONMENT, "'IP' is not KEY=VALUE"),
+        ({"CNI_ARGS": "=1"}, ENVIRONMENT, "is not KEY=VALUE"),
+        ({"CNI_ARGS": "K8S_POD_NAME=web"}, ENVIRONMENT, "'K8S_POD_NAME' is unknown"),
+        ({"CNI_ARGS": "IgnoreUnknown=0;X=1"}, ENVIRONMENT, "'X' is unknown"),
+        ({"CNI_ARGS": "IP=10.1.2"}, CONFIG, "not an IP address"),
     ],
 )
 def test_bad_environments(env: dict[str, str], code: int, message: str) -> None:
@@ -97,8 +146,22 @@ def test_bad_environments(env: dict[str, str], code: int, message: str) -> None:
         ({"mtu": -1}, CONFIG, "mtu"),
         ({"mtu": "1500"}, CONFIG, "mtu"),
         ({"hairpinMode": True, "promiscMode": True}, CONFIG, "choose one"),
-        ({"vlan": 7}, FIELD, "vlan"),
-        ({"macspoofchk": True}, FIELD, "macspoofchk"),
+        ({"vlan": 4095}, CONFIG, "vlan: 4095 is not a whole number from 0 to 4094"),
+        ({"vlan": 7, "vlanTrunk": [{"id": 8}]}, CONFIG, "vlan with vlanTrunk"),
+        ({"vlan": 4000, "bridge": "a-long-bridge", "isGateway": True}, CONFIG, "a-long-bridge.4000 is too long"),
+        ({"vlanTrunk": [7]}, CONFIG, "vlanTrunk"),
+        ({"vlanTrunk": [{"minID": 5}]}, CONFIG, "maxID"),
+        ({"macspoofchk": "yes"}, CONFIG, "macspoofchk"),
+        ({"isolation": 1}, CONFIG, "isolation"),
+        ({"disableContainerInterface": True}, CONFIG, "disableContainerInterface with ipam"),
+        ({"sysctl": {"kernel.panic": "1"}}, CONFIG, "sysctl kernel.panic"),
+        ({"sysctl": {"net.core.somaxconn": 1}}, CONFIG, "sysctl net.core.somaxconn"),
+        ({"sysctl": ["net.core.somaxconn"]}, CONFIG, "sysctl: it is not an object"),
+        ({"ipam": {"subnet": "10.1.0.0/24", "reserved": ["10.1.0.9-10.1.0.3"]}}, CONFIG, "ipam.reserved"),
+        ({"ipam": {"subnet": "10.1.0.0/24", "reserved": "10.1.0.9"}}, CONFIG, "reserved: it is not a list"),
+        ({"ipam": {"subnet": "10.1.0.0/24", "routes": [{"dst": "0.0.0.0/0", "scope": 7}]}}, CONFIG, "scope 7"),
+        ({"ipam": {"subnet": "10.1.0.0/24", "routes": [{"dst": "0.0.0.0/0", "advmss": -1}]}}, CONFIG, "advmss"),
+        ({"args": {"cni": {"ips": ["x"]}}}, CONFIG, "not an IP address"),
         ({"ipam": {"type": "dhcp"}}, FIELD, "ipam.type 'dhcp'"),
         ({"ipam": {}}, CONFIG, "no ipam.ranges"),
         ({"ipam": []}, CONFIG, "ipam: it is not an object"),

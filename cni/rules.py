@@ -1,0 +1,99 @@
+"""The tables `wherry-cni` of nf_tables, kept in step with the store: who writes them, and when.
+
+A whole writing replaces all tables by what the store says, in one transaction, while nobody else can write to the store:
+the tables' order is the store's. A pod without host ports needs no more than its own few elements in the table of the
+bridges (cni.isolation), which are added after the store has them and removed before the store forgets them, so that a
+whole writing at any moment is right. nf_tables is loaded only when it is needed.
+"""
+
+from cni.config import PortMapping
+from cni.errors import KERNEL, CniError
+from cni.host import Host
+from cni.ipam import Attachment, Network, Owner, Store
+
+TABLE = "wherry-cni"
+IPV4, BRIDGE, IPV6 = 2, 7, 10  # as nf_tables numbers families
+ALL_FAMILIES = (IPV4, BRIDGE, IPV6)
+
+
+def families(network: Network) -> set[int]:
+    """The families whose table there must be for a network."""
+    return {BRIDGE, *(IPV6 if ":" in net else IPV4 for net in network.subnets)}
+
+
+class Rules:
+    """The tables of one host, for one request."""
+
+    def __init__(self, host: Host, store: Store) -> None:
+        self._host = host
+        self._store = store
+
+    def there(self, network: Network) -> bool:
+        """Whether the tables that a network needs are there."""
+        return all(self._host.has_table(family, TABLE) for family in families(network))
+
+    def write(self, leaving: Owner | None = None) -> None:
+        """Make all tables right; with `leaving`, without that attachment's host ports from now on."""
+        from cni import isolation, portmap
+
+        with self._store.writing():
+            if leaving is not None:
+                self._store.leave(leaving)
+            state = self._store.state()
+            self._commit([*portmap.render(state), *isolation.render(state)])
+
+    def admit(self, held: Attachment) -> None:
+        """Let a new pod's port in."""
+        from cni import isolation
+
+        if not self._commit(isolation.admit(held), or_gone=True):
+            self.write()
+
+    def release(self, owner: Owner) -> None:
+        """Take an attachment out of tables and store, both or neither. Its link must be gone."""
+        from cni import isolation
+
+        with self._store.writing():
+            held = self._store.find(owner)
+            if held is not None:
+                self._commit(isolation.forget(held), or_gone=True)
+                self._store.release(owner)
+
+    def problems(self, held: Attachment) -> list[str]:
+        """What the tables do not have of an attachment as it should be."""
+        from cni import isolation, portmap
+
+        door = self._host.nft()
+        try:
+            found = isolation.problems(held, door)
+            if held.ports:
+                found += portmap.problems(self._store.state()._replace(attachments=(held,)), door)
+            return found
+        finally:
+            door.close()
+
+    def forget_flows(self, ports: tuple[PortMapping, ...], keep: tuple[bytes, ...]) -> None:
+        """Let UDP senders find a new way: the kernel would send what they go on sending where it went before.
+
+        Those are flows to these host ports whose answers come from elsewhere than from the addresses to `keep`.
+        """
+        udp = [mapping for mapping in ports if mapping.protocol == "udp"]
+        if udp:
+            self._host.forget_flows(udp, keep)
+
+    def _commit(self, messages: list[bytes], *, or_gone: bool = False) -> bool:
+        """Apply messages; False if they need a table that is gone."""
+        from linux.nft.door import NftError
+
+        try:
+            door = self._host.nft()
+            try:
+                door.commit(messages)
+            finally:
+                door.close()
+        except NftError as error:
+            if or_gone and error.not_found:
+                return False
+            text = f"cannot write the rules of table {TABLE}: {error}"
+            raise CniError(KERNEL, text, "isolation of pods needs nf_tables for bridges") from error
+        return True
