@@ -283,9 +283,10 @@ def _routes(ipam: Mapping[str, Any]) -> tuple[ConfigRoute, ...]:
 
 def _port_mappings(runtime: Mapping[str, Any]) -> tuple[PortMapping, ...]:
     mappings: dict[PortMapping, None] = {}
-    for raw in _array(runtime, "portMappings"):
-        if not isinstance(raw, dict):
+    for given in _array(runtime, "portMappings"):
+        if not isinstance(given, dict):
             raise CniError(CONFIG, "cannot use portMappings: each must be an object with hostPort and containerPort")
+        raw = _small_initials(given)
         host_port = _whole(raw, "hostPort", 0, 65535)
         pod_port = _whole(raw, "containerPort", 1, 65535)
         protocol = (_text(raw, "protocol") or "tcp").lower()
@@ -303,7 +304,7 @@ def _port_mappings(runtime: Mapping[str, Any]) -> tuple[PortMapping, ...]:
 
 def _bandwidth(raw: Mapping[str, Any]) -> Bandwidth:
     """Runtimes say bits and bits a second; a rate without a burst gets a tenth of a second's worth."""
-    limits: list[Rate | None] = []
+    raw, limits = _small_initials(raw), list[Rate | None]()
     for direction in ("ingress", "egress"):
         rate = _whole(raw, f"{direction}Rate", 0, 1 << 50) // 8
         burst = _whole(raw, f"{direction}Burst", 0, 1 << 50) // 8
@@ -319,6 +320,11 @@ def _valid_attachments(raw: Mapping[str, Any]) -> frozenset[tuple[str, str]] | N
     if not all(isinstance(entry, dict) for entry in entries):
         raise CniError(CONFIG, f"cannot use {key}: each must be an object with containerID and ifname")
     return frozenset((_text(entry, "containerID"), _text(entry, "ifname")) for entry in entries)
+
+
+def _small_initials(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """containerd 1.6 writes `HostPort` and `IngressRate`: whoever reads with Go's library does not see the difference."""
+    return {key[:1].lower() + key[1:]: value for key, value in raw.items()}
 
 
 def _text(raw: Mapping[str, Any], key: str) -> str:

@@ -12,6 +12,8 @@ from tests.cri.inside import (
     lives,
     pages,
     parts,
+    reached,
+    restarts,
     rotation,
     server,
     static,
@@ -25,7 +27,22 @@ pytestmark = [pytest.mark.root, pytest.mark.containerd]
 
 SCENES = [
     f"{module.__name__.rpartition('.')[2]}.{name}"
-    for module in (pages, images, rotation, static, basics, lives, parts, eviction, server, streams, volumes, storage)
+    for module in (
+        pages,
+        images,
+        rotation,
+        static,
+        basics,
+        lives,
+        parts,
+        reached,
+        restarts,
+        eviction,
+        server,
+        streams,
+        volumes,
+        storage,
+    )
     for name, member in vars(module).items()
     if inspect.iscoroutinefunction(member) and not name.startswith("_") and member.__module__ == module.__name__
 ]

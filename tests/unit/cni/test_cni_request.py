@@ -99,6 +99,16 @@ def test_port_mappings() -> None:
     assert ports == (config.PortMapping("tcp", 8080, 80), config.PortMapping("udp", 53, 5353, "192.0.2.1"))
 
 
+def test_what_a_runtime_wants_is_understood_with_capital_initials_too() -> None:
+    wanted = {
+        "portMappings": [{"HostPort": 8080, "ContainerPort": 80, "Protocol": "udp", "HostIP": ""}],
+        "bandwidth": {"IngressRate": 8_000_000, "IngressBurst": 8_000_000, "EgressRate": 0, "EgressBurst": 0},
+    }
+    network = parse({"runtimeConfig": wanted}).network
+    assert network.ports == (config.PortMapping("udp", 8080, 80, ""),)
+    assert network.bandwidth.to_pod is not None and network.bandwidth.from_pod is None
+
+
 def test_unknown_keys_are_left_alone() -> None:
     assert parse({"future": {"x": 1}, "args": {"labels": []}}).network.name == "n"
 
