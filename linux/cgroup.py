@@ -114,11 +114,30 @@ class SplitCgroups:
         return [tree for tree in self.root.iterdir() if tree.is_dir() and not tree.is_symlink()]
 
 
+def slice_path(name: str) -> str:
+    """The path of a slice's group: it is inside the slices that its name begins with."""
+    words = name.removesuffix(".slice").split("-")
+    return "".join(f"/{'-'.join(words[: n + 1])}.slice" for n in range(len(words)))
+
+
+def limits_swap(root: Path = ROOT, proc: Path = Path("/proc")) -> bool:
+    """Whether groups of version 2 have a limit for swap. The group at the root has no such file, and there may be no other yet."""
+    controllers = root / "cgroup.controllers"
+    if not controllers.exists() or "memory" not in controllers.read_text().split():
+        return False
+    return (proc / "swaps").exists() and "swapaccount=0" not in (proc / "cmdline").read_text().split()
+
+
+def weight_of(shares: int) -> int:
+    """Shares of version 1 as a weight of version 2."""
+    return 1 + (max(2, shares) - 2) * 9999 // 262142
+
+
 def unified_values(limits: Limits) -> dict[str, str]:
     """Files and their contents in version 2."""
     values = {}
     if limits.shares is not None:
-        values["cpu.weight"] = str(1 + (max(2, limits.shares) - 2) * 9999 // 262142)
+        values["cpu.weight"] = str(weight_of(limits.shares))
     if limits.quota is not None:
         values["cpu.max"] = f"{limits.quota if limits.quota > 0 else 'max'} {PERIOD}"
     if limits.memory is not None:

@@ -17,6 +17,7 @@ CALL, ANSWER, FAILURE, SIGNAL = 1, 2, 3, 4
 PATH, INTERFACE, MEMBER, ERROR_NAME, ANSWER_TO, DESTINATION, SENDER, SIGNATURE, DESCRIPTORS = range(1, 10)
 MOST = 1 << 20
 _FIXED = {"b": ("I", 4), "u": ("I", 4), "i": ("i", 4), "t": ("Q", 8), "x": ("q", 8), "y": ("B", 1), "h": ("I", 4)}
+_ALIGNED = {"(": 8, "g": 1, "v": 1}
 _HEADER = {PATH: "o", INTERFACE: "s", MEMBER: "s", ERROR_NAME: "s", DESTINATION: "s", SIGNATURE: "g"}
 
 
@@ -45,12 +46,34 @@ class Writer:
         self.data += b"\0" * (-len(self.data) % size)
 
     def put(self, kind: str, value: Any) -> None:
-        """One value of a plain type."""
+        """One value of one type: plain, a list, a structure, or a variant as a pair of its type and its value."""
         if kind in _FIXED:
             letter, size = _FIXED[kind]
             self.align(size)
             self.data += struct.pack(f"<{letter}", value)
-            return
+        elif kind[0] == "a":
+            self._put_list(kind[1:], value)
+        elif kind[0] == "(":
+            self.align(8)
+            for one, part in zip(split(kind[1:-1]), value, strict=True):
+                self.put(one, part)
+        elif kind == "v":
+            self.put("g", value[0])
+            self.put(*value)
+        else:
+            self._put_text(kind, value)
+
+    def _put_list(self, kind: str, values: Sequence[Any]) -> None:
+        """Its length in bytes stands before it, without what aligns the first one."""
+        self.put("u", 0)
+        length_at = len(self.data) - 4
+        self.align(_FIXED[kind][1] if kind in _FIXED else _ALIGNED.get(kind[0], 4))
+        begin = len(self.data)
+        for value in values:
+            self.put(kind, value)
+        struct.pack_into("<I", self.data, length_at, len(self.data) - begin)
+
+    def _put_text(self, kind: str, value: Any) -> None:
         raw = str(value).encode()
         if kind == "g":
             self.data += bytes((len(raw),)) + raw + b"\0"
@@ -86,10 +109,21 @@ class Reader:
         return raw.decode(errors="replace")
 
 
+def split(signature: str) -> list[str]:
+    """The types that a signature names, one after the other."""
+    found, depth, begin = [], 0, 0
+    for end, letter in enumerate(signature, 1):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0 and letter != "a":
+            found.append(signature[begin:end])
+            begin = end
+    return found
+
+
 def encode(message: Message, signature: str = "") -> bytes:
     """A message as it is sent."""
     body = Writer()
-    for kind, value in zip(signature, message.body, strict=True):
+    for kind, value in zip(split(signature), message.body, strict=True):
         body.put(kind, value)
     fields = {**message.fields, **({SIGNATURE: signature} if signature else {})}
     header = Writer()

@@ -77,6 +77,15 @@ def last_lines(output: bytes, count: int = TAIL_LINES) -> str:
     return "; ".join(lines[-count:])
 
 
+def be_spared(score: int = -999) -> bool:
+    """Ask the kernel to kill others first when memory runs out; False where we have no right to."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text(str(score))
+    except OSError:
+        return False
+    return True
+
+
 def run(
     argv: Sequence[str],
     *,

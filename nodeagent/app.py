@@ -29,9 +29,9 @@ from kit.http.health import Health
 from kit.http.server import Server, parse_address
 from kit.http.tls import ServerTls
 from kit.supervisor import Supervisor
-from linux import systemd
-from linux.cgroup import Cgroups, Limits, open_cgroups
+from linux.cgroup import Cgroups, Limits, limits_swap, open_cgroups
 from linux.mounts import KernelMounts, Mounts
+from linux.process import be_spared
 from nodeagent.config import Config
 from nodeagent.cri.client import GrpcRuntime
 from nodeagent.cri.errors import RuntimeFault, Unsupported
@@ -45,6 +45,7 @@ from nodeagent.csi.volumes import Aids, CsiVolumes, NoCsi
 from nodeagent.images.puller import Puller
 from nodeagent.model.memory import BackoffPolicy
 from nodeagent.model.origin import is_mirror
+from nodeagent.plan import qos
 from nodeagent.plan.admission import NodeView
 from nodeagent.plan.shutdown import Share, shares_of
 from nodeagent.plan.status import NodeFacts
@@ -131,7 +132,7 @@ class Agent:
         self.clock = clock
         self.client = client
         self.runtime = runtime
-        self.settings = _settings(config, machine)
+        self.settings = _settings(config, machine, kernel.cgroups.version)
         self.pods = Pods(runtime, clock)
         self.link = ServerLink(client, config.node_name, clock, self.pods) if client is not None else None
         self.recorder = self.link.recorder if self.link is not None else LoggedEvents()
@@ -256,6 +257,8 @@ class Agent:
 
     async def _begin(self, supervisor: Supervisor) -> None:
         await _until_it_answers(self.runtime, self.config.runtime_endpoint, self.clock)
+        if not be_spared():
+            _log.info("the kernel may kill the agent like anybody when memory runs out")
         self.doors.cgroups.prepare()
         await self._look_first()
         supervisor.defer("pods", self.pods.close)
@@ -399,13 +402,17 @@ class ServerLink:
 
 
 def _groups(config: Config, cgroups: Cgroups, machine: MachineFacts) -> PodCgroups:
-    """The control groups of pods, which together may have all memory that is not reserved."""
+    """The control groups of pods, which together may have all that is not reserved."""
+    held = (config.reserved.kube, config.reserved.system)
+    memory = machine.memory - sum(quantity.ceil(given.get("memory", "0")) for given in held)
+    cpu = 1000 * machine.cpus - sum(quantity.milli(given.get("cpu", "0")) for given in held)
     slices = config.cgroup_driver == "systemd"
-    held = (given.get("memory", "0") for given in (config.reserved.kube, config.reserved.system))
-    whole = Limits(memory=machine.memory - sum(quantity.ceil(text) for text in held))
-    return PodCgroups(
-        cgroups, config.cgroup_root, slices, systemd.stop if slices else None, whole, config.pod_pids_limit
-    )
+    if slices:
+        from linux.slices import SliceCgroups  # when they are wanted
+
+        cgroups = SliceCgroups(cgroups.version)
+    whole = Limits(qos.shares_of(cpu), memory=memory)
+    return PodCgroups(cgroups, config.cgroup_root, slices, whole, config.pod_pids_limit)
 
 
 def _nobody(key: str, pod: Pod | None) -> None:
@@ -448,7 +455,7 @@ def _view(config: Config, machine: MachineFacts, allocatable: Mapping[str, str])
     return NodeView(config.node_name, allocatable, labels, apparmor=apparmor, allowed_sysctls=config.allowed_sysctls)
 
 
-def _settings(config: Config, machine: MachineFacts) -> NodeSettings:
+def _settings(config: Config, machine: MachineFacts, cgroup_version: int) -> NodeSettings:
     try:
         resolv_conf = parse_resolv_conf(Path(config.resolv_conf).read_text())
     except OSError:
@@ -464,6 +471,7 @@ def _settings(config: Config, machine: MachineFacts) -> NodeSettings:
         cluster_domain=config.cluster_domain,
         resolv_conf=resolv_conf,
         seccomp_default=config.seccomp_default,
+        unified=qos.unified_files(limits_swap()) if cgroup_version == 2 else {},
     )
 
 

@@ -93,6 +93,11 @@ def quota_of(milli_cpu: int) -> int:
     return max(MIN_QUOTA, milli_cpu * PERIOD // 1000) if milli_cpu else -1
 
 
+def unified_files(swap: bool) -> dict[str, str]:
+    """What every container's group has in version 2: memory runs out for all its processes at once, and none is swapped out."""
+    return {"memory.oom.group": "1", **({"memory.swap.max": "0"} if swap else {})}
+
+
 def burstable_shares(pods: Iterable[Pod]) -> int:
     """The shares of the cgroup that holds all Burstable pods."""
     return shares_of(sum(pod_total(pod, "cpu", limits=False) for pod in pods if qos_class(pod) == BURSTABLE))

@@ -70,6 +70,7 @@ def build_resources(pod: Pod, container: AnyContainer, node: NodeSettings) -> pb
         cpu_shares=limits.shares,
         memory_limit_in_bytes=limits.memory,
         oom_score_adj=qos.oom_score_adj(pod, container, node.memory_capacity),
+        unified=node.unified,
     )
 
 

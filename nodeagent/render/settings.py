@@ -34,6 +34,7 @@ class NodeSettings:
     cluster_domain: str = "cluster.local"
     resolv_conf: ResolvConf = ResolvConf()
     seccomp_default: bool = False  # containers that say nothing get the runtime's own profile
+    unified: Mapping[str, str] = field(default_factory=dict)  # files of cgroup v2 that are the same for all containers
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Where pods stand among control groups: kubepods, a group a class of service, a group a pod."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from api.core_v1 import Pod
@@ -13,12 +13,11 @@ CLASSES = {qos.GUARANTEED: "", qos.BURSTABLE: "burstable", qos.BEST_EFFORT: "bes
 
 @dataclass(slots=True)
 class PodCgroups:
-    """Names, makes and removes the groups of pods. With systemd they are slices: it makes them, `stop` ends them."""
+    """Names, makes and removes the groups of pods. With systemd they are slices, which it takes a while to remove."""
 
     cgroups: Cgroups
     root: str = ""
     systemd: bool = False
-    stop: Callable[[Sequence[str]], None] | None = None
     whole: Limits = field(default_factory=Limits)  # of all pods together
     processes: int = 0  # that one pod may have; 0 is no limit
     _burstable: int = field(default=0, init=False)
@@ -33,10 +32,9 @@ class PodCgroups:
 
     def prepare(self) -> None:
         """Make the groups above those of pods."""
-        if not self.systemd:
-            self.cgroups.ensure(self._name(), self.whole)
-            self.cgroups.ensure(self._name("burstable"), Limits(shares=qos.MIN_SHARES))
-            self.cgroups.ensure(self._name("besteffort"), Limits(shares=qos.MIN_SHARES))
+        self.cgroups.ensure(self._name(), self.whole)
+        self.cgroups.ensure(self._name("burstable"), Limits(shares=qos.MIN_SHARES))
+        self.cgroups.ensure(self._name("besteffort"), Limits(shares=qos.MIN_SHARES))
 
     def ensure(self, pod: Pod) -> None:
         """Make the group of a pod and set its limits."""
@@ -44,39 +42,33 @@ class PodCgroups:
 
     def limit(self, pod: Pod, limits: seen.Limits) -> None:
         """Give the group of a pod these limits; it is made if it is not there."""
-        if not self.systemd:
-            self.cgroups.ensure(
-                self.parent(pod), Limits(limits.shares, limits.quota, limits.memory, self.processes or None)
-            )
+        whole = Limits(limits.shares, limits.quota, limits.memory, self.processes or None)
+        self.cgroups.ensure(self.parent(pod), whole)
 
     def remove(self, uid: str) -> None:
         """Remove the group of a pod, wherever it is. May take a while with systemd.
 
         Processes that nobody knows of any more, as after the death of the runtime, are killed; try again a moment later.
         """
-        names = [self._name(name, f"pod{uid}") for name in CLASSES.values()]
-        if self.systemd and self.stop is not None:
-            self.stop(names)
-        elif not self.systemd:
-            for name in names:
-                try:
-                    self.cgroups.remove(name)
-                except CgroupBusy:
-                    self.cgroups.kill(name)
-                    raise
+        for name in (self._name(name, f"pod{uid}") for name in CLASSES.values()):
+            try:
+                self.cgroups.remove(name)
+            except CgroupBusy:
+                self.cgroups.kill(name)
+                raise
 
     def weigh(self, pods: Iterable[Pod]) -> None:
         """Give the Burstable pods together the CPU they asked for."""
         shares = qos.burstable_shares(pods)
-        if not self.systemd and shares != self._burstable:
+        if shares != self._burstable:
             self.cgroups.ensure(self._name("burstable"), Limits(shares=shares))
             self._burstable = shares
 
     def known(self) -> set[str]:
         """The uids of pods that have a group."""
-        if self.systemd:
-            return set()
         names = [child for name in CLASSES.values() for child in self.cgroups.children(self._name(name))]
+        if self.systemd:
+            names = [name.removesuffix(".slice").rpartition("-")[2].replace("_", "-") for name in names]
         return {name[3:] for name in names if name.startswith("pod")}
 
     def _name(self, *parts: str) -> str:

@@ -16,6 +16,7 @@ from linux.cgroup import (
     Limits,
     SplitCgroups,
     UnifiedCgroups,
+    limits_swap,
     open_cgroups,
     split_values,
     unified_values,
@@ -116,6 +117,27 @@ def test_the_version_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("shares", "weight"), [(2, "1"), (102, "4"), (1024, "39"), (262144, "10000"), (0, "1")])
 def test_weights(shares: int, weight: str) -> None:
     assert unified_values(Limits(shares=shares)) == {"cpu.weight": weight}
+
+
+@pytest.mark.parametrize(
+    ("controllers", "command_line", "swaps", "expected"),
+    [
+        ("cpu memory pids", "quiet", True, True),
+        ("cpu memory pids", "quiet", False, False),
+        ("cpu memory pids", "swapaccount=0 quiet", True, False),
+        ("cpu pids", "quiet", True, False),
+        (None, "quiet", True, False),
+    ],
+)
+def test_whether_swap_has_a_limit(
+    controllers: str | None, command_line: str, swaps: bool, expected: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "cmdline").write_text(command_line + "\n")
+    if controllers is not None:
+        (tmp_path / "cgroup.controllers").write_text(controllers)
+    if swaps:
+        (tmp_path / "swaps").touch()
+    assert limits_swap(tmp_path, tmp_path) is expected
 
 
 def test_a_hierarchy_that_cannot_be_written(tmp_path: Path) -> None:

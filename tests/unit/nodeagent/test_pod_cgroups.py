@@ -1,9 +1,12 @@
 """Where pods stand among control groups."""
 
+from pathlib import Path
+
 import pytest
 
 from api.core_v1 import ResourceRequirements
-from linux.cgroup import CgroupBusy, FakeCgroups, Limits
+from linux.cgroup import CgroupBusy, FakeCgroups, Limits, slice_path
+from linux.slices import SliceCgroups
 from nodeagent.sync.cgroups import PodCgroups
 from tests.unit.nodeagent.pods import pod
 
@@ -44,13 +47,27 @@ def test_groups_are_made_weighed_and_removed() -> None:
     groups.remove("u")
     groups.remove("u")
     assert groups.known() == set()
+
+
+def test_slices_are_made_and_removed(tmp_path: Path) -> None:
+    asked: list[str] = []
     stopped: list[str] = []
-    systemd = PodCgroups(fake, "", systemd=True, stop=stopped.extend)
+    slices = SliceCgroups(2, tmp_path, lambda method, signature, values: asked.append(values[0]), stopped.extend)
+    systemd = PodCgroups(slices, "", systemd=True)
     systemd.prepare()
+    wanted = pod("a")
+    wanted.metadata.uid = "a-b"
     systemd.ensure(wanted)
-    assert systemd.known() == set(), "systemd makes slices when the runtime asks for them"
+    assert asked == [
+        "kubepods.slice",
+        "kubepods-burstable.slice",
+        "kubepods-besteffort.slice",
+        "kubepods-besteffort-poda_b.slice",
+    ]
+    (tmp_path / slice_path(asked[-1])[1:]).mkdir(parents=True)
+    assert systemd.known() == {"a-b"}
     systemd.remove("a-b")
-    assert "kubepods-besteffort-poda_b.slice" in stopped and "kubepods-poda_b.slice" in stopped
+    assert stopped == ["kubepods-besteffort-poda_b.slice"]
 
 
 def test_what_nobody_knows_of_is_killed() -> None:

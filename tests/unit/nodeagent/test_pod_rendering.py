@@ -1,5 +1,6 @@
 """What the runtime is told of pods: variables, names, mounts, users."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,7 +30,8 @@ from api.core_v1 import (
     VolumeMount,
 )
 from nodeagent.cri.port import SeenImage
-from nodeagent.render.container import ContainerInputs, build_container
+from nodeagent.plan import qos
+from nodeagent.render.container import ContainerInputs, build_container, build_resources
 from nodeagent.render.environment import build_environment, expand, service_variables
 from nodeagent.render.fields import format_map
 from nodeagent.render.mounts import Place
@@ -256,6 +258,15 @@ def test_a_sandbox() -> None:
 def build(wanted: Any, image: SeenImage | None = None, **inputs: Any) -> pb.ContainerConfig:
     given = ContainerInputs(1, image or SeenImage("sha256:x"), {"A": "1"}, inputs.pop("volumes", {}), **inputs)
     return build_container(wanted, wanted.spec.containers[0], given, NODE)
+
+
+def test_what_all_groups_of_version_2_have() -> None:
+    assert not build(pod("a")).linux.resources.unified
+    wanted = pod("a")
+    node = replace(NODE, unified=qos.unified_files(swap=True))
+    made = build_resources(wanted, wanted.spec.containers[0], node)
+    assert dict(made.unified) == {"memory.oom.group": "1", "memory.swap.max": "0"}
+    assert qos.unified_files(swap=False) == {"memory.oom.group": "1"}
 
 
 def test_a_container() -> None:
