@@ -29,6 +29,8 @@ FOR_TESTS = (
     Requirement("dbus-daemon", "dbus"),
     Requirement("mmdebstrap", "mmdebstrap"),
     Requirement("etcd", "etcd-server"),
+    Requirement("linux.uml", "user-mode-linux"),
+    Requirement("modprobe", "kmod"),
 )
 SECONDS = 3600
 
