@@ -35,7 +35,7 @@ ANYWHERE, ONE_ADDRESS = "hostports", "hostports-at"
 _MARK = 0x2000
 _PRIORITY_RAW = -300
 _LOOPBACK = ranges.subnet("127.0.0.0/8")
-_MULTICAST = {4: ranges.subnet("224.0.0.0/4"), 16: ranges.subnet("ff00::/8")}
+_MANY = {4: ranges.subnet("224.0.0.0/3"), 16: ranges.subnet("ff00::/8")}  # multicast, and the broadcast address
 _RESULT = R0 + 8
 _SIZES = {INET4: 4, INET6: 16}
 
@@ -169,7 +169,7 @@ class _Table:
         messages.append(self._rule(chain, marked, ex.masquerade()))
         for net, network in networks:
             if network.masquerade:
-                inside = [*(self._mine(network.cluster) or [net]), _MULTICAST[self._size]]
+                inside = [*(self._mine(network.cluster) or [net]), _MANY[self._size]]
                 outside = b"".join(self._beyond(other) for other in inside)
                 messages.append(self._rule(chain, self._within(net), outside, ex.masquerade()))
         return messages
