@@ -51,8 +51,10 @@ def leaks(lab: Lab) -> list[str]:
     found = [] if answer.code == 0 else [f"GC failed: {answer.output.decode()}"]
     found += [f"link {name}" for name in lab.links()]
     found += [f"link in {n}" for n in range(PODS) if "eth0" in lab.spaces[f"k{n}"].run("ip", "-o", "link")]
-    maps = json.loads(lab.host.run("nft", "-j", "list", "maps"))["nftables"]
-    found += [f"host port {entry['map']['elem']}" for entry in maps if entry.get("map", {}).get("elem")]
+    tables = json.loads(lab.host.run("nft", "-j", "list", "ruleset"))["nftables"]
+    kept = [one[kind] for one in tables for kind in ("map", "set") if one.get(kind, {}).get("elem")]
+    found += [f"rule {one['family']} {one['name']} {one['elem']}" for one in kept]
+    found += [f"namespace {name}" for name in os.listdir("/run/netns") if lab.owns(name) and name not in lab.names()]
     from cni.ipam import Store
 
     store = Store(str(lab.data))

@@ -110,6 +110,14 @@ class Lab:
         made = self.spaces[name] = Space(f"{self._prefix}-{name}")
         return made
 
+    def owns(self, namespace: str) -> bool:
+        """Whether a namespace has a name of ours."""
+        return namespace.startswith(self._prefix)
+
+    def names(self) -> set[str]:
+        """The names of our namespaces."""
+        return {space.name for space in self.spaces.values()}
+
     def end(self, name: str) -> None:
         """End a namespace."""
         self.spaces.pop(name).close()

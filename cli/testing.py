@@ -29,6 +29,7 @@ FOR_TESTS = (
     Requirement("dbus-daemon", "dbus"),
     Requirement("mmdebstrap", "mmdebstrap"),
     Requirement("etcd", "etcd-server"),
+    Requirement("/usr/lib/cni/bridge", "containernetworking-plugins"),
     Requirement("linux.uml", "user-mode-linux"),
     Requirement("modprobe", "kmod"),
 )

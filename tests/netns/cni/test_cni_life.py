@@ -28,15 +28,16 @@ def left(made: Lab) -> dict[str, Any]:
     store = Store(str(made.data))
     attachments = store.state().attachments
     store.close()
-    elements = json.loads(made.host.run("nft", "-j", "list", "maps"))["nftables"]
+    tables = json.loads(made.host.run("nft", "-j", "list", "ruleset"))["nftables"]
     return {
         "links": made.links(),
         "attachments": attachments,
-        "ports": [entry["map"]["elem"] for entry in elements if entry.get("map", {}).get("elem")],
+        "ports": [one["map"]["elem"] for one in tables if one.get("map", {}).get("elem")],
+        "senders": [one["set"]["elem"] for one in tables if one.get("set", {}).get("elem")],
     }
 
 
-NOTHING = {"links": [], "attachments": (), "ports": []}
+NOTHING = {"links": [], "attachments": (), "ports": [], "senders": []}
 PORT = {"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80}]}}
 
 
@@ -68,6 +69,7 @@ def test_check_notices_damage(made: Lab) -> None:
     damages = (
         (made.host, "ip link set wherry0 down", "bridge wherry0 is down"),
         (made.host, "nft delete table ip wherry-cni", "nf_tables has no table"),
+        (made.host, "nft flush set bridge wherry-cni macs", "are not judged as they should"),
         (pod, "ip route del default", "route 0.0.0.0/0 is not in"),
         (pod, "ip addr flush dev eth0", "is not on eth0"),
         (pod, "ip link del eth0", "link eth0 is not in"),
