@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import ssl
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from kit.http.raw import RawStream
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 MAX_IDLE = 8
+PATIENCE = 0.1  # a connection that gets free so soon saves a new one, whose handshake costs more than most requests
 LARGEST_REFUSAL = 1024 * 1024  # bytes that say why there is no upgrade
 IDLE_SECONDS = 90.0  # less than servers keep them
 
@@ -80,6 +82,8 @@ class HttpClient:
         self._clock = clock or SystemClock()
         self._idle: list[ClientConnection] = []
         self._busy: set[ClientConnection] = set()
+        self._brief = 0  # requests under way that are over as soon as they are answered
+        self._waiting: deque[asyncio.Future[ClientConnection]] = deque()
         self._where = unix or f"{host}:{port}"
         shown = f"[{host}]" if ":" in host else host or "localhost"
         self._host_header = host_header or (shown if port in (0, 443 if tls else 80) else f"{shown}:{port}")
@@ -100,10 +104,14 @@ class HttpClient:
         most: int = 0,
     ) -> Reply:
         """Ask and read the whole answer within `timeout` seconds, with a body of at most `most` bytes. Raises ClientError."""
-        async with self._exchange(method, path, body, headers, timeout) as exchange:
-            async with self._limit(timeout, method, path):
-                content = await exchange.body(most)
-            return Reply(exchange.status, exchange.headers, content)
+        self._brief += 1
+        try:
+            async with self._exchange(method, path, body, headers, timeout, brief=True) as exchange:
+                async with self._limit(timeout, method, path):
+                    content = await exchange.body(most)
+                return Reply(exchange.status, exchange.headers, content)
+        finally:
+            self._brief -= 1
 
     @asynccontextmanager
     async def stream(
@@ -134,10 +142,10 @@ class HttpClient:
 
     @asynccontextmanager
     async def _exchange(
-        self, method: str, path: str, body: Body, headers: Headers, timeout: float | None
+        self, method: str, path: str, body: Body, headers: Headers, timeout: float | None, *, brief: bool = False
     ) -> AsyncIterator[Exchange]:
         """An exchange whose head has come; its connection is kept if the answer was read to its end, and else closed."""
-        exchange = await self._ask(method, path, body, headers, timeout)
+        exchange = await self._ask(method, path, body, headers, timeout, brief)
         try:
             yield exchange
         finally:
@@ -146,12 +154,14 @@ class HttpClient:
                 exchange.connection.abort()
             self._release(exchange.connection)
 
-    async def _ask(self, method: str, path: str, body: Body, headers: Headers, timeout: float | None) -> Exchange:
+    async def _ask(
+        self, method: str, path: str, body: Body, headers: Headers, timeout: float | None, brief: bool
+    ) -> Exchange:
         headers = tuple(headers)
         head = self._head(method, path, body, headers)
         async with self._limit(timeout, method, path):
             while True:
-                connection = self._kept() or await self._connect()
+                connection = self._kept() or (brief and await self._freed()) or await self._connect()
                 self._busy.add(connection)
                 fresh = connection.used == 0
                 try:
@@ -189,10 +199,38 @@ class HttpClient:
             connection.abort()
         return None
 
+    async def _freed(self) -> ClientConnection | None:
+        """The next connection that gets free, where more requests are under way than we keep connections."""
+        if self._brief <= MAX_IDLE:
+            return None
+        turn: asyncio.Future[ClientConnection] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with deadline(self._clock, PATIENCE):
+                await asyncio.shield(turn)
+        except TimeoutError:
+            pass
+        except asyncio.CancelledError:
+            if turn.done():
+                self._keep(turn.result())
+            raise
+        finally:
+            turn.cancel()
+        return None if turn.cancelled() or not turn.result().reusable else turn.result()
+
     def _release(self, connection: ClientConnection) -> None:
         if connection not in self._busy:
             return
         self._busy.discard(connection)
+        self._keep(connection)
+
+    def _keep(self, connection: ClientConnection) -> None:
+        """For who waits for it, or for later."""
+        while connection.reusable and self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return
         if connection.reusable and len(self._idle) < MAX_IDLE:
             connection.idle_since = self._clock.monotonic()
             self._idle.append(connection)

@@ -18,7 +18,7 @@ from nodeagent.cri.port import SeenImage
 from nodeagent.images.puller import ImageProblem, Pulled, Wish
 from nodeagent.model.memory import Waiting, next_hold
 from nodeagent.model.seen import SeenContainer
-from nodeagent.model.spec import AnyContainer, container_named
+from nodeagent.model.spec import AnyContainer, container_named, has_usual_volumes
 from nodeagent.plan.actions import CreateSandbox, StartContainer, StopContainer
 from nodeagent.plan.qos import container_limits, pod_limits
 from nodeagent.plan.resizing import outdated
@@ -66,6 +66,8 @@ class StartProblem(Exception):
 
 async def prepare_volumes(doors: Doors, state: PodState) -> None:
     """The cgroup, directories and volumes. What changes while we write is for the next time."""
+    if not state.memory.volumes_ready and has_usual_volumes(state.pod):
+        await take_slot(doors, state)  # asked for sooner, it would only slow down the pods before it
     if state.memory.pod_limits is None:
         _make_group(doors, state)  # first: a sandbox that does not wait for volumes goes into it
     state.memory.volumes_stale = False

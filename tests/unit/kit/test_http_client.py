@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
 from kit.clock import FakeClock
-from kit.http.client import ConnectFailed, HttpClient, ProtocolError, TimedOut
+from kit.http.client import MAX_IDLE, ConnectFailed, HttpClient, ProtocolError, Reply, TimedOut
 from kit.http.h1_client import HIGH_WATER
 from kit.http.server import Server
 from tests.unit.kit.wire import Site, serving
@@ -31,7 +31,7 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def scripted(script: Script) -> AsyncIterator[HttpClient]:
+async def scripted(script: Script, clock: FakeClock | None = None) -> AsyncIterator[HttpClient]:
     """A client of a server that treats each connection by a script."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -48,7 +48,7 @@ async def scripted(script: Script) -> AsyncIterator[HttpClient]:
             writer.transport.abort()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    client = HttpClient("127.0.0.1", server.sockets[0].getsockname()[1])
+    client = HttpClient("127.0.0.1", server.sockets[0].getsockname()[1], clock=clock)
     try:
         yield client
     finally:
@@ -94,6 +94,60 @@ async def test_connections_are_kept_and_used_again(site: Site) -> None:
         assert len(server._connections) == 1
         await asyncio.gather(*(client.request("GET", "/a") for _ in range(3)))
         assert len(server._connections) == 3
+
+
+async def wait_until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not done():
+            await asyncio.sleep(0.005)
+
+
+class Counter:
+    """Lets requests through when it is told to, and counts them and the connections they came by."""
+
+    def __init__(self) -> None:
+        self.connections = self.requests = 0
+        self.go = asyncio.Event()
+
+    async def script(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            self.requests += 1
+            await self.go.wait()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n.")
+
+
+async def test_many_at_once_share_few_connections() -> None:
+    counter = Counter()
+    async with scripted(counter.script, FakeClock()) as client:
+        asked = [asyncio.create_task(client.request("POST", "/")) for _ in range(50)]
+        await wait_until(lambda: counter.requests == MAX_IDLE)
+        asked[-1].cancel()  # one that waits
+        counter.go.set()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert [a.body for a in answers if isinstance(a, Reply)] == [b"."] * 49
+        assert (counter.connections, counter.requests) == (MAX_IDLE, 49)
+        assert not client._busy and len(client._idle) == MAX_IDLE
+
+
+async def test_nobody_waits_long_for_another_ones_connection() -> None:
+    clock, counter = FakeClock(), Counter()
+    async with scripted(counter.script, clock) as client:
+        asked = [asyncio.create_task(client.request("GET", "/")) for _ in range(MAX_IDLE + 3)]
+        await wait_until(lambda: counter.requests == MAX_IDLE)
+        await clock.advance(1)
+        await wait_until(lambda: counter.connections == MAX_IDLE + 3)
+        counter.go.set()
+        assert all(reply.status == 200 for reply in await asyncio.gather(*asked))
+        assert not client._busy and len(client._idle) == MAX_IDLE
+
+
+async def test_streams_hold_up_nobody(site: Site) -> None:
+    async with serving(site) as server, client_of(server, FakeClock()) as client, AsyncExitStack() as streams:
+        for _ in range(MAX_IDLE + 1):
+            await streams.enter_async_context(client.stream("GET", "/stream"))
+        assert (await client.request("GET", "/hello")).status == 200
 
 
 async def test_streamed_body_both_ways(site: Site) -> None:
