@@ -77,10 +77,11 @@ def remove_cni_results(layout: Layout) -> None:
 def remove_rules(layout: Layout) -> list[Exception]:
     """Remove rules of the proxy, rules and links of the pod network; what could not be removed."""
     import proxy
+    from cni.fabric.removal import remove_fabric
     from cni.removal import remove_all
 
     errors: list[Exception] = []
-    for remove in (proxy.cleanup, lambda: remove_all(str(layout.lib / "cni"))):
+    for remove in (proxy.cleanup, remove_fabric, lambda: remove_all(str(layout.lib / "cni"))):
         try:
             remove()
         except ExceptionGroup as group:

@@ -1,4 +1,7 @@
-"""The CNI plugin, its warm daemon, the bridge and IP addresses. Must not know pods beyond what CNI says, nor the API server."""
+"""The CNI plugin, its warm daemon, the bridge and IP addresses; the network between nodes. Must not decide what runs where.
+
+The plugin knows no pods beyond what CNI says. Only `network` talks to the API server, for the fabric.
+"""
 
 
 def cleanup(data_dir: str) -> None:

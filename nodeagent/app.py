@@ -22,6 +22,7 @@ from client.events import EventRecorder
 from client.http import HttpTransport
 from client.informer import Informer
 from cni import daemon as cni
+from cni import network as network_
 from kit import log
 from kit.backoff import Backoff
 from kit.clock import Clock
@@ -102,6 +103,9 @@ async def run(config: Config, supervisor: Supervisor) -> None:
     await agent.serve(supervisor)  # what can be wrong shows before anything is changed
     cni.install(config.cni.bin_dir, sys.executable, config.cni.socket, data_dir=config.cni.data_dir)
     supervisor.spawn("cni", lambda: cni.serve(config.cni.socket, config.cni.data_dir, clock=clock), restart=True)
+    if client is not None:
+        agent.network = network_.Network(_network(config), client, clock, agent.mtu_found)
+        agent.network.start(supervisor)
     agent.begin(supervisor)
 
 
@@ -196,7 +200,9 @@ class Agent:
             count=self.tally.evictions.add,
         )
         self.shutdown = Shutdown(self.pods.workers, clock, _shares(config), node_events, self._going_down)
-        self._pod_cidr = ""
+        self.network: network_.Network | None = None
+        self._pod_cidrs: tuple[str, ...] = ()
+        self._pod_mtu = 0
 
     async def start(self, supervisor: Supervisor) -> None:
         """Start the parts in order."""
@@ -211,7 +217,7 @@ class Agent:
             supervisor.spawn("events", link.recorder.run, restart=True)
             supervisor.spawn("node", lambda: self._be_a_node(link, supervisor))
         else:
-            self._write_network(self.config.own_pod_cidr)
+            self._write_network(tuple(self.config.own_pod_cidr.split(",")) if self.config.own_pod_cidr else ())
         supervisor.spawn("agent", lambda: self._begin(supervisor))
 
     async def serve(self, supervisor: Supervisor) -> None:
@@ -312,7 +318,8 @@ class Agent:
         if node is not None:
             self.allocations.observed(node)
             self.node.observed(node)
-            self._write_network(node.spec.pod_cidr or "")
+            listed = node.spec.pod_cidrs or ([node.spec.pod_cidr] if node.spec.pod_cidr else [])
+            self._write_network(network_.pod_cidrs(listed, node.metadata.annotations))
 
     async def _watch_shutdowns(self) -> None:
         """For as long as logind can be reached; tried again by the supervisor."""
@@ -335,13 +342,28 @@ class Agent:
         except ApiError as error:
             _log.warning("cannot look at the node's object", error=error)
 
-    def _write_network(self, pod_cidr: str) -> None:
+    def mtu_found(self, mtu: int) -> None:
+        """The ways to other nodes' pods have room for this; pods that are made from now on get it."""
+        if mtu != self._pod_mtu:
+            self._pod_mtu = mtu
+            self._write_network(self._pod_cidrs)
+
+    def _write_network(self, pod_cidrs: tuple[str, ...]) -> None:
         """Tell the runtime of the pod network once the node has its part of it."""
-        if pod_cidr and pod_cidr != self._pod_cidr:
-            self._pod_cidr = pod_cidr
-            settings = self.config.cni
-            cni.write_conflist(settings.conf_dir, pod_cidr, self.config.pod_cidr, settings.bridge, settings.mtu)
-            self.node.look()
+        if not pod_cidrs:
+            return
+        self._pod_cidrs = pod_cidrs
+        settings = self.config.cni
+        mtu = settings.mtu or self._pod_mtu
+        cni.write_conflist(
+            settings.conf_dir,
+            ",".join(pod_cidrs),
+            self.config.pod_cidr,
+            settings.bridge,
+            mtu,
+            masquerade=self.network is None,
+        )
+        self.node.look()
 
 
 class ServerLink:
@@ -399,6 +421,12 @@ class ServerLink:
             self.mirrors.observed_mirror(key, new if mirror else None)
         if not (mirror and before):
             self._pods.apply(key, None if before else old, None if mirror else new)
+
+
+def _network(config: Config) -> network_.NetworkSettings:
+    given = config.network
+    fabric = network_.Settings(config.node_name, given.mode, given.vni, given.vxlan_port, given.wireguard_port)
+    return network_.NetworkSettings(fabric, config.pod_cidr, config.cni.data_dir)
 
 
 def _groups(config: Config, cgroups: Cgroups, machine: MachineFacts) -> PodCgroups:

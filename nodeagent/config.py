@@ -29,6 +29,15 @@ class Cni(Section, frozen=True, kw_only=True):
     mtu: int = 0
 
 
+class Network(Section, frozen=True, kw_only=True):
+    """How pods of other nodes are reached. The numbers must be the same on all nodes."""
+
+    mode: Literal["auto", "routes", "vxlan", "wireguard"] = "auto"
+    vni: int = 87
+    vxlan_port: int = 8472
+    wireguard_port: int = 51877
+
+
 class CrashLoop(Section, frozen=True, kw_only=True):
     """Seconds between restarts of containers that keep ending: the first, doubled up to the last."""
 
@@ -102,6 +111,7 @@ class Config(Section, frozen=True, kw_only=True):
     root_dir: str = "/var/lib/wherry/agent"
     pod_logs: str = "/var/log/pods"
     cni: Cni = msgspec.field(default_factory=Cni)
+    network: Network = msgspec.field(default_factory=Network)
     cgroup_root: str = ""
     cgroup_driver: Literal["cgroupfs", "systemd"] = "cgroupfs"
     pod_cidr: str = "10.244.0.0/16"

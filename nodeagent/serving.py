@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from api import quantity
 from kit.config import ConfigError
 from kit.metrics import Metrics
+from linux.cgroup import slice_path
 from nodeagent.config import Config
 from nodeagent.csi import ledger
 from nodeagent.model.origin import is_static
@@ -118,7 +119,8 @@ class _Expositor:
         if self._process is None:
             self._process = await asyncio.to_thread(Metrics)
         volumes = "".join(f"{line}\n" for line in claim_metrics(await self._storage.look()))
-        return self._agent.tally.exposition() + volumes.encode() + await self._process.exposition()
+        network = self._agent.network.exposition() if self._agent.network is not None else b""
+        return self._agent.tally.exposition() + volumes.encode() + network + await self._process.exposition()
 
 
 def _show_numbers(agent: Agent) -> None:
@@ -218,11 +220,8 @@ def _tell_unwell(agent: Agent, found: StorageUse) -> None:
 
 
 def group_path(name: str) -> str:
-    """The path of a group; slices of systemd are inside the slices that their names begin with."""
-    if not name.endswith(".slice"):
-        return name
-    words = name.removesuffix(".slice").split("-")
-    return "".join(f"/{'-'.join(words[: n + 1])}.slice" for n in range(len(words)))
+    """The path of a group, also of a slice of systemd."""
+    return slice_path(name) if name.endswith(".slice") else name
 
 
 def container_group(pod_group: str, ident: str) -> str:

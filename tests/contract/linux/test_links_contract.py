@@ -180,6 +180,18 @@ def test_routes_need_a_way_and_are_made_once(two: Two, ip: str, prefix: int, gat
     assert two.here.remove_route(route) is False
 
 
+def test_a_route_takes_the_place_of_another(two: Two) -> None:
+    link = made(two.here, NewLink("d0", Bridge(), up=True))
+    for ip, prefix, first, second, to in (
+        ("10.1.2.3", 24, "10.1.2.1", "10.1.2.2", "10.9.0.0/16"),
+        ("fd00:1::3", 64, "fd00:1::1", "fd00:1::2", "fd00:9::/64"),
+    ):
+        two.here.add_address(Address(link.ifindex, ip, prefix))
+        for gateway in (first, second, second):
+            two.here.set_route(Route(to, link.ifindex, gateway))
+            assert [r.gateway for r in two.here.routes() if r.destination == to] == [gateway]
+
+
 def test_the_longest_prefix_wins_and_no_route_is_none(two: Two) -> None:
     assert two.here.route_to("192.0.2.1") is None
     link = made(two.here, NewLink("d0", Bridge(), up=True))

@@ -1,0 +1,105 @@
+"""Masquerading: the tables `wherry-fabric`, rendered whole. Pure.
+
+    set nodes      addresses of nodes that get pods' packets as they are
+    postrouting    from a pod of this node, to a node of that set        -> as it is
+                   from a pod of this node, to outside of all pod ranges -> masquerade
+
+What a pod sends to a node over somebody's router is masqueraded: the router does not know pods' addresses and may drop
+what bears one. What goes to pods never is. A transaction replaces a whole table.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from cni import ranges
+from cni.ranges import Subnet
+from linux.nft import expressions as ex
+from linux.nft import objects, userdata
+from linux.nft.door import Door
+from linux.nft.elements import Batch, Format
+from linux.nft.expressions import R0
+from linux.nft.objects import T_IPV4, T_IPV6, Set
+from linux.nft.wire import INET4, INET6
+
+TABLE = "wherry-fabric"
+_SIZES = {INET4: 4, INET6: 16}
+_MULTICAST = {4: ranges.subnet("224.0.0.0/4"), 16: ranges.subnet("ff00::/8")}
+
+
+class Masquerade(NamedTuple):
+    """Whose packets get this node's address, and where to they do not."""
+
+    pods: tuple[str, ...] = ()
+    """Ranges of this node's pods."""
+    inside: tuple[str, ...] = ()
+    """Ranges of all pods."""
+    nodes: frozenset[str] = frozenset()
+
+
+def render(wanted: Masquerade) -> list[bytes]:
+    """The messages that make the tables right, whatever they are now."""
+    messages: list[bytes] = []
+    for family, size in _SIZES.items():
+        pods = _of(wanted.pods, size)
+        if pods:
+            messages += [objects.destroy_table(family, TABLE), objects.new_table(family, TABLE)]
+            messages += _table(family, pods, _outermost(_of([*wanted.inside, *wanted.pods], size)), wanted.nodes)
+        else:
+            messages.append(objects.destroy_table(family, TABLE))
+    return messages
+
+
+def is_whole(wanted: Masquerade, door: Door) -> bool:
+    """Whether the kernel has the tables as they were written."""
+    for family, size in _SIZES.items():
+        pods = _of(wanted.pods, size)
+        seen = door.table(family, TABLE)
+        if (seen is not None) != bool(pods):
+            return False
+        if seen is not None:
+            nodes = sum(len(ranges.parse(one)) == size for one in wanted.nodes)
+            if seen.chains != {"postrouting": 2 * len(pods)} or len(door.elements(family, TABLE, "nodes")) != nodes:
+                return False
+    return True
+
+
+def _table(family: int, pods: list[Subnet], inside: list[Subnet], nodes: frozenset[str]) -> Iterable[bytes]:
+    size = _SIZES[family]
+    kind = T_IPV4 if family == INET4 else T_IPV6
+    described = userdata.of_set((userdata.destination(family),))
+    yield objects.new_set(family, TABLE, Set("nodes", kind, (size,), userdata=described), 1)
+    shape = Format(size)
+    packed = b"".join(shape.element(ip) for ip in sorted(map(ranges.parse, nodes)) if len(ip) == size)
+    yield from Batch(family, TABLE, "nodes").uniform(packed, shape.size)
+    yield objects.new_base_chain(family, TABLE, "postrouting", objects.POSTROUTING, objects.PRIORITY_SNAT)
+    for net in pods:
+        ours = source(family) + within(net, ex.EQUAL)
+        as_is = destination(family) + ex.lookup("nodes", R0) + ex.verdict(ex.ACCEPT)
+        yield objects.new_rule(family, TABLE, "postrouting", ours, as_is)
+        beyond = b"".join(destination(family) + within(one, ex.NOT_EQUAL) for one in [*inside, _MULTICAST[size]])
+        yield objects.new_rule(family, TABLE, "postrouting", ours, beyond, ex.masquerade())
+
+
+def source(family: int) -> bytes:
+    """Load the address that a packet comes from."""
+    return ex.payload(R0, ex.NETWORK_HEADER, 12 if family == INET4 else 8, _SIZES[family])
+
+
+def destination(family: int) -> bytes:
+    """Load the address that a packet goes to."""
+    return ex.payload(R0, ex.NETWORK_HEADER, 16 if family == INET4 else 24, _SIZES[family])
+
+
+def within(net: Subnet, operator: int) -> bytes:
+    """Go on only if the loaded address is in the network (EQUAL), or is not (NOT_EQUAL)."""
+    bits = net.size * 8
+    mask = ranges.data((1 << bits) - (1 << bits - net.prefix), net.size)
+    return ex.bitwise(R0, mask, b"\0" * net.size) + ex.compare(R0, operator, ranges.data(net.first, net.size))
+
+
+def _of(texts: Iterable[str], size: int) -> list[Subnet]:
+    return sorted({net for net in map(ranges.subnet, texts) if net.size == size})
+
+
+def _outermost(nets: list[Subnet]) -> list[Subnet]:
+    return [net for net in nets if not any(o != net and o.first <= net.first and net.last <= o.last for o in nets)]

@@ -1,0 +1,117 @@
+"""Which way leads to each network of each peer. Pure.
+
+A peer whose address lies on a network of ours gets a plain route: no packet is changed, nothing is lost of the MTU. To the
+others packets travel in VXLAN, or in WireGuard where one of the two wants that. A wish is kept or not fulfilled at all: who
+wants encryption is never sent plain packets. So a way may lead nowhere, and then has a reason.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from cni import ranges
+from cni.fabric.nodes import AUTO, ROUTES, VXLAN, WIREGUARD, NodeFacts
+
+NOWHERE = ""
+VXLAN_LINKS = {4: "wherry-vx4", 6: "wherry-vx6"}  # by the IP version beneath
+WIREGUARD_LINK = "wherry-wg"
+VXLAN_COST = {4: 50, 6: 70}
+WIREGUARD_COST = {4: 60, 6: 80}
+LEAST_MTU = 1280
+
+
+class Settings(NamedTuple):
+    """What this node was told; the numbers must be the same on all nodes."""
+
+    node: str
+    mode: str = AUTO
+    vni: int = 87
+    port: int = 8472
+    wireguard_port: int = 51877
+
+
+class Path(NamedTuple):
+    """How the kernel would send to an address of a peer now."""
+
+    ifindex: int
+    gateway: str = ""
+    mtu: int = 1500
+
+
+class Way(NamedTuple):
+    """How packets for a network of a peer travel."""
+
+    peer: str
+    cidr: str
+    kind: str
+    host: str = ""
+    """The peer's address that they are sent to."""
+    reason: str = ""
+
+
+def version(text: str) -> int:
+    """4 or 6, of an address or network."""
+    return 6 if ":" in text else 4
+
+
+def mode_between(settings: Settings, me: NodeFacts, peer: NodeFacts) -> str:
+    """The stricter wish of both."""
+    wishes = (me.wish or settings.mode, peer.mode or AUTO)
+    return next((mode for mode in (WIREGUARD, VXLAN, ROUTES) if mode in wishes), AUTO)
+
+
+def choose(settings: Settings, me: NodeFacts, peers: Iterable[NodeFacts], paths: Mapping[str, Path]) -> list[Way]:
+    """A way for each network of each peer, in a fixed order. Where two nodes claim a network, the first by name has it."""
+    ways: list[Way] = []
+    taken = [(ranges.subnet(cidr), me.name) for cidr in me.pod_cidrs]
+    for peer in sorted(peers):
+        for cidr in peer.pod_cidrs:
+            net = ranges.subnet(cidr)
+            owner = next((name for other, name in taken if _overlap(net, other)), None)
+            if owner is not None:
+                ways.append(Way(peer.name, cidr, NOWHERE, reason=f"node {owner} has addresses of it"))
+                continue
+            taken.append((net, peer.name))
+            ways.append(_way(settings, me, peer, cidr, paths))
+    return ways
+
+
+def _way(settings: Settings, me: NodeFacts, peer: NodeFacts, cidr: str, paths: Mapping[str, Path]) -> Way:
+    mode = mode_between(settings, me, peer)
+    reachable = [address for address in peer.addresses if address in paths]
+    if not reachable:
+        what = ", ".join(peer.addresses) or "no address yet"
+        return Way(peer.name, cidr, NOWHERE, reason=f"no route leads to the node ({what})")
+    if mode in (AUTO, ROUTES):
+        near = [one for one in reachable if version(one) == version(cidr) and not paths[one].gateway]
+        if near:
+            return Way(peer.name, cidr, ROUTES, near[0])
+        if mode == ROUTES:
+            return Way(peer.name, cidr, NOWHERE, reason="the node is on no network of ours, and mode is routes")
+    if mode == WIREGUARD and not (me.key and peer.key):
+        who = "this node" if not me.key else "the node"
+        return Way(peer.name, cidr, NOWHERE, reason=f"{who} has no WireGuard, and nothing is sent unencrypted")
+    kind = WIREGUARD if mode == WIREGUARD else VXLAN
+    mine = {version(address) for address in me.addresses}
+    shared = [one for one in reachable if version(one) in mine]
+    if not shared:
+        return Way(peer.name, cidr, NOWHERE, reason="the node and this one have no address of the same family")
+    return Way(peer.name, cidr, kind, shared[0])
+
+
+def link_of(way: Way) -> str:
+    """The tunnel that a way leads through."""
+    return WIREGUARD_LINK if way.kind == WIREGUARD else VXLAN_LINKS[version(way.host)]
+
+
+def may_come_by_vxlan(settings: Settings, me: NodeFacts, peer: NodeFacts) -> bool:
+    """Whether a peer may choose VXLAN, whatever our own way to it is."""
+    return mode_between(settings, me, peer) in (AUTO, VXLAN)
+
+
+def tunnel_mtu(costs: Mapping[int, int], hosts: Iterable[str], paths: Mapping[str, Path]) -> int:
+    """What fits through a tunnel on the narrowest of its paths."""
+    return max(LEAST_MTU, min(paths[host].mtu - costs[version(host)] for host in hosts))
+
+
+def _overlap(one: ranges.Subnet, other: ranges.Subnet) -> bool:
+    return one.size == other.size and one.first <= other.last and other.first <= one.last

@@ -1,0 +1,222 @@
+"""Real packets between three nodes: every pod to every pod, every node to every pod, over each kind of way."""
+
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from cni.fabric.nodes import MODE, POD_CIDRS
+from tests.netns.fabric.bed import FAR, NEAR, NUMBERS, Bed, node_ips, pod_cidrs, pod_ips
+
+pytestmark = pytest.mark.root
+FAMILIES = {"IPv4": (4,), "IPv6": (6,), "dual": (4, 6)}
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Bed]:
+    bed = Bed()
+    try:
+        for name in NUMBERS:
+            bed.start(name)
+        yield bed
+    finally:
+        bed.close()
+
+
+def show_all(bed: Bed, versions: tuple[int, ...] = (4, 6), mode: str = "") -> None:
+    notes = {MODE: mode} if mode else {}
+    bed.show(*(bed.object_of(name, versions, notes) for name in NUMBERS))
+
+
+def check_pairs(bed: Bed, versions: tuple[int, ...], names: str = "abc") -> None:
+    for version in versions:
+        for here in names:
+            for there in names:
+                target, own = pod_ips(there).of(version), pod_ips(here).of(version)
+                if here != there:
+                    assert bed.ask(f"pod-{here}", target) == own  # and nobody has changed the address
+                    bed.ask(f"pod-{here}", node_ips(there, bed.nets[there]).of(version))
+                bed.ask(here, target)
+
+
+def kinds(bed: Bed, name: str) -> dict[str, str]:
+    """The link that each route to pods of others leads to."""
+    lines = [line for flag in ("-4", "-6") for line in bed.spaces[name].run("ip", flag, "route").splitlines()]
+    routes = [line.split() for line in lines if "proto 87" in line]
+    return {words[0]: words[words.index("dev") + 1] for words in routes}
+
+
+@pytest.mark.parametrize("families", FAMILIES)
+@pytest.mark.parametrize("place", [NEAR, FAR])
+@pytest.mark.parametrize("mode", ["", "vxlan"])
+def test_every_pod_and_node_reaches_every_pod(made: Bed, families: str, place: str, mode: str) -> None:
+    versions = FAMILIES[families]
+    if made.nets["c"] != place:
+        made.place("c", place)
+    show_all(made, versions, mode)
+    check_pairs(made, versions)
+    for version in versions:
+        found = kinds(made, "a")
+        tunnel = f"wherry-vx{versions[0]}"
+        assert found[pod_cidrs("b").of(version)] == (tunnel if mode else "eth0")
+        assert found[pod_cidrs("c").of(version)] == (tunnel if mode or place == FAR else "eth0")
+    cost = 50 if versions[0] == 4 else 70
+    assert made.agents["a"].mtu == (1500 - cost if mode or place == FAR else 1500)
+    # What pods are told fits, to the last byte and in one piece.
+    made.ask("pod-a", pod_ips("c").of(versions[0]), made.agents["a"].mtu - (28 if versions[0] == 4 else 48))
+
+
+def test_nodes_on_one_network_see_pods_own_addresses(made: Bed) -> None:
+    made.place("c", FAR)
+    show_all(made)
+    for version in (4, 6):
+        assert made.ask("pod-a", node_ips("b").of(version)) == pod_ips("a").of(version)
+        # The router between would not carry it.
+        assert made.ask("pod-a", node_ips("c", FAR).of(version)) == node_ips("a").of(version)
+    # To the world outside the node speaks for its pods.
+    router = made.spaces["router"]
+    assert "counter packets 0" in router.run("nft", "list", "table", "ip", "spy")
+    assert router.run("nft", "list", "table", "ip", "spy").count("counter packets 0") == 2
+
+
+def test_a_second_family_comes_to_a_living_cluster(made: Bed) -> None:
+    made.place("c", FAR)
+    show_all(made, (4,))
+    check_pairs(made, (4,))
+    # The API takes no second podCIDR for a node that has one; the nodes' addresses are of both families already.
+    nodes = [made.object_of(name, (4, 6), {POD_CIDRS: pod_cidrs(name).v6}) for name in NUMBERS]
+    for node in nodes:
+        node["spec"]["podCIDRs"].pop()
+    made.show(*nodes)
+    check_pairs(made, (4, 6))
+
+
+class Stream(threading.Thread):
+    """One datagram after the other between two pods, each answered before the next is sent."""
+
+    def __init__(self, bed: Bed, source: str, ip: str) -> None:
+        super().__init__()
+        self._asking = bed._socket(source, ip)
+        self._asking.settimeout(10)
+        self.ending = threading.Event()
+        self.sent = 0
+        self.lost = 0
+
+    def run(self) -> None:
+        while not self.ending.is_set():
+            self.sent += 1
+            try:
+                self._asking.send(b"x")
+                self._asking.recv(100)
+            except OSError:
+                self.lost += 1
+
+    def end(self) -> None:
+        self.ending.set()
+        self.join()
+        self._asking.close()
+
+
+def test_nodes_come_go_and_change_their_ways_under_traffic(made: Bed) -> None:
+    made.place("c", NEAR)
+    show_all(made)
+    check_pairs(made, (4,), "ab")
+    streams = [Stream(made, "pod-a", pod_ips("b").v4), Stream(made, "pod-b", pod_ips("a").v6)]
+    for stream in streams:
+        stream.start()
+    try:
+        made.show(*(made.object_of(name, (4, 6)) for name in "ab"))
+        assert not any(cidr in kinds(made, "a") for cidr in pod_cidrs("c"))
+        made.place("c", FAR)
+        show_all(made)
+        check_pairs(made, (4, 6))
+        show_all(made, mode="vxlan")
+        check_pairs(made, (4, 6))
+        show_all(made)
+        check_pairs(made, (4, 6))
+        made.stop("b")  # an agent that ends and comes back disturbs nobody
+        made.start("b")
+        show_all(made)
+    finally:
+        for stream in streams:
+            stream.end()
+    assert all(stream.sent > 10 for stream in streams)
+    assert [stream.lost for stream in streams] == [0, 0]
+
+
+def test_what_somebody_takes_away_comes_back(made: Bed) -> None:
+    made.place("c", FAR)
+    show_all(made, mode="vxlan")
+    check_pairs(made, (4, 6))
+    node, agent = made.spaces["a"], made.agents["a"]
+    mac = next(line for line in node.run("bridge", "fdb", "show", "dev", "wherry-vx4").splitlines() if "dst" in line)
+    damages = {
+        "route": ["ip", "route", "del", pod_cidrs("c").v4],
+        "neighbour": ["ip", "neigh", "del", "10.244.3.0", "dev", "wherry-vx4"],
+        "forwarding entry": ["bridge", "fdb", "del", mac.split()[0], "dev", "wherry-vx4"],
+        "address": ["ip", "addr", "del", "10.244.1.0/32", "dev", "wherry-vx4"],
+        "link": ["ip", "link", "del", "wherry-vx4"],
+        "rules": ["nft", "flush", "ruleset"],
+    }
+    for what, damage in damages.items():
+        before = agent.repairs.get(what, 0)
+        node.run(*damage)
+        agent.wait_repair(what, before + 1)
+        check_pairs(made, (4, 6))
+    node.run("ip", "link", "set", "eth0", "down")  # takes all routes along, and does not say so of each
+    node.run("ip", "link", "set", "eth0", "up")
+    made.place("a", NEAR)
+    check_pairs(made, (4, 6))
+
+
+FIREWALLS = {
+    "ufw or Docker": "iptables-nft -P FORWARD DROP; iptables-nft -P INPUT DROP; ip6tables-nft -P FORWARD DROP",
+    "firewalld": (
+        "nft 'add table inet firewalld; "
+        "add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; }; "
+        "add rule inet firewalld filter_FORWARD reject with icmpx admin-prohibited'"
+    ),
+    "a table of somebody": (
+        "nft 'add table inet mine; add chain inet mine f { type filter hook forward priority 0; policy drop; }; "
+        "add chain inet mine i { type filter hook input priority 0; policy drop; }; "
+        "add rule inet mine i icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept'"
+    ),
+}
+
+
+@pytest.mark.parametrize("firewall", FIREWALLS)
+def test_pods_pass_other_firewalls(made: Bed, firewall: str) -> None:
+    made.place("c", FAR)
+    show_all(made)
+    node = made.spaces["a"]
+    for again in (False, True):  # as it comes up, and as it is reloaded
+        if again:
+            node.run("nft", "flush", "ruleset")
+        node.run("sh", "-ec", FIREWALLS[firewall])
+        for version in (4, 6):
+            for other in "bc":
+                assert made.ask("pod-a", pod_ips(other).of(version)) == pod_ips("a").of(version)
+                assert made.ask(f"pod-{other}", pod_ips("a").of(version)) == pod_ips(other).of(version)
+    node.run("nft", "flush", "ruleset")
+
+
+def test_a_reset_leaves_nothing(made: Bed) -> None:
+    made.place("c", FAR)
+    show_all(made)
+    node = made.spaces["a"]
+    node.run("iptables-nft", "-P", "FORWARD", "DROP")
+    made.ask("pod-a", pod_ips("b").v4)
+    made.stop("a")
+    node.run("iptables-nft", "-P", "FORWARD", "ACCEPT")
+    node.run(sys.executable, "-c", "from cni.fabric.removal import remove_fabric; remove_fabric(); remove_fabric()")
+    left = (
+        node.run("ip", "route")
+        + node.run("ip", "-6", "route")
+        + node.run("ip", "link")
+        + node.run("nft", "list", "ruleset")
+    )
+    assert not any(mark in left for mark in ("proto 87", "wherry-", "WHERRY"))
+    made.start("a")
+    show_all(made)
+    check_pairs(made, (4, 6))
