@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from dataclasses import dataclass, field
+from statistics import median
 
 from bench.cni_lab import Lab
 from linux import netns
@@ -31,12 +32,15 @@ def kill_at_random(lab: Lab, *, kills: int, seed: int) -> Report:
     chance, report = random.Random(seed), Report()
     for n in range(PODS):
         lab.space(f"k{n}")
-    usual = max(_request(lab, "ADD", f"k{n}", None)[1] for n in range(PODS))
+    seconds = [_request(lab, "ADD", f"k{n}", None)[1] for n in range(PODS)]  # of the last that were not killed
     while report.killed < kills and report.finished < kills * TRIES:
         command, pod = chance.choice(("ADD", "ADD", "DEL")), f"k{chance.randrange(PODS)}"
-        died, _ = _request(lab, command, pod, chance.uniform(0, usual * (0.9 if command == "ADD" else 3)))
+        usual = median(seconds)
+        died, took = _request(lab, command, pod, chance.uniform(0, usual * (0.9 if command == "ADD" else 3)))
         report.killed += died
         report.finished += not died
+        if command == "ADD" and not died:
+            seconds = [*seconds[1:], took]
         if (report.killed + report.finished) % 25 == 24:  # a runtime gives up on some of them: their namespaces go
             lab.end(pod)
             lab.space(pod)

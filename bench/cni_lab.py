@@ -67,7 +67,7 @@ class Space:
         def make() -> socket.socket:
             made = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, kind)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.settimeout(5)
+            made.settimeout(60)
             made.bind((ip, port))
             if kind == socket.SOCK_STREAM:
                 made.listen(16)
@@ -75,7 +75,7 @@ class Space:
 
         return self.visit(make)
 
-    def connect(self, ip: str, port: int, timeout: float = 3) -> socket.socket:
+    def connect(self, ip: str, port: int, timeout: float = 60) -> socket.socket:
         """A TCP connection from inside."""
         return self.visit(lambda: socket.create_connection((ip, port), timeout))
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 from controlplane.store.choice import Etcd
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,11 @@ class EtcdCluster:
 
 
 def _free_ports(members: int) -> list[tuple[int, int, int]]:
-    """Three for each member."""
-    sockets = [socket.socket() for _ in range(3 * members)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports: list[int] = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    """Three for each member, of those that the kernel gives to nobody: they are bound later, and again after each death."""
+    ports: list[int] = []
+    while len(ports) < 3 * members:
+        port = random.randrange(15_000, 29_000)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            ports += [port] * (port not in ports)
     return [(ports[3 * n], ports[3 * n + 1], ports[3 * n + 2]) for n in range(members)]

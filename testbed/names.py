@@ -57,7 +57,7 @@ def hierarchies() -> list[Path]:
     return sorted(path for path in CGROUPS.iterdir() if path.is_dir() and not path.is_symlink())
 
 
-def kill_group(group: Path, patience: float = 10) -> None:
+def kill_group(group: Path, patience: float = 60) -> None:
     """SIGKILL every process in a cgroup and below, until none is left."""
     deadline = time.monotonic() + patience
     while pids := _members(group):
@@ -71,7 +71,7 @@ def kill_group(group: Path, patience: float = 10) -> None:
         time.sleep(0.01)
 
 
-def remove_group(group: Path, patience: float = 5) -> None:
+def remove_group(group: Path, patience: float = 60) -> None:
     """Remove an empty cgroup and all below it; the kernel may need a moment after the last process."""
     deadline = time.monotonic() + patience
     while group.exists():

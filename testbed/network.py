@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -35,6 +36,8 @@ class Switch:
         self._ip("link", "set", port, "master", "br0", "up")
         run(["ip", "-n", netns, "addr", "add", f"{address}/{PREFIX_LENGTH}", "dev", "eth0"])
         run(["ip", "-n", netns, "link", "set", "eth0", "up"])
+        while "state UP" not in run(["ip", "-n", netns, "-o", "link", "show", "eth0"]).text:
+            time.sleep(0.01)  # before that its link-local address and routes are missing, and appear later
         if default_route:
             run(["ip", "-n", netns, "route", "add", "default", "via", ADDRESS])
         return address

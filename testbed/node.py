@@ -94,7 +94,7 @@ class Node:
             )
         os.close(writer)
         with os.fdopen(reader, "rb") as ready:
-            heard, _, _ = select.select([ready], [], [], 30)
+            heard, _, _ = select.select([ready], [], [], 120)
             said = os.read(ready.fileno(), 20) if heard else b""
         if not said:
             raise RuntimeError(f"cannot start node {self.name}: {self.console()}")
@@ -178,7 +178,7 @@ class Node:
         """The command line that, run on the machine, runs `argv` on this host."""
         return self._in_cgroup(["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C", "-w", "--", *argv])
 
-    def wait_until(self, script: str, *, timeout: float = 30) -> str:
+    def wait_until(self, script: str, *, timeout: float = 120) -> str:
         """Repeat a shell script until it succeeds; what it printed."""
         deadline = time.monotonic() + timeout
         while True:
@@ -240,7 +240,7 @@ class Node:
         return ["sh", "-c", f'for f in {files}; do echo $$ >"$f" || exit 1; done; exec "$@"', "sh", *argv]
 
     def _wait_for_systemd(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             said = self.run(["systemctl", "is-system-running"], check=False).text.strip()
             if said in ("running", "degraded"):

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from linux.process import Finished, ProcessFailed
-from testbed import Node, Switch
+from testbed import Node, Snapshot, Switch
 from testbed.checkout import CHECKOUT
 
 WHERRY = str(CHECKOUT / "wherry")
 KUBECONFIG = "/etc/wherry/admin.kubeconfig"
 KUBECTL_CACHE = "/dev/shm/kubectl"
 DEMO = "wherry.local/demo:1"
+# A network namespace ends some time after its last process, and what was in it, and its other ends here, with it.
+IN_ITS_OWN_TIME = {"links", "addresses", "routes", "namespaces"}
 
 
 class Host:
@@ -53,13 +55,22 @@ class Host:
         said = json.loads(self.wherry("status", "--json", check=False).text)
         return {one["name"]: one for one in said["components"]}
 
-    def curl(self, url: str) -> str:
-        """An answer to a request from this host, "" when there is none."""
-        return self.node.run(["curl", "-sS", "-m", "5", url], check=False).text.strip()
+    def curl(self, url: str, seconds: int = 5) -> str:
+        """An answer to a request from this host, "" when there is none; who asks but once gives it longer."""
+        return self.node.run(["curl", "-sS", "-m", str(seconds), url], check=False).text.strip()
 
     def curl_from_outside(self, url: str) -> str:
         """An answer to a request from elsewhere on the network."""
         return self.switch.run(["curl", "-sS", "-m", "5", url], check=False).text.strip()
+
+    def leftovers(self, before: Snapshot) -> dict[str, list[str]]:
+        """What differs from before; what the kernel takes away in its own time has that time."""
+        deadline = time.monotonic() + 60
+        while found := Snapshot.take(self.node).leftovers(before):
+            if found.keys() - IN_ITS_OWN_TIME or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        return found
 
     def in_pod(self, address: str, command: str) -> str:
         """Run a program of this host in the network of the demo pod with that address."""
@@ -85,7 +96,7 @@ class Host:
             except (ProcessFailed, json.JSONDecodeError, KeyError) as error:
                 last = error
             time.sleep(0.1)
-        pytest.fail(f"not within {seconds} s: {what} (last: {last})\n{self.logs()}")
+        pytest.fail(f"not within {seconds} s: {what} (last: {last!r})\n{self.logs()}")
 
     def ready_pods(self, label: str) -> list[dict[str, Any]]:
         """Pods with a label that are ready and not on their way out."""
@@ -98,9 +109,13 @@ class Host:
 
     def logs(self) -> str:
         """The ends of all logs, for a failure's report."""
-        return self.node.run(
-            ["sh", "-c", "tail -n 25 /var/log/wherry/*.log; kubectl get all,events -A -o wide"], check=False
-        ).text
+        script = """
+            tail -n 60 /var/log/wherry/*.log
+            timeout 20 kubectl get all,events,endpointslices -A -o wide
+            timeout 20 kubectl describe pods -A
+            ps -eo pid,etimes,stat,args
+        """
+        return self.node.run(["sh", "-c", f"({script}) 2>&1"], check=False, timeout=90).text
 
     def start(self, *argv: str) -> subprocess.Popen[bytes]:
         """A program of this host that goes on, whatever it prints."""

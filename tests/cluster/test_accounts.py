@@ -20,7 +20,7 @@ def ask(cluster: Host, pod: str, path: str) -> dict[str, object]:
     address = cluster.get(f"pod {pod}")["status"]["podIP"]
     service = cluster.get("service kubernetes")["spec"]["clusterIP"]
     header = shlex.quote(f"Authorization: Bearer {shown['token'].strip()}")
-    said = cluster.in_pod(address, f"curl -sS -m 10 --cacert /run/pod-ca.crt -H {header} https://{service}{path}")
+    said = cluster.in_pod(address, f"curl -sS -m 50 --cacert /run/pod-ca.crt -H {header} https://{service}{path}")
     found: dict[str, object] = json.loads(said)
     return found
 

@@ -46,15 +46,14 @@ def test_killed_while_scaling(cluster: Host, load: str, name: str, delay: float)
             "exactly these pods answer",
             lambda names=names: {cluster.curl(f"http://{load}/") for _ in range(40)} == names,
         )
-    sandboxes = cluster.node.sh("pgrep -x pause | wc -l").text.strip()
-    assert sandboxes == "1", "no sandbox is forgotten"
+    cluster.until("no sandbox is forgotten", lambda: cluster.node.sh("pgrep -x pause | wc -l").text.strip() == "1")
 
 
 @pytest.mark.parametrize("name", ["controlplane", "agent", "proxy", "containerd"])
 def test_traffic_goes_on_while_a_component_is_dead(cluster: Host, load: str, name: str) -> None:
     """No component is in the path of packets."""
     before = kill(cluster, name)
-    answers = [cluster.curl(f"http://{load}/") for _ in range(20)]
+    answers = [cluster.curl(f"http://{load}/", 50) for _ in range(20)]
     assert all(answers), answers
     cluster.until(f"{name} is back", lambda: is_back(cluster, name, before))
 
@@ -80,7 +79,7 @@ def test_the_supervisor_dies_and_up_puts_it_back(cluster: Host, load: str) -> No
     """Programs live on; `up` starts a supervisor that takes them over."""
     pids = {name: one["pid"] for name, one in cluster.status().items()}
     cluster.node.sh("kill -9 $(pgrep -f '^[^ ]*python -P -m cli.supervise')")
-    assert cluster.curl(f"http://{load}/")
+    assert cluster.curl(f"http://{load}/", 50)
     cluster.wherry("up")
     assert {name: one["pid"] for name, one in cluster.status().items()} == pids
     before = kill(cluster, "proxy")

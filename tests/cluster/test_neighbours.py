@@ -30,6 +30,7 @@ def test_another_containerd_and_other_rules(host: Host) -> None:
     theirs = host.start("containerd")
     host.until("their containerd answers", lambda: host.node.run(["ctr", "version"], check=False).code == 0)
     host.node.sh(RULES)
+    host.until("their bridge has settled", lambda: "down" in host.node.sh("cat /sys/class/net/docker0/operstate").text)
     host.node.sh("ctr images pull x >/dev/null 2>&1 || true")
     before = Snapshot.take(host.node)
     host.wherry("up")
@@ -41,9 +42,9 @@ def test_another_containerd_and_other_rules(host: Host) -> None:
         assert set(getattr(before, kind)) <= set(getattr(during, kind)), kind
     host.node.run(["rm", "-rf", "/dev/shm/kubectl"])
     host.wherry("reset")
-    found = Snapshot.take(host.node).leftovers(before)
+    found = host.leftovers(before)
     assert not found, found
     assert theirs.poll() is None
     assert host.node.run(["ctr", "version"], check=False).code == 0
     theirs.terminate()
-    theirs.wait(20)
+    theirs.wait(60)

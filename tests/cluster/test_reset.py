@@ -19,7 +19,7 @@ def fill(host: Host) -> None:
 
 
 def assert_clean(host: Host, before: Snapshot) -> None:
-    found = Snapshot.take(host.node).leftovers(before)
+    found = host.leftovers(before)
     assert not found, "\n".join(f"{kind}: {line}" for kind, lines in found.items() for line in lines)
 
 
@@ -37,6 +37,7 @@ def test_a_snapshot_sees_what_is_left(host: Host) -> None:
         for c in /sys/fs/cgroup/*/; do mkdir $c/left; done
         touch /etc/left /run/left /var/lib/wherry/left
         setsid sleep 1000 >/dev/null 2>&1 &
+        until pgrep -x sleep; do :; done
         mount -t tmpfs tmpfs /mnt
         sysctl -qw net.ipv4.ip_forward=1
         """

@@ -34,10 +34,15 @@ def test_a_static_pod_is_seen_used_and_not_deleted(cluster: Host) -> None:
     cluster.node.sh(f"cat > /etc/wherry/manifests/web.yaml <<'E'\n{MANIFEST}E")
     pod = cluster.until("the mirror runs", lambda: _running(cluster))
     container = pod["status"]["containerStatuses"][0]["containerID"]
-    assert cluster.kubectl(f"-n kube-system logs {NAME}") == "hello\n"
+    cluster.until("it has spoken", lambda: cluster.kubectl(f"-n kube-system logs {NAME}") == "hello\n")
     assert cluster.kubectl(f"-n kube-system exec {NAME} -- echo hi") == "hi\n"
-    said = cluster.kubectl(f"-n kube-system describe pod {NAME}")
-    assert "Container started" in said and "Node/one" in said
+    cluster.until(
+        "users are told",
+        lambda: (
+            "Container started" in (said := cluster.kubectl(f"-n kube-system describe pod {NAME}"))
+            and "Node/one" in said
+        ),
+    )
     cluster.kubectl(f"-n kube-system delete pod {NAME} --wait=false")
     again = cluster.until(
         "it has a new mirror",
@@ -76,6 +81,6 @@ def test_callers_by_token_have_the_rights_that_roles_give_them(cluster: Host) ->
     assert answer("pods") == ("403", f"Forbidden ({who}, subresource(s)=[pods proxy])\n")
     cluster.kubectl("create clusterrole watcher --verb=get --resource=nodes/stats,nodes/pods")
     cluster.kubectl("create clusterrolebinding watcher --clusterrole=watcher --serviceaccount=default:reader")
-    assert answer("stats/summary")[0] == "200"
+    cluster.until("it has a right", lambda: answer("stats/summary")[0] == "200")
     cluster.until("a refusal is not kept for long", lambda: answer("pods")[0] == "200")
     assert answer("metrics")[0] == "403" and answer("containerLogs/a/b/c")[0] == "403"

@@ -86,8 +86,9 @@ def test_files_are_copied_both_ways(pod: Host, transport: dict[str, str]) -> Non
 
 def test_a_terminal(pod: Host, transport: dict[str, str]) -> None:
     """`script` gives kubectl a terminal of a known size."""
-    shell = "stty rows 31 cols 97; kubectl exec -it web -- sh -c 'sleep 1; tty; stty size; exit 5'"
-    done = run(pod, f'script -qec "{shell}" /dev/null < /dev/null', transport)
+    inside = "until stty size | grep -q 31.97; do sleep 0.1; done; tty; stty size; exit 5"
+    talk = f"stty rows 31 cols 97; kubectl exec -it web -- sh -c '{inside}'"
+    done = run(pod, 'script -qec "$TALK" /dev/null < /dev/null', {**transport, "TALK": talk})
     assert "/dev/pts/" in done.text, done
     assert "31 97" in done.text, done
     assert done.code == 5
@@ -114,13 +115,14 @@ def test_port_forward(pod: Host, transport: dict[str, str]) -> None:
     done = run(
         pod,
         """
-        kubectl port-forward pod/web 18080:8080 > /tmp/forward 2>&1 &
-        for i in $(seq 100); do grep -q Forwarding /tmp/forward && break; sleep 0.1; done
-        for i in 1 2 3; do curl -sS -m 10 http://127.0.0.1:18080/; done
+        cd $(mktemp -d)
+        kubectl port-forward pod/web 18080:8080 > first 2>&1 &
+        until grep -qs Forwarding first; do sleep 0.1; done
+        for i in 1 2 3; do curl -sS -m 50 http://127.0.0.1:18080/; done
         kill %1; wait
-        kubectl port-forward service/web 18081:80 > /tmp/forward 2>&1 &
-        for i in $(seq 100); do grep -q Forwarding /tmp/forward && break; sleep 0.1; done
-        curl -sS -m 10 http://127.0.0.1:18081/
+        kubectl port-forward service/web 18081:80 > second 2>&1 &
+        until grep -qs Forwarding second; do sleep 0.1; done
+        curl -sS -m 50 http://127.0.0.1:18081/
         kill %1; wait
         """,
         transport,
@@ -132,16 +134,17 @@ def test_proxy_subresources(pod: Host) -> None:
     done = run(
         pod,
         """
-        kubectl proxy --port=18001 > /tmp/proxy 2>&1 &
-        for i in $(seq 100); do grep -q Starting /tmp/proxy && break; sleep 0.1; done
+        cd $(mktemp -d)
+        kubectl proxy --port=18001 > proxy 2>&1 &
+        until grep -qs Starting proxy; do sleep 0.1; done
         base=http://127.0.0.1:18001/api/v1/namespaces/default
         for path in services/web:80 services/web pods/web pods/http:web:8080; do
-            curl -sS -m 10 $base/$path/proxy/
+            curl -sS -m 50 $base/$path/proxy/
         done
-        curl -sS -m 10 -o /dev/null -w '%{http_code} %{redirect_url}\n' $base/pods/web/proxy
-        curl -sS -m 10 http://127.0.0.1:18001/api/v1/nodes/one/proxy/pods | head -c 16
+        curl -sS -m 50 -o /dev/null -w '%{http_code} %{redirect_url}\n' $base/pods/web/proxy
+        curl -sS -m 50 http://127.0.0.1:18001/api/v1/nodes/one/proxy/pods | head -c 16
         echo
-        curl -sS -m 10 $base/pods/web:81/proxy/
+        curl -sS -m 50 $base/pods/web:81/proxy/
         kill %1; wait
         """,
     )

@@ -64,7 +64,7 @@ def test_services(host: Host) -> None:
     host.node.run(["rm", "-rf", KUBECTL_CACHE])
     found = {
         kind: lines
-        for kind, all_lines in Snapshot.take(host.node).leftovers(before).items()
+        for kind, all_lines in host.leftovers(before).items()
         if (lines := [line for line in all_lines if not line[2:].startswith(OWN)])
     }
     assert not found, found

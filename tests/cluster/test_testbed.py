@@ -24,8 +24,8 @@ def traces(owner: int) -> list[Path]:
 def test_hosts_reach_each_other_and_nobody_else() -> None:
     with Switch() as switch, Node("one", switch) as one, Node("two", switch) as two:
         assert one.sh("hostname; cat /etc/hostname").text == "one\none\n"
-        one.run(["ping", "-c1", "-W5", two.address])
-        switch.run(["ping", "-c1", "-W5", one.address])
+        one.run(["ping", "-c1", "-W50", two.address])
+        switch.run(["ping", "-c1", "-W50", one.address])
         assert one.run(["ping", "-c1", "-W1", "192.0.2.1"], check=False).code != 0
         assert "two" not in one.sh("ps ax").text
         one.sh("nft add table ip only_here")
@@ -70,12 +70,10 @@ def test_what_a_killed_test_leaves_is_swept_by_the_next() -> None:
     with subprocess.Popen([sys.executable, "-c", script], cwd=CHECKOUT, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"up\n"
+        assert traces(child.pid)
         child.send_signal(signal.SIGKILL)
-    left = traces(child.pid)
-    assert left
-    swept = names.sweep()
-    assert {path.name for path in left} <= set(swept)
-    deadline = time.monotonic() + 10
+    names.sweep()  # if no other test's came first
+    deadline = time.monotonic() + 60
     while traces(child.pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert traces(child.pid) == []

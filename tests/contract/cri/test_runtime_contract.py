@@ -1,5 +1,6 @@
 """One suite for both runtimes: the fake, and containerd on a test host."""
 
+import asyncio
 import platform
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -195,18 +196,20 @@ async def test_images(runtime: Runtime) -> None:
 
 
 async def test_events_tell_exits(runtime: Runtime) -> None:
-    maker = Maker(runtime)
     events = runtime.events()
-    first = anext(events)
-    import asyncio
-
-    waiting = asyncio.ensure_future(first)
-    await asyncio.sleep(0.3)
-    _, ident = await maker.start()
+    waiting = asyncio.ensure_future(anext(events))
+    number = 0
+    while not waiting.done():  # from when on events are sent is not told
+        number += 1
+        _, ident = await Maker(runtime, f"u{number}").start()
+        await runtime.stop_container(ident, 0)
+        await asyncio.wait([waiting], timeout=1)
+        assert number < 60
+    _, ident = await Maker(runtime, "told").start()
     await runtime.stop_container(ident, 0)
-    event = await asyncio.wait_for(waiting, 10)
+    event = await waiting
     while not (isinstance(event, Exited) and event.id == ident):
-        event = await asyncio.wait_for(anext(events), 10)
+        event = await asyncio.wait_for(anext(events), 120)
     assert event.code in (137, 143) and event.at > 1.6e9
     await events.aclose()  # type: ignore[attr-defined]
 
@@ -220,7 +223,7 @@ async def test_the_same_name_again_is_told_apart(runtime: Runtime) -> None:
 
 async def test_commands_in_containers(runtime: Runtime) -> None:
     _, ident = await Maker(runtime).start()
-    result = await runtime.exec_sync(ident, ["true"], 5)
+    result = await runtime.exec_sync(ident, ["true"], 60)
     assert result.code == 0
 
 

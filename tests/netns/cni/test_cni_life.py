@@ -55,10 +55,18 @@ def test_del_leaves_nothing_and_may_be_repeated(made: Lab, namespace: str) -> No
     assert left(made) == NOTHING
 
 
-def test_a_second_add_answers_the_same(made: Lab) -> None:
-    made.space("a")
-    assert made.call("ADD", "a").body == made.call("ADD", "a").body
-    assert len(made.links()) == 1
+def test_a_duplicate_add_is_refused_as_debians_plugins_do(made: Lab) -> None:
+    need_go_plugins()
+    space = made.space("a")
+    first = made.call("ADD", "a").body
+    before = (space.run("ip", "-o", "-4", "addr"), left(made))
+    again = made.call("ADD", "a")
+    assert (again.code, again.body["code"]) == (1, 104)
+    assert "a has it already" in again.body["msg"]
+    assert (space.run("ip", "-o", "-4", "addr"), left(made)) == before
+    assert made.call("ADD", "a", made.go_network(), plugin=f"{GO_PLUGINS}/bridge").code != 0
+    assert made.call("DEL", "a").code == 0
+    assert made.call("ADD", "a").body["ips"] != first["ips"]
 
 
 def test_check_notices_damage(made: Lab) -> None:
@@ -79,7 +87,8 @@ def test_check_notices_damage(made: Lab) -> None:
         answer = made.call("CHECK", "a", network)
         if answer.code == 0 or message not in answer.body["details"]:
             raise AssertionError(f"after {command}: {answer.output!r}")
-    assert made.call("ADD", "a", network).code == 0
+    assert made.call("DEL", "a", network).code == 0
+    del network["prevResult"]
     network["prevResult"] = made.call("ADD", "a", network).body
     assert made.call("CHECK", "a", network).code == 0
 
@@ -130,10 +139,13 @@ def alike(address: str) -> str:
 
 
 def facts(space: Space) -> dict[str, Any]:
-    """A pod's namespace without what must differ: its own address, the link-local ones."""
-    links = json.loads(space.run("ip", "-j", "-d", "addr"))
+    """A pod's namespace without what must differ: its own address, the link-local ones; when its link has come up."""
+    state = ""
+    while state != "UP":
+        links = json.loads(space.run("ip", "-j", "-d", "addr"))
+        eth0 = next(link for link in links if link["ifname"] == "eth0")
+        state = eth0["operstate"]
     routes = json.loads(space.run("ip", "-j", "route"))
-    eth0 = next(link for link in links if link["ifname"] == "eth0")
     return {
         "names": sorted(link["ifname"] for link in links),
         "flags": sorted(eth0["flags"]),

@@ -36,6 +36,7 @@ GATEWAY = {
 }
 CLIENTS = 8  # addresses of the outside client
 REFUSED, LOST = "refused", "lost"
+ANSWER, SILENCE = 60.0, 0.4  # seconds
 
 
 def pod(name: str, family: int, number: int = 0) -> str:
@@ -159,9 +160,9 @@ class Bed:
     # Asking
 
     def ask(
-        self, origin: str, address: str, port: int, *, udp: bool = False, source: str = "", wait: float = 0.4
+        self, origin: str, address: str, port: int, *, udp: bool = False, source: str = "", wait: float = ANSWER
     ) -> str:
-        """One new connection: "POD SOURCE" as the pod saw it, REFUSED or LOST."""
+        """One new connection: "POD SOURCE" as the pod saw it, REFUSED or LOST. Who hopes for silence waits only for `SILENCE`."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with self.inside(origin):
             one = socket.socket(family, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)

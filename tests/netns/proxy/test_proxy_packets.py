@@ -35,6 +35,7 @@ from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
     LOST,
     NODE_IP,
     REFUSED,
+    SILENCE,
     Bed,
     more_clients,
     pod,
@@ -126,7 +127,7 @@ def test_node_port_with_policy_local(bed: Bed, family: int) -> None:
 
 def test_policy_local_without_local_endpoints_drops_outside_traffic_only(bed: Bed, family: int) -> None:
     bed.put(service("web", 3, nodePort=30080, externalTrafficPolicy="Local"), slices("web", [("b", 0)]))
-    assert bed.ask("client", NODE_IP[family], 30080) == LOST
+    assert bed.ask("client", NODE_IP[family], 30080, wait=SILENCE) == LOST
     assert answers(bed, "a", NODE_IP[family], 30080) == {f"b {pod('a', family)}"}
     assert answers(bed, "a", vip(3, family), 80) == {f"b {pod('a', family)}"}
 
@@ -137,7 +138,7 @@ def test_internal_policy_local(bed: Bed, family: int) -> None:
     assert answers(bed, "b", vip(4, family), 80) == {f"a {pod('b', family)}"}
     assert answers(bed, "client", NODE_IP[family], 30080) == {f"a {GATEWAY['a'][family]}", f"b {GATEWAY['b'][family]}"}
     bed.put(service("web", 4, **spec), slices("web", [("b", 0)]))
-    assert bed.ask("a", vip(4, family), 80) == LOST
+    assert bed.ask("a", vip(4, family), 80, wait=SILENCE) == LOST
     assert answers(bed, "client", NODE_IP[family], 30080) == {f"b {GATEWAY['b'][family]}"}
 
 
@@ -153,7 +154,7 @@ def test_load_balancer_address(bed: Bed, family: int) -> None:
 def test_external_ips_only_if_allowed(bed: Bed, family: int) -> None:
     address = "198.51.100.9" if family == 4 else "2001:db8:1::9"
     bed.put(service("web", 5, externalIPs=[address]), slices("web", BOTH))
-    assert bed.ask("client", address, 80).startswith(LOST)
+    assert bed.ask("client", address, 80, wait=SILENCE).startswith(LOST)
     assert bed.backend is not None
     bed.use(bed.backend)
     bed.allow_external_ips()
@@ -231,7 +232,7 @@ def test_endpoints_come_and_go_and_no_connection_is_refused(bed: Bed) -> None:
 
     def connect() -> None:
         while not done.is_set():
-            seen[bed.ask("client", vip(10, 4), 80, wait=3)[0]] += 1
+            seen[bed.ask("client", vip(10, 4), 80)[0]] += 1
 
     threads = [threading.Thread(target=connect) for _ in range(2)]
     for thread in threads:
