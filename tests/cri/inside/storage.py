@@ -74,15 +74,19 @@ async def volumes_grow(stage: Stage) -> None:
         assert [r.capacity_range.required_bytes >> 30 for r in driver.asked("NodeExpandVolume")] == [3]
         assert driver.names()[:3] == ["NodeStageVolume", "NodePublishVolume", "NodeExpandVolume"]
         await _told(stage, 'MountVolume.NodeExpandVolume succeeded for volume "pv-c" n1')
-        summary = msgspec.json.decode((await _get(stage, "/stats/summary")).body)
-        (shown,) = summary["pods"]
-        (volume,) = shown["volume"]
-        assert (volume["name"], volume["usedBytes"], volume["inodesUsed"]) == ("v", 300, 7)
-        assert volume["pvcRef"] == {"name": "c", "namespace": "default"} and volume["volumeHealthStats"]["abnormal"]
-        page = (await _get(stage, "/metrics")).body.decode()
-        assert 'kubelet_volume_stats_available_bytes{namespace="default",persistentvolumeclaim="c"} 700' in page
+        await stage.agrees(lambda: _measured(stage), "it is shown how full it is")
         await _told(stage, "Volume v: a disk is missing")
         assert state_of(stage.pod("grows"), "a").restart_count == 0
+
+
+async def _measured(stage: Stage) -> None:
+    summary = msgspec.json.decode((await _get(stage, "/stats/summary")).body)
+    (shown,) = summary["pods"]
+    (volume,) = shown["volume"]
+    assert (volume["name"], volume["usedBytes"], volume["inodesUsed"]) == ("v", 300, 7)
+    assert volume["pvcRef"] == {"name": "c", "namespace": "default"} and volume["volumeHealthStats"]["abnormal"]
+    page = (await _get(stage, "/metrics")).body.decode()
+    assert 'kubelet_volume_stats_available_bytes{namespace="default",persistentvolumeclaim="c"} 700' in page
 
 
 async def _told(stage: Stage, message: str) -> None:
@@ -105,7 +109,8 @@ async def devices(stage: Stage) -> None:
         assert await _said(stage, "raw", 2) == ["block special file 7:0"] * 2
         await stage.delete("raw")
         assert driver.names()[-2:] == ["NodeUnpublishVolume", "NodeUnstageVolume"]
-        assert "/var/lib/wherry/agent" not in Path("/proc/self/mountinfo").read_text()
+        mounts = Path("/proc/self/mountinfo")
+        await stage.until(lambda: "/var/lib/wherry/agent" not in mounts.read_text(), "nothing stays mounted")
 
 
 async def volumes_that_are_attached(stage: Stage) -> None:
@@ -121,14 +126,14 @@ async def volumes_that_are_attached(stage: Stage) -> None:
         await _bind(stage, CSI)
         await stage.create(pod_with("waits", "echo here; sleep 1000", claimed(), MOUNT))
         await _told(stage, 'Volume not attached according to node status for volume "pv-c" ')
-        assert named() == [own]
+        await stage.until(lambda: named() == [own], "it is named")
         name = attachment_name("vol1", NAME, NODE)
         spec = {"attacher": NAME, "nodeName": NODE, "source": {"persistentVolumeName": "pv-c"}}
         body = {"metadata": {"name": name}, "spec": spec, "status": {"attached": True}}
         stage.api.put(kinds.VOLUME_ATTACHMENT, codec.from_dict(kinds.VOLUME_ATTACHMENT, body))
         attached = {"status": {"volumesAttached": [{"name": own, "devicePath": ""}]}}
         await stage.client.patch(kinds.NODE, NODE, attached, subresource="status")
-        await stage.phase("waits", "Running", 60)
+        await stage.phase("waits", "Running")
         assert named() == [own]
         await stage.stop_agent()
         await stage.start_agent()
