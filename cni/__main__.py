@@ -15,15 +15,15 @@ from cni.ipam import Store
 DATA_DIR = "/var/lib/wherry/cni"
 
 
-def serve(body: bytes, data_dir: str) -> tuple[int, bytes]:
-    """Exit code and standard output for the request in the environment and `body`."""
+def serve(body: bytes, data_dir: str, *, again: bool = False) -> tuple[int, bytes]:
+    """Exit code and standard output for the request in the environment and `body`; `again`: a daemon died over it."""
     if os.environ.get("CNI_COMMAND") == "VERSION":
         return plugin.version(body)
     try:
         host, store = KernelHost(), Store(data_dir)
     except CniError as error:
         return plugin.failed(body, error)
-    return plugin.answer(os.environ, body, host, store)
+    return plugin.answer(os.environ, body, host, store, again=again)
 
 
 def main() -> int:

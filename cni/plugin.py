@@ -10,7 +10,7 @@ from typing import Any
 
 from cni import bridge, config, loopback, plan, request, resolver, result
 from cni.bridge import Execution, observe, path_mtu
-from cni.errors import CHECK_FAILED, CONFIG, INTERNAL, IO, KERNEL, UNAVAILABLE, CniError
+from cni.errors import CHECK_FAILED, CONFIG, INTERFACE_TAKEN, INTERNAL, IO, KERNEL, UNAVAILABLE, CniError
 from cni.host import Host
 from cni.ipam import Attachment, Owner, Store, network_of
 from cni.ports import PREFIX, port_name
@@ -19,13 +19,15 @@ from cni.rules import TABLE, Rules
 from linux.links import NetlinkError
 
 
-def answer(environment: Mapping[str, str], body: bytes, host: Host, store: Store) -> tuple[int, bytes]:
-    """Exit code and standard output for one call of the plugin."""
+def answer(
+    environment: Mapping[str, str], body: bytes, host: Host, store: Store, *, again: bool = False
+) -> tuple[int, bytes]:
+    """Exit code and standard output for one call of the plugin; `again`: a daemon may have died over the same call."""
     try:
         raw = config.decode(body)
         if environment.get("CNI_COMMAND") == "VERSION":
             return version(body)
-        return 0, _print(_serve(request.parse(environment, raw), host, store))
+        return 0, _print(_serve(request.parse(environment, raw), host, store, again=again))
     except CniError as error:
         return failed(body, error)
     except NetlinkError as error:
@@ -58,12 +60,12 @@ def _print(body: Mapping[str, Any] | None) -> bytes:
     return b"" if body is None else json.dumps(body).encode() + b"\n"
 
 
-def _serve(asked: Request, host: Host, store: Store) -> Mapping[str, Any] | None:
+def _serve(asked: Request, host: Host, store: Store, *, again: bool) -> Mapping[str, Any] | None:
     if asked.network.type == "loopback":
         return loopback.serve(asked, host)
     match asked.command:
         case "ADD":
-            return add(asked, host, store)
+            return add(asked, host, store, again=again)
         case "DEL":
             delete(owner_of(asked), host, store)
         case "CHECK":
@@ -80,10 +82,13 @@ def owner_of(asked: Request) -> Owner:
     return Owner(asked.network.name, asked.container, asked.ifname)
 
 
-def add(asked: Request, host: Host, store: Store) -> Mapping[str, Any]:
-    """Give a pod its interface; the result object."""
+def add(asked: Request, host: Host, store: Store, *, again: bool = False) -> Mapping[str, Any]:
+    """Give a pod its interface; the result object. What the pod has already is an error, unless the call may be a repeated one."""
     owner, rules = owner_of(asked), Rules(host, store)
     with host.pod(asked.netns) as pod:
+        if not again and store.find(owner) is not None and pod.links.find(asked.ifname) is not None:
+            text = f"cannot make {asked.ifname} in {asked.netns}: {asked.container} has it already in network {owner.network}"
+            raise CniError(INTERFACE_TAKEN, text, "DEL it before another ADD")
         known = store.network(owner.network)
         held, fresh = store.reserve(owner, asked.netns, port_name(*owner), asked.network)
         try:

@@ -22,29 +22,30 @@ def received(fd: int) -> bytes:
     return body
 
 
-def ask(body: bytes) -> tuple[int, bytes] | None:
-    """The daemon's exit code and output; None if it is away or died over it."""
+def ask(body: bytes) -> tuple[int, bytes] | bool:
+    """The daemon's exit code and output; False if it is away, True if it died over the request and may have done it."""
     environment = b"\0".join(k + b"=" + v for k, v in posix.environ.items() if k[:4] == b"CNI_")
     daemon = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0)
-    answer = b""
+    answer, reached = b"", False
     try:
         daemon.settimeout(PATIENCE)
         daemon.connect(SOCKET)
+        reached = True
         daemon.sendall(b"%d %d\n" % (len(environment), len(body)) + environment + body)
         while part := daemon.recv(65536):
             answer += part
     except OSError:
-        return None
+        return reached
     finally:
         daemon.close()
     head, newline, output = answer.partition(b"\n")
     if not newline:
-        return None
+        return True
     code, size = head.split()
-    return (int(code), output) if len(output) == int(size) else None
+    return (int(code), output) if len(output) == int(size) else True
 
 
-def alone(body: bytes) -> tuple[int, bytes]:
+def alone(body: bytes, again: bool) -> tuple[int, bytes]:
     """Do it here, through the daemon's own code."""
     import gc
     import sys
@@ -53,13 +54,14 @@ def alone(body: bytes) -> tuple[int, bytes]:
     sys.path[:0] = PATH.split(":")
     from cni.__main__ import serve
 
-    return serve(body, DATA)
+    return serve(body, DATA, again=again)
 
 
 def main() -> None:
     """One request."""
     body = received(0)
-    code, output = ask(body) or alone(body)
+    answer = ask(body)
+    code, output = alone(body, answer) if isinstance(answer, bool) else answer
     while output:
         output = output[posix.write(1, output) :]
     posix._exit(code)

@@ -36,12 +36,14 @@ class Lab:
         self.host = FakeHost()
         self.store = Store(str(folder))
 
-    def call(self, command: str, pod: str = "a", net: dict[str, Any] | None = None, **env: str) -> tuple[int, Any]:
+    def call(
+        self, command: str, pod: str = "a", net: dict[str, Any] | None = None, *, again: bool = True, **env: str
+    ) -> tuple[int, Any]:
         if command == "ADD" and f"/ns/{pod}" not in self.host.pods:
             self.host.make_pod(f"/ns/{pod}")
         given = {"CNI_COMMAND": command, "CNI_CONTAINERID": pod, "CNI_IFNAME": "eth0", "CNI_NETNS": f"/ns/{pod}"}
         body = json.dumps(NET | (net or {})).encode()
-        code, output = plugin.answer(given | env, body, self.host, self.store)
+        code, output = plugin.answer(given | env, body, self.host, self.store, again=again)
         return code, json.loads(output) if output else None
 
     def add(self, pod: str = "a", net: dict[str, Any] | None = None) -> Any:
@@ -118,7 +120,18 @@ def test_routes_of_the_configuration(lab: Lab) -> None:
     ]
 
 
-def test_a_second_add_answers_the_same_and_changes_nothing(lab: Lab) -> None:
+def test_a_duplicate_add_is_refused_and_changes_nothing(lab: Lab) -> None:
+    lab.add()
+    before = lab.kernel()
+    code, error = lab.call("ADD", net=PORTS | {"runtimeConfig": {"ips": ["10.1.2.77"]}}, again=False)
+    assert (code, error["code"]) == (1, INTERFACE_TAKEN)
+    assert "cannot make eth0 in /ns/a: a has it already in network pods" in error["msg"]
+    assert lab.kernel() == before
+    assert lab.call("DEL") == (0, None)
+    assert lab.call("ADD", again=False)[0] == 0
+
+
+def test_an_add_that_may_be_a_repeated_one_answers_the_same_and_changes_nothing(lab: Lab) -> None:
     first = lab.add()
     before = lab.kernel()
     commits = lab.host.rules.commits
