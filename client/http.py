@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -13,13 +13,14 @@ from api.kinds import Kind
 from client import errors
 from client.kubeconfig import Access, KubeconfigError
 from client.transport import JSON, Listing, Query
-from kit.clock import Clock
+from kit.clock import Clock, SystemClock
 from kit.http.client import ClientError, HttpClient, TimedOut
 from kit.http.tls import TlsError, client_context
 
 REQUEST_TIMEOUT = 30.0
 LIST_TIMEOUT = 120.0
 
+Heard = Callable[[str, str, int, float], object]  # hears of a request: server, method, status (0: none), seconds
 _Headers = list[tuple[str, str]]
 
 
@@ -45,7 +46,9 @@ _line = msgspec.json.Decoder(_Line)
 class HttpTransport:
     """`client.transport.Transport` to the server that `access` names. Connections are made when needed and made again when lost."""
 
-    def __init__(self, access: Access, *, agent: str = "wherry", clock: Clock | None = None) -> None:
+    def __init__(
+        self, access: Access, *, agent: str = "wherry", clock: Clock | None = None, heard: Heard | None = None
+    ) -> None:
         url = urlsplit(access.server)
         tls = None
         if url.scheme == "https":
@@ -58,6 +61,8 @@ class HttpTransport:
         port = url.port or (443 if tls else 80)
         self._http = HttpClient(url.hostname or "", port, tls, server_name=access.server_name, clock=clock)
         self._agent = agent
+        self._clock = clock or SystemClock()
+        self._heard = heard
         self._token = access.token
         self._token_stamp = 0
 
@@ -67,12 +72,16 @@ class HttpTransport:
         headers = self._headers()
         if body:
             headers.append(("Content-Type", content_type))
+        began, status = self._clock.monotonic(), 0
         try:
             reply = await self._http.request(
                 method, self._target(path, query), body=body, headers=headers, timeout=timeout
             )
+            status = reply.status
         except ClientError as error:
             raise _unavailable(error) from error
+        finally:
+            self._tell(method, status, began)
         if reply.status >= 300:
             raise errors.from_answer(reply.status, reply.body, f"{method} {path}")
         return reply.body
@@ -92,8 +101,11 @@ class HttpTransport:
         """Events until the server ends the watch."""
         path = kind.path(namespace)
         target = self._target(path, {**query, "watch": "true"})
+        began, told = self._clock.monotonic(), False
         try:
             async with self._http.stream("GET", target, headers=self._headers(), timeout=REQUEST_TIMEOUT) as incoming:
+                told = True
+                self._tell("GET", incoming.status, began)
                 if incoming.status >= 300:
                     raise errors.from_answer(incoming.status, await incoming.body(), f"watch {path}")
                 rest: list[bytes] = []
@@ -108,11 +120,17 @@ class HttpTransport:
                     if tail:
                         rest.append(tail)
         except ClientError as error:
+            if not told:
+                self._tell("GET", 0, began)
             raise _unavailable(error) from error
 
     async def close(self) -> None:
         """End all connections."""
         await self._http.close()
+
+    def _tell(self, method: str, status: int, began: float) -> None:
+        if self._heard is not None:
+            self._heard(self._http.where, method, status, self._clock.monotonic() - began)
 
     def _target(self, path: str, query: Query) -> str:
         target = self._prefix + quote(path, safe="/:@-._~")

@@ -35,6 +35,7 @@ class WorkQueue(Generic[K]):
         self._later: dict[K, tuple[float, Timer]] = {}
         self._getters: deque[asyncio.Future[None]] = deque()
         self._closed = False
+        self.added = self.retried = 0  # how often so far
 
     def __len__(self) -> int:
         """How many keys wait for a worker."""
@@ -50,6 +51,7 @@ class WorkQueue(Generic[K]):
         if self._closed or key in self._wanted:
             return
         self._wanted.add(key)
+        self.added += 1
         if key not in self._held:
             self._ready.append(key)
             self._wake()
@@ -70,6 +72,7 @@ class WorkQueue(Generic[K]):
 
     def retry(self, key: K) -> float:
         """Note a failure and have `key` looked at after its back-off, which is returned."""
+        self.retried += 1
         self._failures[key] = failures = self._failures.get(key, 0) + 1
         delay = self._backoff.delay(failures)
         self.add_after(key, delay)

@@ -55,11 +55,13 @@ from nodeagent.render.network import parse_resolv_conf
 from nodeagent.render.settings import NodeSettings, ResolvConf
 from nodeagent.report.events import NodeEventRecorder, PodEventRecorder
 from nodeagent.report.facts import MachineFacts, read_machine
+from nodeagent.report.groups import TimedCgroups
 from nodeagent.report.lease import keep_alive
 from nodeagent.report.node import NodeIdentity, NodeReporter, initial_node
 from nodeagent.report.pods import PodReporter
 from nodeagent.report.starts import StartMeter
 from nodeagent.report.tally import Tally
+from nodeagent.server.requests import Counted
 from nodeagent.serving import agent_api, eviction_policy, image_policy, reserved_by, rotation_policy
 from nodeagent.sources.alone import LoggedEvents, NoObjects, NoReporter
 from nodeagent.sources.claims import Claims, NoClaims
@@ -92,14 +94,16 @@ async def run(config: Config, supervisor: Supervisor) -> None:
     os.makedirs(config.root_dir, mode=0o750, exist_ok=True)
     os.makedirs(config.pod_logs, mode=0o755, exist_ok=True)
     machine = read_machine(config.root_dir)
-    client = None
+    client, tally = None, Tally()
     if config.kubeconfig:
-        client = Client(HttpTransport(kubeconfig.load(config.kubeconfig), agent="kubelet"))
+        access = kubeconfig.load(config.kubeconfig)
+        client = Client(HttpTransport(access, agent="kubelet", heard=tally.asked))
         supervisor.defer("client", client.close)
     runtime = GrpcRuntime(config.runtime_endpoint)
     supervisor.defer("runtime", runtime.close)
-    agent = Agent(config, clock, client, runtime, machine)
-    runtime.called = agent.tally.called
+    agent = Agent(config, clock, client, runtime, machine, tally=tally)
+    runtime.called = tally.called
+    agent.client_certificate = (access.cert or b"") if client is not None else b""
     await agent.serve(supervisor)  # what can be wrong shows before anything is changed
     cni.install(config.cni.bin_dir, sys.executable, config.cni.socket, data_dir=config.cni.data_dir)
     supervisor.spawn("cni", lambda: cni.serve(config.cni.socket, config.cni.data_dir, clock=clock), restart=True)
@@ -129,16 +133,19 @@ class Agent:
         runtime: Runtime,
         machine: MachineFacts,
         kernel: Kernel | None = None,
+        tally: Tally | None = None,
     ) -> None:
         kernel = kernel or Kernel()
+        self.tally = tally or Tally()
         machine = replace(machine, reserved=reserved_by(config))
         self.config = config
         self.clock = clock
         self.client = client
+        self.client_certificate = b""  # PEM
         self.runtime = runtime
         self.settings = _settings(config, machine, kernel.cgroups.version)
         self.pods = Pods(runtime, clock)
-        self.link = ServerLink(client, config.node_name, clock, self.pods) if client is not None else None
+        self.link = ServerLink(client, config.node_name, clock, self.pods, self.tally) if client is not None else None
         self.recorder = self.link.recorder if self.link is not None else LoggedEvents()
         self.static = StaticPods(self.pods, clock, self.link.mirrors.show if self.link is not None else _nobody)
         self.pods.forgotten = self.static.forgotten
@@ -147,13 +154,13 @@ class Agent:
         self.prober = Prober(runtime, clock, events, self.pods.tell_health)
         policy = BackoffPolicy(config.crash_loop.first, config.crash_loop.most)
         self.views = ContainerdViews(config.runtime_endpoint)
-        self.tally = Tally()
         told = self.link.mirrors if self.link is not None else NoReporter()
+        self.starts = StartMeter(told, clock, self.tally)
         self.doors = Doors(
             runtime=runtime,
             puller=Puller(runtime, clock, parallel=config.parallel_pulls),
             volumes=PodVolumes(kernel.mounts, self.settings, lambda: self.allocations.view.labels),
-            cgroups=_groups(config, kernel.cgroups, machine),
+            cgroups=_groups(config, kernel.cgroups, machine, clock, self.tally),
             objects=self.link.objects if self.link is not None else NoObjects(),
             tokens=self.link.tokens if self.link is not None else NoTokens(),
             claims=self.link.claims if self.link is not None else NoClaims(),
@@ -161,7 +168,9 @@ class Agent:
             image_volumes=ImageVolumes(self.views, kernel.mounts, config.root_dir, clock),
             classes=RuntimeClasses(runtime, client),
             events=events,
-            reporter=StartMeter(told, clock, self.tally.pod_start.add),
+            reporter=self.starts,
+            tally=self.tally,
+            pulled=self.starts.pulled,
             probing=self.prober,
             clock=clock,
             settings=self.settings,
@@ -197,9 +206,16 @@ class Agent:
             events=node_events,
             tell=self._pressed,
             reclaim=self.images.clear,
-            count=self.tally.evictions.add,
+            count=self.tally.evicted,
         )
-        self.shutdown = Shutdown(self.pods.workers, clock, _shares(config), node_events, self._going_down)
+        self.shutdown = Shutdown(
+            self.pods.workers,
+            clock,
+            _shares(config),
+            node_events,
+            self._going_down,
+            lambda: self.tally.gone_down.set(clock.now()),
+        )
         self.network: network_.Network | None = None
         self._pod_cidrs: tuple[str, ...] = ()
         self._pod_mtu = 0
@@ -225,13 +241,15 @@ class Agent:
         pki = self.config.pki
         tls = ServerTls(pki.cert, pki.key, pki.client_ca)
         api = agent_api(self)
+        served = Counted(api, "readwrite", self.tally, self.clock)
         health = Health(live={"syncloop": self.problem})
         servers = [
-            Server(api, *parse_address(self.config.listen), tls, clock=self.clock),
+            Server(served, *parse_address(self.config.listen), tls, clock=self.clock),
             Server(health, *parse_address(self.config.healthz), clock=self.clock),
         ]
         if self.config.read_only:
-            servers.append(Server(api.public, *parse_address(self.config.read_only), clock=self.clock))
+            shown = Counted(api.public, "readonly", self.tally, self.clock)
+            servers.append(Server(shown, *parse_address(self.config.read_only), clock=self.clock))
         for server in servers:
             await server.start()
             supervisor.defer("server", server.close)
@@ -330,6 +348,8 @@ class Agent:
     def _going_down(self, going: bool) -> None:
         """The machine goes down, or stays after all."""
         self.allocations.view = replace(self.allocations.view, shutting_down=going)
+        self.tally.going_down.set(self.clock.now() if going else 0.0)
+        self.tally.gone_down.set(0.0)
         self.node.going_down = going
         self.node.look()
 
@@ -369,10 +389,10 @@ class Agent:
 class ServerLink:
     """Everything that needs the API server: what is read from it and what it is told."""
 
-    def __init__(self, client: Client, node: str, clock: Clock, pods: Pods) -> None:
+    def __init__(self, client: Client, node: str, clock: Clock, pods: Pods, tally: Tally) -> None:
         self.client = client
         self.recorder = EventRecorder(client, "kubelet", node, clock=clock)
-        self.reporter = PodReporter(client, clock)
+        self.reporter = PodReporter(client, clock, took=tally.report_seconds.add)
         self.objects = Objects(client, clock, pods.objects_changed)
         self.tokens = Tokens(client, clock, pods.objects_changed)
         self.claims = Claims(client)
@@ -429,7 +449,7 @@ def _network(config: Config) -> network_.NetworkSettings:
     return network_.NetworkSettings(fabric, config.pod_cidr, config.cni.data_dir)
 
 
-def _groups(config: Config, cgroups: Cgroups, machine: MachineFacts) -> PodCgroups:
+def _groups(config: Config, cgroups: Cgroups, machine: MachineFacts, clock: Clock, tally: Tally) -> PodCgroups:
     """The control groups of pods, which together may have all that is not reserved."""
     held = (config.reserved.kube, config.reserved.system)
     memory = machine.memory - sum(quantity.ceil(given.get("memory", "0")) for given in held)
@@ -440,7 +460,8 @@ def _groups(config: Config, cgroups: Cgroups, machine: MachineFacts) -> PodCgrou
 
         cgroups = SliceCgroups(cgroups.version)
     whole = Limits(qos.shares_of(cpu), memory=memory)
-    return PodCgroups(cgroups, config.cgroup_root, slices, whole, config.pod_pids_limit)
+    timed = TimedCgroups(cgroups, clock, tally.group_seconds.add)
+    return PodCgroups(timed, config.cgroup_root, slices, whole, config.pod_pids_limit)
 
 
 def _nobody(key: str, pod: Pod | None) -> None:

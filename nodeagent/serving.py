@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from api import quantity
 from kit.config import ConfigError
-from kit.metrics import Metrics
 from linux.cgroup import slice_path
 from nodeagent.config import Config
 from nodeagent.csi import ledger
-from nodeagent.model.origin import is_static
 from nodeagent.plan.images import ImagePolicy
 from nodeagent.plan.pressure import BadThreshold, read_thresholds
 from nodeagent.plan.reserved import Reserved
 from nodeagent.plan.rotation import RotationPolicy
 from nodeagent.render.container import pod_directory
 from nodeagent.render.sandbox import log_directory
-from nodeagent.report.tally import Sample, family
 from nodeagent.server.app import AgentApi, Instruments
 from nodeagent.server.callers import AccessPolicy, Gate, ServerReviews
 from nodeagent.server.storage import NoDrivers, Storage, StorageSurvey, StorageUse, claim_metrics
 from nodeagent.server.survey import SurveyedContainer, SurveyedPod, Surveyor
 from nodeagent.sync.doors import WARNING
-from nodeagent.sync.worker import PodWorker
 from nodeagent.upkeep.eviction import EvictionPolicy
 from nodeagent.volumes.resolved import claim_names
 
@@ -43,7 +38,6 @@ def agent_api(agent: Agent) -> AgentApi:
     policy = AccessPolicy(
         access.anonymous, access.allow_all, access.token_seconds, access.allowed_seconds, access.denied_seconds
     )
-    _show_numbers(agent)
     storage = StorageSurvey(
         clock,
         agent.link.drivers if agent.link is not None else NoDrivers(),
@@ -51,14 +45,15 @@ def agent_api(agent: Agent) -> AgentApi:
         lambda found: _tell_unwell(agent, found),
     )
     top = group_path(agent.doors.cgroups.top())
-    surveyor = Surveyor(agent.runtime, clock, config.root_dir, top, lambda: surveyed_pods(agent), storage)
+    took = agent.tally.measuring_seconds.add
+    surveyor = Surveyor(agent.runtime, clock, config.root_dir, top, lambda: surveyed_pods(agent), storage, took)
     return AgentApi(
         config,
         agent.pods,
         agent.runtime,
         agent.settings,
         Gate(clock, reviews, policy),
-        Instruments(_Expositor(agent, storage), lambda: _probes(agent)),
+        Instruments(_Expositor(agent, surveyor, storage), lambda: _probes(agent)),
         agent.problem,
         surveyor,
         clock,
@@ -108,62 +103,28 @@ def _amount(field: str, text: str) -> int:
 
 
 class _Expositor:
-    """The page of the agent's own numbers; those of the process come from a library that is loaded when somebody asks."""
+    """The page of the agent's own numbers."""
 
-    def __init__(self, agent: Agent, storage: StorageSurvey) -> None:
+    def __init__(self, agent: Agent, surveyor: Surveyor, storage: StorageSurvey) -> None:
         self._agent = agent
+        self._surveyor = surveyor
         self._storage = storage
-        self._process: Metrics | None = None
 
     async def __call__(self) -> bytes:
-        if self._process is None:
-            self._process = await asyncio.to_thread(Metrics)
-        volumes = "".join(f"{line}\n" for line in claim_metrics(await self._storage.look()))
-        network = self._agent.network.exposition() if self._agent.network is not None else b""
-        return self._agent.tally.exposition() + volumes.encode() + network + await self._process.exposition()
+        from nodeagent.report.tally import exposition  # nobody may ever ask
+        from nodeagent.server.census import census, logs
+        from nodeagent.server.process import process_numbers
 
-
-def _show_numbers(agent: Agent) -> None:
-    tally, workers = agent.tally, agent.pods.workers
-
-    def alive() -> list[PodWorker]:
-        return [w for w in workers.values() if not w.state.memory.gone]
-
-    def containers() -> list[Sample]:
-        counts: dict[str, int] = {}
-        for worker in workers.values():
-            for one in worker.state.seen.overlay(worker.state.exits).containers:
-                counts[one.state.value] = counts.get(one.state.value, 0) + 1
-        return [({"container_state": state}, count) for state, count in sorted(counts.items())]
-
-    def running() -> list[Sample]:
-        seen = [w.state.seen.overlay(w.state.exits).sandbox for w in workers.values()]
-        return [({}, sum(s is not None and s.ready for s in seen))]
-
-    def desired() -> list[Sample]:
-        static = sum(is_static(w.state.pod) for w in alive())
-        counts = (("", len(alive()) - static), ("true", static))
-        return [({"static": static_ or "false"}, count) for static_, count in counts]
-
-    tally.gauge("node_name", "The node's name. The count is always 1.", lambda: [({"node": agent.config.node_name}, 1)])
-    tally.gauge("running_pods", "Number of pods that have a running pod sandbox", running)
-    tally.gauge("running_containers", "Number of containers currently running", containers)
-    tally.gauge("desired_pods", "The number of pods the agent is being instructed to run", desired)
-    tally.gauge("active_pods", "The number of pods the agent considers active", desired)
-    groups = agent.doors.cgroups.cgroups
-    tally.gauge("cgroup_version", "The version of control groups on this node", lambda: [({}, groups.version)])
-    if (link := agent.link) is not None:
-        tally.gauge("mirror_pods", "The number of mirror pods", lambda: [({}, link.mirrors.count())])
-    tally.gauge("working_pods", "The number of pods that have a worker", lambda: [({}, len(workers))])
+        agent = self._agent
+        shown = (logs(*await self._surveyor.disks()), *claim_metrics(await self._storage.look()))
+        network = agent.network.exposition() if agent.network is not None else b""
+        return exposition((*agent.tally.measures(), *census(agent), *shown, *process_numbers())) + network
 
 
 def _probes(agent: Agent) -> bytes:
-    text = "Cumulative number of a liveness, readiness or startup probe for a container by result."
-    samples = [
-        ({**labels, "probe_type": labels["probe_type"].capitalize()}, float(count))
-        for labels, count in agent.prober.results()
-    ]
-    return "".join(f"{line}\n" for line in family("prober_probe_total", "counter", text, samples)).encode()
+    from nodeagent.server.probes import probe_page
+
+    return probe_page(agent.prober.results())
 
 
 def surveyed_pods(agent: Agent) -> list[SurveyedPod]:

@@ -45,6 +45,13 @@ def container_named(pod: Pod, name: str) -> AnyContainer | None:
     return next((c for c in all_containers(pod) if c.name == name), None)
 
 
+def container_type(pod: Pod, name: str) -> str:
+    """What sort of container that is, as dashboards name it."""
+    if any(c.name == name for c in pod.spec.init_containers):
+        return "init_container"
+    return "ephemeral_container" if any(c.name == name for c in pod.spec.ephemeral_containers) else "container"
+
+
 def status_named(pod: Pod, name: str) -> ContainerStatus | None:
     """What the API server last heard of that container."""
     status = pod.status

@@ -9,7 +9,7 @@ the plan to decide.
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from api.core_v1 import Pod, Probe
@@ -22,6 +22,7 @@ from nodeagent.model.spec import AnyContainer, container_named, is_sidecar, long
 from nodeagent.probes.checks import check_exec, check_grpc, check_http, check_tcp
 from nodeagent.probes.outcome import Outcome, Target
 from nodeagent.render.environment import expand
+from nodeagent.report.measures import USUAL, Spread
 from nodeagent.sync.doors import WARNING, PodEvents
 
 STARTUP, READINESS, LIVENESS = "Startup", "Readiness", "Liveness"
@@ -41,6 +42,7 @@ class _Running:
     row: int = 0
     held: bool = False  # it has said all it can say of this container
     results: dict[str, int] = field(default_factory=dict)
+    seconds: Spread = field(default_factory=lambda: Spread(USUAL))  # of every check
 
 
 @dataclass(slots=True, eq=False)
@@ -89,24 +91,18 @@ class Prober:
         for watched in self._pods.pop(uid, {}).values():
             self._end(watched)
 
-    def results(self) -> Iterator[tuple[dict[str, str], int]]:
-        """How often each probe came out how, with what names it."""
+    def results(self) -> Iterator[tuple[str, dict[str, str], Mapping[str, int], Spread]]:
+        """Each probe that runs: the pod's uid, what names it, how often it came out how, how long it took."""
         for uid, pod in self._pods.items():
             for watched in pod.values():
                 meta = watched.pod.metadata
+                labels = {
+                    "container": watched.target.container.name,
+                    "namespace": meta.namespace or "",
+                    "pod": meta.name or "",
+                }
                 for running in watched.probes:
-                    for result, count in sorted(running.results.items()):
-                        yield (
-                            {
-                                "container": watched.target.container.name,
-                                "namespace": meta.namespace or "",
-                                "pod": meta.name or "",
-                                "pod_uid": uid,
-                                "probe_type": running.kind,
-                                "result": result,
-                            },
-                            count,
-                        )
+                    yield uid, {**labels, "probe_type": running.kind}, running.results, running.seconds
 
     def close(self) -> None:
         """End all probes."""
@@ -157,7 +153,9 @@ class Prober:
         outcome = Outcome(None)
         try:
             for _ in range(ATTEMPTS):
+                began = self._clock.monotonic()
                 outcome = await self._run(watched, running.probe)
+                running.seconds.add(self._clock.monotonic() - began)
                 if outcome.ok is not None:
                     break
         except Exception as error:  # the edge of one probe

@@ -38,16 +38,25 @@ class _Report:
     revision: int = 0  # of the object as of our last patch
     finish: bool = False
     done: bool = False
+    since: float = 0.0  # when it became another than the API server knows
 
 
 class PodReporter:
     """See the module."""
 
-    def __init__(self, client: Client, clock: Clock, sent: Callable[[PodRef, Status], None] | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        sent: Callable[[PodRef, Status], None] | None = None,
+        took: Callable[[float], object] | None = None,
+    ) -> None:
         self._client = client
+        self._clock = clock
         self._queue: WorkQueue[str] = WorkQueue(clock, Backoff(base=0.1, cap=10.0, jitter=0.2))
         self._reports: dict[str, _Report] = {}
         self._sent = sent
+        self._took = took  # hears how many seconds a change waited to be known
 
     def start(self, supervisor: Supervisor) -> None:
         """Begin to send."""
@@ -62,6 +71,8 @@ class PodReporter:
             report = self._reports[uid] = _Report(ref_of(pod), codec.to_dict(pod.status), {})
         if report.done or wanted == report.wanted:
             return
+        if report.base == report.wanted or not report.wanted:
+            report.since = self._clock.monotonic()
         report.wanted = wanted
         if is_minor(status):
             self._queue.add_after(uid, PATIENCE)
@@ -92,6 +103,11 @@ class PodReporter:
         self._reports.pop(uid, None)
 
     @property
+    def queue(self) -> WorkQueue[str]:
+        """Pods of which there is something to tell."""
+        return self._queue
+
+    @property
     def idle(self) -> bool:
         """Whether everything has been sent."""
         return self._queue.idle
@@ -105,7 +121,11 @@ class PodReporter:
         patch = diff_status(report.base, wanted, POD_KEYS)
         try:
             if patch:
+                since = report.since
                 report.revision = await self._patch(report.ref, patch)
+                report.since = self._clock.monotonic()
+                if self._took is not None:
+                    self._took(report.since - since)
             report.base = wanted
             if report.finish:
                 await self._delete(report.ref)

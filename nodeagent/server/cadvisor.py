@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from linux.cgroup_use import GroupUse
-from nodeagent.report.tally import Labels, escaped
+from nodeagent.report.measures import Labels, escaped
 from nodeagent.server.meter import Reading
 from nodeagent.server.resource_metrics import Place
 from nodeagent.server.survey import Survey, SurveyedPod, interface_counts

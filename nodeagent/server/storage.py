@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from kit import log
 from kit.clock import Clock, deadline
 from nodeagent.csi import ledger
-from nodeagent.report.tally import family
+from nodeagent.report.measures import Shown
 from nodeagent.server.disks import Filesystem, Usage, filesystem
 from nodeagent.sync.doors import in_own_thread
 
@@ -144,14 +144,14 @@ class StorageSurvey:
         return StorageUse(one, whole, Usage(bytes_.used, inodes.used), abnormal, condition.message)
 
 
-def claim_metrics(found: list[StorageUse]) -> Iterator[str]:
+def claim_metrics(found: list[StorageUse]) -> Iterator[Shown]:
     """The volumes behind claims as Prometheus reads them, each claim once."""
     claims = {(one.storage.namespace, one.storage.claim): one for one in reversed(found) if one.storage.claim}
     labelled = [
         ({"namespace": namespace, "persistentvolumeclaim": name}, one) for (namespace, name), one in claims.items()
     ]
     for name, text, number in _NUMBERS:
-        yield from family(f"kubelet_volume_stats_{name}", "gauge", text, [(who, number(one)) for who, one in labelled])
+        yield Shown(f"kubelet_volume_stats_{name}", text, [(who, number(one)) for who, one in labelled])
     judged = [(who, float(one.abnormal)) for who, one in labelled if one.abnormal is not None]
     text = "Abnormal volume health status. The count is either 1 or 0. 1 indicates the volume is unhealthy, 0 indicates volume is healthy"
-    yield from family("kubelet_volume_stats_health_status_abnormal", "gauge", text, judged)
+    yield Shown("kubelet_volume_stats_health_status_abnormal", text, judged)

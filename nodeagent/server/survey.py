@@ -97,12 +97,14 @@ class Surveyor:
         pods_group: str,
         pods: Callable[[], list[SurveyedPod]],
         storage: StorageSurvey,
+        took: Callable[[float, str], object] | None = None,  # hears how long measuring a volume took, and how
     ) -> None:
         self._runtime = runtime
         self._clock = clock
         self._root_dir = root_dir
         self._pods_group = pods_group
         self._pods = pods
+        self._took = took
         self._storage = storage
         self._disks: dict[str, PodDisks] = {}
         self._disks_at: float | None = None
@@ -114,15 +116,38 @@ class Surveyor:
         async with self._turn:
             images = await self._image_filesystem()
             pods = self._pods()
-            now = self._clock.monotonic()
-            fresh = self._disks_at is not None and now - self._disks_at < DISKS_EVERY
-            if not fresh:
-                self._disks, self._disks_seen = {}, self._clock.now()
-            survey = await asyncio.to_thread(self._survey, pods, images, self._clock.now())
-            self._disks = dict(survey.disks)
-            if not fresh:
-                self._disks_at = now
+            disks = await self._fresh_disks(pods)
+            survey = await asyncio.to_thread(self._survey, pods, images, disks)
             return replace(survey, storage=await self._storage.look())
+
+    async def disks(self) -> tuple[list[SurveyedPod], Mapping[str, PodDisks]]:
+        """Only what pods have on disks; the runtime is not asked."""
+        async with self._turn:
+            pods = self._pods()
+            return pods, await self._fresh_disks(pods)
+
+    async def _fresh_disks(self, pods: list[SurveyedPod]) -> Mapping[str, PodDisks]:
+        """What is on disks, as of a minute ago at most; pods that are new are looked at in any case."""
+        now = self._clock.monotonic()
+        if self._disks_at is None or now - self._disks_at >= DISKS_EVERY:
+            self._disks, self._disks_seen, self._disks_at = {}, self._clock.now(), now
+        missing = [pod for pod in pods if pod.uid not in self._disks]
+        found = await asyncio.to_thread(self._look_at, missing) if missing else {}
+        self._disks = {pod.uid: found.get(pod.uid) or self._disks[pod.uid] for pod in pods}
+        return self._disks
+
+    def _look_at(self, pods: list[SurveyedPod]) -> dict[str, PodDisks]:
+        return {pod.uid: _pod_disks(pod, self._measured) for pod in pods}
+
+    def _measured(self, path: str) -> tuple[Filesystem, Usage] | None:
+        """The filesystem that a volume is on, and what the volume takes."""
+        if (whole := filesystem(path)) is None:
+            return None
+        began, mounted = self._clock.monotonic(), os.path.ismount(path)
+        used = Usage(whole.used, whole.inodes_used) if mounted else usage(path)
+        if self._took is not None:
+            self._took(self._clock.monotonic() - began, "statfs" if mounted else "du")
+        return whole, used
 
     async def _image_filesystem(self) -> pb.FilesystemUsage | None:
         try:
@@ -131,16 +156,17 @@ class Surveyor:
             return None
         return found[0] if found else None
 
-    def _survey(self, pods: list[SurveyedPod], images: pb.FilesystemUsage | None, at: float) -> Survey:
+    def _survey(
+        self, pods: list[SurveyedPod], images: pb.FilesystemUsage | None, disks: Mapping[str, PodDisks]
+    ) -> Survey:
         from linux.cgroup_use import read_group  # when somebody asks
 
         paths = ["/", self._pods_group, *(p.group for p in pods), *(c.group for p in pods for c in p.containers)]
         groups = {path: use for path in paths if (use := read_group(path)) is not None}
-        disks = {pod.uid: self._disks.get(pod.uid) or _pod_disks(pod) for pod in pods}
         root = filesystem(self._root_dir)
         place = images.fs_id.mountpoint if images is not None else ""
         return Survey(
-            at=at,
+            at=self._clock.now(),
             pods={pod.uid: pod for pod in pods},
             groups=groups,
             disks=disks,
@@ -154,13 +180,11 @@ class Surveyor:
         )
 
 
-def _pod_disks(pod: SurveyedPod) -> PodDisks:
+def _pod_disks(pod: SurveyedPod, measure: Callable[[str], tuple[Filesystem, Usage] | None]) -> PodDisks:
     found = []
     for kind, name, path in volumes(pod.directory):
-        if kind in LOCAL and (whole := filesystem(path)) is not None:
-            mounted = os.path.ismount(path)
-            used = Usage(whole.used, whole.inodes_used) if mounted else usage(path)
-            found.append(VolumeUse(name, whole, used, not mounted))
+        if kind in LOCAL and (measured := measure(path)) is not None:
+            found.append(VolumeUse(name, *measured, not os.path.ismount(path)))
     logs = {name: usage(f"{pod.logs}/{name}") for name in (c.name for c in pod.containers)}
     return PodDisks(tuple(found), logs, usage(f"{pod.directory}/etc-hosts"))
 

@@ -16,6 +16,7 @@ from nodeagent.model.seen import SeenPod
 from nodeagent.plan.status import NodeFacts
 from nodeagent.render.references import Reference
 from nodeagent.render.settings import NodeSettings, Sources, Token, TokenWish
+from nodeagent.report.tally import Tally
 from nodeagent.sources.claims import NoClaims
 from nodeagent.sources.tokens import NoTokens
 from nodeagent.sync.cgroups import PodCgroups
@@ -147,6 +148,8 @@ class Doors:
     image_volumes: ImageMounts = field(default_factory=NoImages)
     classes: Classes = field(default_factory=UsualHandler)
     policy: BackoffPolicy = field(default_factory=BackoffPolicy)
+    tally: Tally = field(default_factory=Tally)
+    pulled: Callable[[str, float], None] = lambda uid, seconds: None  # an image had to be pulled for a pod
     register: Callable[[str, str], None] = lambda ident, uid: None
     network_problem: Callable[[], str] = lambda: "container runtime network not ready"
     blocking: Callable[[Callable[[], None]], Awaitable[None]] = in_thread

@@ -24,6 +24,8 @@ async def run_hook(
         async with deadline(doors.clock, limit):
             kind, wish, problem = await _run(doors, pod, handler, target)
     except TimeoutError:
+        if handler.sleep is not None:
+            doors.tally.sleeps_cut.add()
         return None
     if not problem:
         return Outcome(True)
@@ -71,6 +73,7 @@ async def _get(doors: Doors, pod: Pod, action: HTTPGetAction, target: Target) ->
             where = f"{bracketed(page.host)}:{page.port}"
             message = f"request to HTTPS lifecycle hook {where} got HTTP response, retry with HTTP succeeded"
             doors.events.tell(pod, WARNING, "LifecycleHTTPFallback", message)
+            doors.tally.plain_hooks.add()
     except FetchProblem as error:
         return f'failed - error: Get "{page.url}": {error}'
     return ""

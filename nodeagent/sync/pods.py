@@ -22,6 +22,7 @@ from nodeagent.model.seen import ContainerState, PodRef
 from nodeagent.model.spec import is_terminal
 from nodeagent.plan.pod import is_ending
 from nodeagent.plan.preemption import WHY as PREEMPTED
+from nodeagent.report.tally import Tally
 from nodeagent.sync.allocations import Allocations
 from nodeagent.sync.doors import WARNING, Doors
 from nodeagent.sync.stopping import logged
@@ -51,6 +52,7 @@ class Pods:
         self._network_ready = True
         self._sources_known = False
         self._look = asyncio.Event()
+        self._relisted: float | None = None
         self.forgotten: Callable[[str], object] = lambda uid: None  # told when nothing of a pod is left
         self._allocations: Allocations | None = None
         self._ask_node: Callable[[], Coroutine[Any, Any, None]] | None = None
@@ -67,6 +69,11 @@ class Pods:
         self._doors = doors
         self._allocations = allocations
         self._ask_node = ask_node
+
+    @property
+    def _tally(self) -> Tally:
+        assert self._doors is not None
+        return self._doors.tally
 
     def own(self, ident: str, uid: str) -> None:
         """This container or sandbox belongs to that pod."""
@@ -191,6 +198,7 @@ class Pods:
         while True:
             try:
                 self.streaming = True
+                self._tally.streams.add()
                 self._look.set()  # what happened before the stream began is only in the list,
                 self._clock.call_later(SUBSCRIBED, self._look.set)  # and nobody tells when it begins
                 async for event in self._runtime.events():
@@ -202,6 +210,7 @@ class Pods:
                 return
             except RuntimeFault as error:
                 self.streaming = False
+                self._tally.stream_errors.add()
                 wait = retries.next()
                 if retries.failures == 1:
                     _log.warning("lost the runtime's events, will subscribe again", error=error)
@@ -244,8 +253,10 @@ class Pods:
     async def relist(self) -> None:
         """Compare everything in the runtime with what workers think, and begin to remove what is nobody's."""
         before = set(self._owners)  # what is made while we list may not be in the list
+        began = self._clock.monotonic()
         sandboxes = await self._runtime.sandboxes()
         containers = await self._runtime.containers()
+        self._count_relist(began)
         found: dict[str, set[tuple[str, str]]] = {}
         refs: dict[str, PodRef] = {}
         for owned in sandboxes:
@@ -263,16 +274,26 @@ class Pods:
         if self._sources_known:
             for uid in found.keys() - self.workers.keys() - self._asking.keys():
                 self._begin(_orphan(refs[uid]), orphan=True)
+                self._tally.orphans.add()
             self._sweep()
         alive = {ident for things in found.values() for ident, _ in things}
         self._owners = {i: uid for i, uid in self._owners.items() if i in alive or i not in before}
+
+    def _count_relist(self, began: float) -> None:
+        tally, before, self._relisted = self._tally, self._relisted, began
+        if before is not None:
+            tally.relist_interval.add(began - before)
+        tally.relist_seconds.add(self._clock.monotonic() - began)
+        tally.relisted.set(self._clock.now())
 
     def _sweep(self) -> None:
         """Pods that left only files or groups, as after a crash of the agent."""
         assert self._doors is not None
         left = {uid: PodRef(uid, "", "") for uid in (*self._doors.volumes.known(), *self._doors.cgroups.known())}
         left |= {ref.uid: ref for ref in logged(self._doors.settings.pod_logs)}
-        for uid in left.keys() - self.workers.keys() - self._asking.keys():
+        unknown = left.keys() - self.workers.keys() - self._asking.keys()
+        self._tally.swept.set(len(unknown))
+        for uid in unknown:
             self._begin(_orphan(left[uid]), orphan=True)
 
     def _begin(self, pod: Pod, orphan: bool = False, asked: bool = False) -> None:
@@ -282,6 +303,8 @@ class Pods:
         worker = PodWorker(pod, self._doors, fresh=fresh, orphan=orphan)
         if not orphan and not self._admit(worker, fresh, asked):
             return
+        if not orphan:
+            self._tally.containers_per_pod.add(len(pod.spec.containers))
         worker.state.memory.network_ready = self._network_ready
         self.workers[uid] = worker
         task = asyncio.create_task(self._run(uid, worker), name=f"pod {pod.metadata.namespace}/{pod.metadata.name}")
@@ -305,6 +328,7 @@ class Pods:
             self._defer(pod, self._make_room(verdict.instead))
             return False
         self._doors.events.tell(pod, WARNING, verdict.reason, verdict.message)
+        self._tally.rejected(verdict.reason)
         return True
 
     def _defer(self, pod: Pod, work: Coroutine[Any, Any, None], asked: bool = False) -> None:

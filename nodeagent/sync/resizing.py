@@ -30,6 +30,7 @@ async def resize(doors: Doors, state: PodState, action: ResizePod) -> None:
     """The pod's group as wide as before and after together, then its containers, then the group as it is to be."""
     wanted = qos.pod_limits(state.pod)
     before = state.memory.pod_limits or replace(wanted, quota=-1, memory=0)
+    began, success = doors.clock.monotonic(), "false"
     try:
         await _check_use(doors, state, action, before, wanted)
         doors.cgroups.limit(state.pod, widest(before, wanted))
@@ -38,10 +39,13 @@ async def resize(doors: Doors, state: PodState, action: ResizePod) -> None:
         doors.cgroups.limit(state.pod, wanted)
         state.memory.pod_limits = wanted
         state.memory.resize_retry = 0.0
+        success = "true"
     except RuntimeAway:
         raise
     except (RuntimeFault, CgroupError, ResizeProblem) as error:
         _failed(doors, state, error.reason if isinstance(error, RuntimeFault) else str(error))
+    finally:
+        doors.tally.resize_milliseconds.add((doors.clock.monotonic() - began) * 1000, success)
 
 
 async def _resize_container(doors: Doors, state: PodState, ident: str, name: str) -> None:

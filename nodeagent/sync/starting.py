@@ -30,6 +30,7 @@ from nodeagent.render.network import check_fqdn, hosts_file, omitted
 from nodeagent.render.references import environment_references, pull_references, volume_references
 from nodeagent.render.sandbox import build_sandbox, log_directory
 from nodeagent.render.settings import ConfigProblem
+from nodeagent.report.tally import size_class
 from nodeagent.sync.doors import NORMAL, WARNING, Doors, in_own_thread
 from nodeagent.sync.hooks import run_hook
 from nodeagent.sync.observer import make_termination_file
@@ -103,7 +104,7 @@ async def _make_volumes(doors: Doors, pod: Pod) -> None:
     sources = replace(objects, tokens=tokens, claims=claims)
     doors.volumes.check(pod, claims)
     await doors.drivers.publish(pod, driven(pod, claims))
-    work = partial(doors.volumes.prepare, pod, sources, _stamp(doors.clock))
+    work = partial(doors.volumes.prepare, pod, sources, _stamp(doors.clock), doors.tally.stored)
     await (in_own_thread(work) if waits_for_others(pod, claims) else doors.blocking(work))
 
 
@@ -117,10 +118,21 @@ async def create_sandbox(doors: Doors, state: PodState, action: CreateSandbox) -
     os.makedirs(config.log_directory, mode=0o755, exist_ok=True)
     handler = await doors.classes.handler(state.pod)
     await take_slot(doors, state)
-    ident = await doors.runtime.run_sandbox(config, handler)
+    ident = await _run_sandbox(doors, state, config, handler)
     doors.register(ident, state.uid)
     state.seen = state.seen.with_sandbox(await doors.runtime.sandbox(ident))
     state.memory.sandbox_failures = 0
+
+
+async def _run_sandbox(doors: Doors, state: PodState, config: pb.PodSandboxConfig, handler: str) -> str:
+    began, failed = doors.clock.monotonic(), True
+    try:
+        ident = await doors.runtime.run_sandbox(config, handler)
+        failed = False
+    finally:
+        mapped, took = state.pod.spec.host_users is False, doors.clock.monotonic() - began
+        doors.tally.sandbox_made(handler, took, mapped=mapped, failed=failed)
+    return ident
 
 
 async def start_container(doors: Doors, state: PodState, action: StartContainer) -> None:
@@ -180,7 +192,9 @@ async def _image(doors: Doors, state: PodState, container: AnyContainer, sandbox
     secrets: tuple[Secret, ...] = ()
     wish = Wish(state.uid, name, container.image_pull_policy or "IfNotPresent", secrets, sandbox)
     try:
-        if (image := await doors.puller.present(wish)) is not None:
+        image = await doors.puller.present(wish)
+        _count_wish(doors, wish, image)
+        if image is not None:
             message = f'Container image "{name}" already present on machine and can be accessed by the pod'
             doors.events.tell(state.pod, NORMAL, "Pulled", message, container.name)
             return image
@@ -209,7 +223,14 @@ async def _image(doors: Doors, state: PodState, container: AnyContainer, sandbox
             _tell_failure(doors, state, container, error.reason)
         raise StartProblem(error.reason, error.message, error.retry_at) from error
     doors.events.tell(state.pod, NORMAL, "Pulled", _pulled_message(name, pulled), container.name)
+    doors.tally.pull_seconds.add(pulled.seconds or 0.0, size_class(pulled.image.size))
+    doors.pulled(state.uid, pulled.waited)
     return pulled.image
+
+
+def _count_wish(doors: Doors, wish: Wish, image: SeenImage | None) -> None:
+    present = "unknown" if wish.policy == "Always" else str(image is not None).lower()
+    doors.tally.images_wanted.add(present, wish.policy.lower(), str(image is None).lower())
 
 
 async def _image_volumes(doors: Doors, state: PodState, container: AnyContainer, sandbox: pb.PodSandboxConfig) -> None:
@@ -218,10 +239,13 @@ async def _image_volumes(doors: Doors, state: PodState, container: AnyContainer,
     for name in {mount.name: None for mount in container.volume_mounts if mount.name in images}:
         source = images[name]
         asked = Container(name=container.name, image=source.reference, image_pull_policy=source.pull_policy)
+        doors.tally.image_volumes.add()
         found = await _image(doors, state, asked, sandbox)
         try:
             await doors.image_volumes.show(state.uid, name, found.id, doors.blocking)
+            doors.tally.image_volumes_mounted.add()
         except (RuntimeFault, MountError, OSError) as error:
+            doors.tally.image_volumes_failed.add()
             text = f'failed to mount image volume "{name}": {error}'
             _tell_failure(doors, state, container, text)
             raise StartProblem("CreateContainerError", text, doors.clock.now() + CONFIG_RETRY) from error

@@ -19,7 +19,7 @@ from linux.mounts import MountError
 from nodeagent.cri.errors import RuntimeAway, RuntimeFault
 from nodeagent.model.memory import Health, PodMemory, Verdict, Waiting, next_hold
 from nodeagent.model.seen import Exit, SeenPod
-from nodeagent.model.spec import long_name, ref_of
+from nodeagent.model.spec import container_type, long_name, ref_of
 from nodeagent.plan.actions import (
     Action,
     CleanUp,
@@ -71,6 +71,8 @@ class PodWorker:
         self._closing = False
         self._acting = False
         self._network_missed = False
+        self._began: float | None = doors.clock.monotonic()  # None: the first step was made
+        self._cause = "create"
         self._ended: dict[str, asyncio.Event] = {}
         self._log = _log.bind(pod=str(ref_of(pod)))
 
@@ -79,6 +81,7 @@ class PodWorker:
     def update(self, pod: Pod) -> None:
         """The API server shows the pod like this now."""
         self._doors.reporter.observed(pod)
+        self._cause = self._cause or "update"
         changed = pod.metadata.annotations != self.state.pod.metadata.annotations
         if changed or pod.metadata.labels != self.state.pod.metadata.labels:
             self.refresh_volumes()
@@ -94,6 +97,7 @@ class PodWorker:
 
     def note_exit(self, ident: str, code: int, at: float) -> None:
         """A container or sandbox of ours ended."""
+        self._count_exit(ident, code)
         self.state.exits[ident] = Exit(code, at, ident in self.state.killed)
         self.wake()
 
@@ -174,8 +178,10 @@ class PodWorker:
         state, doors = self.state, self._doors
         if state.dirty:
             state.dirty = False
+            began = doors.clock.monotonic()
             try:
                 state.seen = await observe(doors.runtime, state.uid, state.seen)
+                doors.tally.look_seconds.add(doors.clock.monotonic() - began)
             except BaseException:
                 state.dirty = True
                 raise
@@ -216,7 +222,7 @@ class PodWorker:
         """A step whose failures are logged and retried: seconds until the next; None waits for word."""
         before = self.last_plan
         try:
-            plan = await self.step()
+            plan = await self._timed_step()
         except RuntimeFault as error:
             self._failures += 1
             self._log.warning("cannot look at the runtime", error=error)
@@ -231,6 +237,26 @@ class PodWorker:
             self._repeats = self._repeats + 1 if plan == before else 0
             return RETRY.delay(self._repeats - PATIENT_REPEATS) if self._repeats > PATIENT_REPEATS else 0.0
         return None if plan.wake_at is None else max(0.001, plan.wake_at - self._doors.clock.now())
+
+    async def _timed_step(self) -> Plan:
+        """A step, and how long it took by what it was made for."""
+        tally, began, cause = self._doors.tally, self._doors.clock.monotonic(), self._cause
+        if self._began is not None:
+            tally.worker_start.add(began - self._began)
+            self._began = None
+        self._cause = ""
+        try:
+            return await self.step()
+        finally:
+            state = self.state
+            ending = "terminated" if state.memory.cleaned else "kill" if is_ending(state.pod, state.memory) else ""
+            tally.steps.add(self._doors.clock.monotonic() - began, ending or cause or "sync")
+
+    def _count_exit(self, ident: str, code: int) -> None:
+        found = next((c for c in self.state.seen.containers if c.id == ident), None)
+        if found is not None and not found.exited and ident not in self.state.exits:
+            reason = "OOMKilled" if ident in self.state.killed else "Error" if code else "Completed"
+            self._doors.tally.containers_ended.add(container_type(self.state.pod, found.name), str(code), reason)
 
     async def _sleep(self, seconds: float | None) -> None:
         timer = None if seconds is None else self._doors.clock.call_later(seconds, self._wake.set)
@@ -311,6 +337,7 @@ class PodWorker:
             case CreateSandbox():
                 await starting.create_sandbox(doors, state, action)
             case StartContainer():
+                doors.tally.containers_started.add(container_type(state.pod, action.name))
                 await starting.start_container(doors, state, action)
             case StopContainer():
                 await stopping.stop_container(doors, state, action)
@@ -352,12 +379,14 @@ class PodWorker:
         if isinstance(result, StartProblem):
             assert isinstance(action, StartContainer)
             memory.waiting[action.name] = result.waiting
+            self._count_failure(action, result.waiting)
             if result.retry_at:
                 memory.retries[action.name] = result.retry_at
             return True  # other containers of the pod may still start
         self._log.warning("action failed", action=action, error=result)
         if isinstance(action, StartContainer):
             memory.waiting[action.name] = _waiting_for(result)
+            self._count_failure(action, memory.waiting[action.name])
             memory.retries[action.name] = now + RETRY.delay(2)
         elif isinstance(action, PrepareVolumes) and memory.volumes_ready:  # it lives on with what they showed before
             memory.volumes_failures += 1
@@ -387,6 +416,10 @@ class PodWorker:
         else:
             reason, text = "FailedKillPod", f"error killing pod: {_spoken(error)}"
         self._doors.events.tell(self.state.pod, WARNING, reason, text)
+
+    def _count_failure(self, action: StartContainer, why: Waiting) -> None:
+        kind = container_type(self.state.pod, action.name)
+        self._doors.tally.containers_not_started.add(why.reason, kind)
 
     def _urgency(self) -> tuple[bool, int]:
         """Grows when the end comes closer: ending or not, and how little patience there is."""

@@ -56,9 +56,10 @@ class Eviction:
     events: NodeEventRecorder
     tell: Callable[[tuple[str, ...]], object]
     reclaim: Callable[[], Awaitable[object]]
-    count: Callable[[str], object]  # an eviction, by signal
+    count: Callable[[str, float], object]  # an eviction, by signal, and how old the numbers were
     pressure: Pressure = field(default_factory=Pressure)
     _walked: float | None = None
+    _seen: float = 0.0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -71,6 +72,7 @@ class Eviction:
 
     async def look(self) -> None:
         """Once: at most one pod goes."""
+        self._seen = self.clock.monotonic()
         free = await self.senses.free()
         before = self.pressure.conditions
         self.pressure = judge(self.policy.thresholds, free, self.pressure, self.clock.now(), self.policy.transition)
@@ -120,7 +122,7 @@ class Eviction:
 
     def _end(self, worker: PodWorker, why: Verdict, grace: int, signal: str) -> None:
         _log.warning("a pod is evicted", pod=worker.state.uid, reason=why.message)
-        self.count(signal)
+        self.count(signal, self.clock.monotonic() - self._seen)
         worker.end(why, grace)
 
     def _living(self) -> dict[str, PodWorker]:

@@ -44,6 +44,7 @@ class Shutdown:
     shares: Sequence[Share]
     events: NodeEventRecorder
     tell: Callable[[bool], object]
+    ended: Callable[[], object] = lambda: None  # hears when its pods have ended
 
     async def run(self, inhibitor: Inhibitor) -> None:
         """Until the connection ends. Raises `DbusError`."""
@@ -69,6 +70,7 @@ class Shutdown:
             for turn in plan_turns([w.state.pod for w in self._living()], self.shares):
                 await self._end(turn)
         finally:
+            self.ended()
             inhibitor.release()
         _log.info("all pods have ended; the machine may go down")
 

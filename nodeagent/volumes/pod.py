@@ -15,6 +15,7 @@ from pathlib import Path
 
 from api import quantity
 from api.core_v1 import EmptyDirVolumeSource, Pod, Volume
+from kit.clock import SystemClock
 from linux.mounts import MountError, Mounts, remove_tree
 from nodeagent.csi.ledger import target_path
 from nodeagent.plan.placement import any_matches
@@ -35,6 +36,12 @@ MOUNTED = ("nfs", "local")
 _ON_DISK = {"config_map": "configmap", "local": "local-volume"}
 _NOT_HERE = "MountVolume.NodeAffinity check failed"
 
+Stored = Callable[[str, str, float, bool], object]  # hears what was done by which plugin, how long, and if it went well
+
+
+def _unheard(operation: str, plugin: str, seconds: float, good: bool) -> None:
+    """Nobody wants to know."""
+
 
 @dataclass(frozen=True, slots=True)
 class PodVolumes:
@@ -43,27 +50,33 @@ class PodVolumes:
     mounts: Mounts
     node: NodeSettings
     labels: Callable[[], Mapping[str, str]] = dict  # of the node, as they are now
+    monotonic: Callable[[], float] = SystemClock().monotonic
     _claims: dict[str, Mapping[str, Claimed]] = field(default_factory=dict)
     _locks: dict[str, threading.Lock] = field(default_factory=dict)  # by uid
 
-    def prepare(self, pod: Pod, sources: Sources, stamp: str) -> None:
-        """Make the pod's directory and all its volumes, or bring them up to date."""
+    def prepare(self, pod: Pod, sources: Sources, stamp: str, stored: Stored = _unheard) -> None:
+        """Make the pod's directory and all its volumes, or bring them up to date; `stored` hears how each went."""
         with self._lock(pod.metadata.uid or ""):
-            self._prepare_all(pod, sources, stamp)
+            self._prepare_all(pod, sources, stamp, stored)
 
-    def _prepare_all(self, pod: Pod, sources: Sources, stamp: str) -> None:
+    def _prepare_all(self, pod: Pod, sources: Sources, stamp: str, stored: Stored) -> None:
         Path(pod_directory(pod.metadata.uid or "", self.node)).mkdir(mode=0o750, parents=True, exist_ok=True)
         self.check(pod, sources.claims)
         self._claims[pod.metadata.uid or ""] = sources.claims
         mounted = self.mounts.below(self._root(pod)) if pod.spec.volumes else []
         for volume in pod.spec.volumes:
             resolved = resolve(volume, sources.claims)
+            began, good = self.monotonic(), False
             try:
                 self._prepare(pod, volume, resolved, sources, stamp, mounted)
+                good = True
             except (ConfigProblem, MountError, quantity.QuantityError) as error:
                 raise VolumeProblem(resolved.label, str(error)) from error
             except OSError as error:
                 raise VolumeProblem(resolved.label, f"{error.filename}: {error.strerror}") from error
+            finally:
+                if resolved.kind not in ("csi", "image"):
+                    stored("volume_mount", plugin_name(resolved.kind), self.monotonic() - began, good)
 
     def check(self, pod: Pod, claims: Mapping[str, Claimed]) -> None:
         """Raise VolumeProblem while claims are unclear, or if what is behind them is for other nodes."""
@@ -82,6 +95,13 @@ class PodVolumes:
         wanted = claim_names(pod)
         volumes = [volume for volume in pod.spec.volumes if volume.name not in wanted or volume.name in claims]
         return [resolve(volume, claims) for volume in volumes]
+
+    def plugins(self, pod: Pod) -> list[str]:
+        """Who makes each volume, as upstream names them; claims that are not resolved yet are left out."""
+        claims = self._claims.get(pod.metadata.uid or "", {})
+        wanted = claim_names(pod)
+        known = (volume for volume in pod.spec.volumes if volume.name not in wanted or volume.name in claims)
+        return [_plugin(resolve(volume, claims)) for volume in known]
 
     def subpaths(self, pod: Pod, container: str, wanted: Mapping[int, tuple[str, str]]) -> dict[int, str]:
         """Parts of volumes, made and bound so that no link leads out of them: index of a mount -> place on the host."""
@@ -175,8 +195,17 @@ class PodVolumes:
             return target_path(self.node.root_dir, pod.metadata.uid or "", resolved.label, block=resolved.block)
         if resolved.kind == "host_path" or resolved.block:
             return str(resolved.source.path)
-        plugin = _ON_DISK.get(resolved.kind, resolved.kind.replace("_", "-"))
-        return f"{self._root(pod)}/kubernetes.io~{plugin}/{resolved.label}"
+        return f"{self._root(pod)}/{plugin_name(resolved.kind).replace('/', '~')}/{resolved.label}"
+
+
+def _plugin(volume: Resolved) -> str:
+    name = plugin_name(volume.kind)
+    return f"{name}:{volume.source.driver}" if volume.kind == "csi" else name
+
+
+def plugin_name(kind: str) -> str:
+    """What upstream calls the plugin of a kind of volumes."""
+    return f"kubernetes.io/{_ON_DISK.get(kind, kind.replace('_', '-'))}"
 
 
 def _check_device(resolved: Resolved) -> None:

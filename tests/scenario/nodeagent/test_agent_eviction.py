@@ -41,7 +41,7 @@ class EvictionScene(Scene):
             events=NodeEventRecorder(self.agent.recorder, "n1"),
             tell=self.told.append,
             reclaim=reclaim,
-            count=self.evicted.append,
+            count=lambda signal, age: self.evicted.append(signal),
         )
 
     async def two(self) -> None:

@@ -8,8 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from api.core_v1 import Pod, PodStatus
-from api.meta_v1 import ObjectMeta
 from kit.clock import FakeClock
 from kit.config import ConfigError
 from linux.cgroup_use import GroupUse
@@ -19,8 +17,6 @@ from nodeagent.cri.port import CONTAINER_NAME, Owned
 from nodeagent.csi.ledger import Record
 from nodeagent.model.seen import ContainerState, PodRef, SeenContainer
 from nodeagent.plan.reserved import Reserved, compute_allocatable, threshold
-from nodeagent.report.starts import StartMeter
-from nodeagent.report.tally import Tally
 from nodeagent.server.cadvisor import container_metrics
 from nodeagent.server.disks import Filesystem, Usage, usage, volumes
 from nodeagent.server.meter import MACHINE, MachineUse, Reading
@@ -30,7 +26,6 @@ from nodeagent.server.storage import NoDrivers, Storage, StorageSurvey, StorageU
 from nodeagent.server.survey import PodDisks, Survey, SurveyedContainer, SurveyedPod, Surveyor, VolumeUse
 from nodeagent.server.system_logs import system_log
 from nodeagent.serving import container_group, eviction_policy, group_path, reserved_by, rotation_policy
-from nodeagent.sources.alone import NoReporter
 from proto import cri_v1_pb2 as pb
 from proto import csi_v1_pb2 as csi
 
@@ -281,41 +276,6 @@ def test_thresholds() -> None:
     assert [threshold(text, 1000) for text in ("", "10%", "2.5%", "100", "1Ki")] == [0, 100, 25, 100, 1024]
 
 
-def test_the_agents_own_numbers() -> None:
-    tally = Tally()
-    assert tally.exposition() == b""
-    tally.called("run_podsandbox", 0.2, False)
-    tally.called("run_podsandbox", 100.0, True)
-    tally.gauge("node_name", "The node's name.", lambda: [({"node": 'a"b'}, 1)])
-    text = tally.exposition().decode()
-    for line in (
-        'kubelet_runtime_operations_total{operation_type="run_podsandbox"} 2',
-        'kubelet_runtime_operations_errors_total{operation_type="run_podsandbox"} 1',
-        'kubelet_runtime_operations_duration_seconds_bucket{operation_type="run_podsandbox",le="+Inf"} 2',
-        'kubelet_runtime_operations_duration_seconds_bucket{operation_type="run_podsandbox",le="0.1953125"} 0',
-        'kubelet_runtime_operations_duration_seconds_sum{operation_type="run_podsandbox"} 100.2',
-        "kubelet_started_pods_total 1",
-        "kubelet_started_pods_errors_total 1",
-        'kubelet_node_name{node="a\\"b"} 1',
-    ):
-        assert line in text.splitlines(), (line, text)
-
-
-async def test_how_long_starts_take() -> None:
-    clock, took = FakeClock(), list[float]()
-    meter = StartMeter(NoReporter(), clock, took.append)
-    new, old = (Pod(metadata=ObjectMeta(uid=uid)) for uid in ("new", "old"))
-    meter.publish(new, PodStatus(phase="Pending"))
-    meter.publish(old, PodStatus(phase="Running"))
-    await clock.advance(3)
-    meter.publish(new, PodStatus(phase="Pending"))
-    meter.publish(new, PodStatus(phase="Running"))
-    meter.publish(new, PodStatus(phase="Pending"))
-    meter.publish(new, PodStatus(phase="Running"))
-    meter.publish(old, PodStatus(phase="Running"))
-    assert took == [3.0]
-
-
 async def test_how_full_volumes_are_is_looked_at_once_a_minute_and_nobody_waits_long(tmp_path: Path) -> None:
     clock, hangs = FakeClock(), asyncio.Event()
     record = Record("d", "v1", "/target")
@@ -353,7 +313,7 @@ async def test_how_full_volumes_are_is_looked_at_once_a_minute_and_nobody_waits_
     hangs.set()
     found = await survey.look()
     assert [one.storage.name for one in found] == ["a", "b"] and [one.message for one in told] == ["it burns"]
-    page = list(claim_metrics([*found, found[1]]))
+    page = [line for one in claim_metrics([*found, found[1]]) for line in one.lines()]
     assert 'kubelet_volume_stats_used_bytes{namespace="ns",persistentvolumeclaim="far"} 4' in page
     assert page.count('kubelet_volume_stats_capacity_bytes{namespace="ns",persistentvolumeclaim="far"} 9') == 1
     assert 'kubelet_volume_stats_health_status_abnormal{namespace="ns",persistentvolumeclaim="far"} 1' in page
