@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         autoscaling_v2,
         batch_v1,
         certificates_v1,
+        certificates_v1beta1,
         coordination_v1,
         core_limits_v1,
         core_templates_v1,
@@ -362,6 +363,15 @@ CERTIFICATE_SIGNING_REQUEST: Kind[certificates_v1.CertificateSigningRequest] = K
     ),
 )
 
+CLUSTER_TRUST_BUNDLE: Kind[certificates_v1beta1.ClusterTrustBundle] = Kind(
+    "certificates.k8s.io",
+    "v1beta1",
+    "ClusterTrustBundle",
+    "clustertrustbundles",
+    "certificates_v1beta1",
+    namespaced=False,
+)
+
 # networking.k8s.io
 INGRESS_CLASS: Kind[networking_v1.IngressClass] = Kind(
     "networking.k8s.io", "v1", "IngressClass", "ingressclasses", "networking_v1", namespaced=False
@@ -661,6 +671,7 @@ ALL: tuple[Kind[Any], ...] = (
     CRON_JOB,
     JOB,
     CERTIFICATE_SIGNING_REQUEST,
+    CLUSTER_TRUST_BUNDLE,
     INGRESS_CLASS,
     INGRESS,
     IP_ADDRESS,

@@ -24,6 +24,18 @@ WEBHOOK = {
 }
 ADMITTED = {"operations": ["CREATE"], "apiGroups": ["apps"], "apiVersions": ["v1"], "resources": ["deployments"]}
 DEVICES = {"devices": {"requests": [{"name": "one", "exactly": {"deviceClassName": "x"}}]}}
+BUNDLE = """\
+-----BEGIN CERTIFICATE-----
+MIIBYzCCAQqgAwIBAgIUM3gb5sX+DsmZqBGjEEBMJgQnmykwCgYIKoZIzj0EAwIw
+EDEOMAwGA1UEAwwFdHJ1c3QwHhcNMjYxMTIxMjEwOTU4WhcNMzYxMTE4MjExNDU4
+WjAQMQ4wDAYDVQQDDAV0cnVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABLTs
+XW0h2UT004OynH9TiAqENK+84YCGtSd9pdrStNBN3UEUxtPJKv8QReLydviHKzjU
+W4MCcqy+kOd4PgqkulWjQjBAMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQD
+AgGGMB0GA1UdDgQWBBSOZ25IYBO53fSqk3CVRCsDkfE4JzAKBggqhkjOPQQDAgNH
+ADBEAiAOqT478QjrGIQ1CEuiiaMN84wW/onRdbt8kNeAdf9l9AIgQV84BIHtdMM4
+08K2opxKPTZv2X0ymkXDyjM93fOJSpA=
+-----END CERTIFICATE-----
+"""
 CSR = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KLS0tLS1FTkQgQ0VSVElGSUNBVEUgUkVRVUVTVC0tLS0tCg=="
 CRD = {
     "group": "example.com",
@@ -83,6 +95,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "certificates.k8s.io/v1 CertificateSigningRequest": {
         "spec": {"request": CSR, "signerName": "example.com/signer", "usages": ["client auth"]}
     },
+    "certificates.k8s.io/v1beta1 ClusterTrustBundle": {"spec": {"trustBundle": BUNDLE}},
     "networking.k8s.io/v1 IngressClass": {"spec": {"controller": "example.com/ingress"}},
     "networking.k8s.io/v1 Ingress": {"spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}}},
     "networking.k8s.io/v1 IPAddress": {

@@ -45,6 +45,7 @@ RULES = (
     line("create update patch", "events"),
     line("create update patch", "events", group="events.k8s.io"),
     line("create get list watch", "certificatesigningrequests", group="certificates.k8s.io"),
+    line(_READ, "clustertrustbundles", group="certificates.k8s.io"),
     line("get create update patch delete", "leases", group="coordination.k8s.io"),
     line("get create update patch delete", "csinodes", group="storage.k8s.io"),
     line(_READ, "csidrivers", group="storage.k8s.io"),

@@ -185,6 +185,7 @@ _TABLE: dict[Kind[Any], Selectable] = {
     kinds.CERTIFICATE_SIGNING_REQUEST: Selectable(
         "spec.signerName", _CertificateRequest, lambda r: (r.spec.signer_name,)
     ),
+    kinds.CLUSTER_TRUST_BUNDLE: Selectable("spec.signerName", _CertificateRequest, lambda b: (b.spec.signer_name,)),
     kinds.RESOURCE_SLICE: Selectable(
         "spec.nodeName spec.driver", _ResourceSlice, lambda r: (r.spec.node_name, r.spec.driver)
     ),

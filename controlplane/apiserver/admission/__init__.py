@@ -55,4 +55,5 @@ VALIDATING: tuple[Plugin, ...] = (
     classes.limit_growth,
     certificates.restrict_subject,
     certificates.restrict_signers,
+    certificates.restrict_trust,
 )

@@ -11,6 +11,7 @@ from api import kinds
 from controlplane.apiserver import status
 from controlplane.apiserver.access.attributes import Attributes
 from controlplane.apiserver.access.decisions import may
+from controlplane.apiserver.admission.roles import only_garbage
 from controlplane.apiserver.identity.users import MASTERS, info
 from controlplane.apiserver.write import CREATE, Write
 
@@ -41,6 +42,14 @@ def restrict_signers(write: Write, core: Core) -> None:
     signed = (new.certificate, new.conditions) != (old.certificate, old.conditions)
     if write.subresource == "status" and signed and not _may_as(write, "sign", signer, core):
         raise status.forbidden(write.subject, f'user not permitted to sign requests with signerName "{signer}"')
+
+
+def restrict_trust(write: Write, core: Core) -> None:
+    """Refuse bundles for a signer from who may not say whom the signer's certificates are trusted by."""
+    if write.kind is not kinds.CLUSTER_TRUST_BUNDLE or not (signer := write.new.spec.signer_name):
+        return
+    if not only_garbage(write) and not _may_as(write, "attest", signer, core):
+        raise status.forbidden(write.subject, f'user not permitted to attest for signerName "{signer}"')
 
 
 def _may_as(write: Write, verb: str, signer: str, core: Core) -> bool:

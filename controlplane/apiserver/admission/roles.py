@@ -33,7 +33,7 @@ def restrict_roles(write: Write, core: Core) -> None:
     assert user is not None
     if write.kind not in _ROLES and write.kind not in _BINDINGS:
         return
-    if MASTERS in user.groups or _only_garbage(write):
+    if MASTERS in user.groups or only_garbage(write):
         return
     if write.kind in _ROLES:
         _restrict_role(write, user, core)
@@ -83,7 +83,7 @@ def _aggregates(role: Any) -> bool:
     return role is not None and role.aggregation_rule is not None and bool(role.aggregation_rule.cluster_role_selectors)
 
 
-def _only_garbage(write: Write) -> bool:
+def only_garbage(write: Write) -> bool:
     """Whether nothing changes but what garbage collection writes."""
     if write.old is None:
         return False

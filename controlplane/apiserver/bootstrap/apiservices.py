@@ -42,6 +42,7 @@ _VERSION = 15
 _VERSIONS = {
     ("", "v1"): 1,
     ("autoscaling", "v2"): 30,
+    ("certificates.k8s.io", "v1beta1"): 9,
     ("resource.k8s.io", "v1"): 21,
     ("flowcontrol.apiserver.k8s.io", "v1"): 21,
 }

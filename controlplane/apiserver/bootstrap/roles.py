@@ -63,6 +63,8 @@ system:certificates.k8s.io:kubelet-serving-approver
     approve certificates.k8s.io signers kubernetes.io/kubelet-serving
 system:certificates.k8s.io:legacy-unknown-approver
     approve certificates.k8s.io signers kubernetes.io/legacy-unknown
+system:cluster-trust-bundle-discovery group=system:serviceaccounts
+    read certificates.k8s.io clustertrustbundles
 system:discovery group=system:authenticated
     get urls /api,/api/*,/apis,/apis/*,/healthz,/livez,/openapi,/openapi/*,/readyz,/version,/version/
 system:heapster
@@ -145,6 +147,7 @@ system:node nobody
     read node.k8s.io runtimeclasses
     get resource.k8s.io resourceclaims
     deletecollection resource.k8s.io resourceslices
+    read certificates.k8s.io clustertrustbundles
     get core serviceaccounts
 system:node-bootstrapper
     create,get,list,watch certificates.k8s.io certificatesigningrequests

@@ -76,6 +76,7 @@ _TABLE: dict[Kind[Any], Strategy] = {
     kinds.RUNTIME_CLASS: Strategy(create_on_update=True, unconditional_update=False),
     kinds.HORIZONTAL_POD_AUTOSCALER: WithStatus(),
     kinds.CERTIFICATE_SIGNING_REQUEST: CertificateRequests(),
+    kinds.CLUSTER_TRUST_BUNDLE: Strategy(unconditional_update=False),
     kinds.VALIDATING_WEBHOOK_CONFIGURATION: Counted(unconditional_update=False),
     kinds.MUTATING_WEBHOOK_CONFIGURATION: Counted(unconditional_update=False),
     kinds.VALIDATING_ADMISSION_POLICY: WorkloadAlone(unconditional_update=False),

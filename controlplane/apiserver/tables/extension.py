@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from api.apiregistration_v1 import APIService
     from api.certificates_v1 import CertificateSigningRequest
+    from api.certificates_v1beta1 import ClusterTrustBundle
     from api.flowcontrol_v1 import FlowSchema, PriorityLevelConfiguration
 
 _NONE, _UNSET = "<none>", "<unset>"
@@ -83,6 +84,10 @@ def _certificate(obj: CertificateSigningRequest, now: float) -> list[Cell]:
     ]
 
 
+def _bundle(obj: ClusterTrustBundle, now: float) -> list[Cell]:
+    return [obj.metadata.name, obj.spec.signer_name or _NONE]
+
+
 def _decision(obj: CertificateSigningRequest) -> str:
     types = {condition.type for condition in obj.status.conditions}
     words = ["Denied" if "Denied" in types else "Approved" if "Approved" in types else "Pending"]
@@ -132,6 +137,7 @@ LAYOUTS: dict[Kind[Any], Layout] = {
     kinds.CERTIFICATE_SIGNING_REQUEST: Layout(
         columns("Name", "Age", "SignerName", "Requestor", "RequestedDuration", "Condition"), _certificate
     ),
+    kinds.CLUSTER_TRUST_BUNDLE: Layout(columns("Name", "SignerName"), _bundle),
     kinds.FLOW_SCHEMA: Layout(columns(*_FLOW_COLUMNS), _flow_schema, order=(2, 0)),
     kinds.PRIORITY_LEVEL_CONFIGURATION: Layout(columns(*_LEVEL_COLUMNS), _priority_level),
 }

@@ -693,6 +693,28 @@ async def test_a_request_says_who_made_it(cluster: Cluster):
     assert (await admin("PUT", f"{REQUESTS}/r/status", made))[0] == 200
 
 
+async def test_who_may_say_whom_a_signer_is_trusted_by(cluster: Cluster):
+    admin, jane = Caller(cluster), Caller(cluster, JANE)
+    path = "/apis/certificates.k8s.io/v1beta1/clustertrustbundles"
+    verbs = {"apiGroups": ["certificates.k8s.io"], "resources": ["clustertrustbundles"], "verbs": ["*"]}
+    await admin("POST", f"{RBAC}/clusterroles", {"metadata": {"name": "trust"}, "rules": [verbs]})
+    await admin("POST", f"{RBAC}/clusterrolebindings", binding("t", "jane", "trust", "ClusterRole"))
+    text = cluster.ca.cert.decode()
+    body = {"metadata": {"name": "example.com:x:v1"}, "spec": {"signerName": "example.com/x", "trustBundle": text}}
+    code, answer = await jane("POST", path, body)
+    assert code == 403 and 'user not permitted to attest for signerName "example.com/x"' in answer["message"]
+    assert (await jane("POST", path, {"metadata": {"name": "own"}, "spec": {"trustBundle": text}}))[0] == 201
+    code, made = await admin("POST", path, body)
+    assert code == 201, made
+    made["metadata"]["finalizers"] = ["example.com/hold"]
+    code, made = await jane("PUT", f"{path}/example.com:x:v1", made)
+    assert code == 200, made
+    made["metadata"]["labels"] = {"a": "b"}
+    assert (await jane("PUT", f"{path}/example.com:x:v1", made))[0] == 403
+    code, found = await jane("GET", f"{path}?fieldSelector=spec.signerName%3Dexample.com%2Fx")
+    assert [one["metadata"]["name"] for one in found["items"]] == ["example.com:x:v1"]
+
+
 # tokens of Secrets
 
 

@@ -25,8 +25,12 @@ LETTERS = {
 }
 # What upstream serves and we do not, yet.
 MISSING: set[tuple[str, str]] = set()
-# What we serve and upstream leaves to others: a metrics-server.
-OWN = {("metrics.k8s.io/v1beta1", "nodes"), ("metrics.k8s.io/v1beta1", "pods")}
+# What we serve and upstream leaves to others, as a metrics-server, or to those who ask for it.
+OWN = {
+    ("metrics.k8s.io/v1beta1", "nodes"),
+    ("metrics.k8s.io/v1beta1", "pods"),
+    ("certificates.k8s.io/v1beta1", "clustertrustbundles"),
+}
 
 
 class Row(NamedTuple):

@@ -59,6 +59,7 @@ COLUMNS = {
     kinds.RUNTIME_CLASS: "Name Handler Age",
     kinds.HORIZONTAL_POD_AUTOSCALER: "Name Reference Targets MinPods MaxPods Replicas Age",
     kinds.CERTIFICATE_SIGNING_REQUEST: "Name Age SignerName Requestor RequestedDuration Condition",
+    kinds.CLUSTER_TRUST_BUNDLE: "Name SignerName",
     kinds.MUTATING_ADMISSION_POLICY: "Name Mutations ParamKind Age",
     kinds.MUTATING_ADMISSION_POLICY_BINDING: "Name PolicyName ParamRef Age",
     kinds.MUTATING_WEBHOOK_CONFIGURATION: "Name Webhooks Age",
@@ -633,6 +634,8 @@ CELLS: list[tuple[kinds.Kind[Any], dict[str, Any], list[Any]]] = [
         ["x", "Exempt", "<none>", "<none>", "<none>", "<none>", "5m"],
     ),
     (kinds.RESOURCE_CLAIM, {}, ["x", "pending", "5m"]),
+    (kinds.CLUSTER_TRUST_BUNDLE, {}, ["x", "<none>"]),
+    (kinds.CLUSTER_TRUST_BUNDLE, {"spec": {"signerName": "a.b/c"}}, ["x", "a.b/c"]),
 ]
 
 
