@@ -111,6 +111,7 @@ class PodMemory:
     resize_progress: ResizeNote | None = None
     resize_retry: float = 0.0
     replace: dict[str, int] = field(default_factory=dict)  # up to this attempt a container is to be made anew
+    recursive_read_only: bool | None = None  # whether the runtime can, where somebody has asked
     applied: dict[str, Limits] = field(default_factory=dict)  # what containers were last given
     pod_limits: Limits | None = None  # what the pod's group was last given
     verdict: Verdict | None = None  # the agent's own reason to end the pod

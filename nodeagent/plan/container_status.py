@@ -49,6 +49,7 @@ def _status(
     status = _observed(container, history, old, runtime) if history else _unseen(pod, container, old, seen)
     if history and isinstance(container, Container):
         status.resources = container_resources(container, history[0], memory.applied.get(history[0].id))
+    status.volume_mounts = _mounts(container, memory.recursive_read_only, old)
     waiting = memory.waiting.get(container.name)
     latest = history[0] if history else None
     if waiting is not None and _is_to_start(pod, container, latest):
@@ -75,7 +76,6 @@ def _observed(
         container_id=f"{runtime}://{latest.id}",
         allocated_resources=needs.requests,
         resources=needs,
-        volume_mounts=_mounts(container),
         user=_user(latest),
     )
     if len(history) > 1:
@@ -120,7 +120,6 @@ def _unseen(pod: Pod, container: AnyContainer, old: ContainerStatus | None, seen
         state=ContainerState(waiting=ContainerStateWaiting(default)),
         last_state=ContainerState(),
         image=container.image or "",
-        volume_mounts=_mounts(container),
     )
     if old is not None:
         if is_restarting(pod, seen) and (old.state is None or old.state.waiting is None):
@@ -168,13 +167,16 @@ def _judge(container: AnyContainer, status: ContainerStatus, health: Health | No
     status.ready = started and (container.readiness_probe is None or bool(health and health.ready))
 
 
-def _mounts(container: AnyContainer) -> list[VolumeMountStatus]:
-    return [
-        VolumeMountStatus(
-            name=mount.name,
-            mount_path=mount.mount_path,
-            read_only=mount.read_only or None,
-            recursive_read_only="Disabled" if mount.read_only else None,
-        )
-        for mount in container.volume_mounts
-    ]
+def _mounts(container: AnyContainer, able: bool | None, old: ContainerStatus | None) -> list[VolumeMountStatus]:
+    """Its mounts; what the runtime can do was told before if nobody has asked it since."""
+    told = {mount.mount_path: mount.recursive_read_only for mount in old.volume_mounts} if old is not None else {}
+    found = []
+    for mount in container.volume_mounts:
+        mode = None
+        if mount.read_only:
+            wished = (mount.recursive_read_only or "Disabled") != "Disabled"
+            mode = "Enabled" if wished and able else "Disabled"
+            if wished and able is None:
+                mode = told.get(mount.mount_path) or mode
+        found.append(VolumeMountStatus(mount.name, mount.mount_path, mount.read_only or None, mode))
+    return found

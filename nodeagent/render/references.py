@@ -1,4 +1,4 @@
-"""Which ConfigMaps and Secrets a pod refers to: what must be read, and watched, for it."""
+"""Which ConfigMaps, Secrets and bundles of certificates a pod refers to: what must be read, and watched, for it."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,8 @@ from api.core_v1 import Pod, ServiceAccountTokenProjection, Volume
 from nodeagent.model.spec import all_containers
 from nodeagent.render.settings import TokenWish
 
-CONFIG_MAP, SECRET = "ConfigMap", "Secret"
-Reference = tuple[str, str]  # kind, name
+CONFIG_MAP, SECRET, BUNDLES = "ConfigMap", "Secret", "ClusterTrustBundles"
+Reference = tuple[str, str]  # kind, name; of bundles those of the whole cluster, without a name
 TOKEN_SECONDS = 3600
 
 
@@ -68,3 +68,5 @@ def _of_volume(volume: Volume) -> Iterator[Reference]:
             yield CONFIG_MAP, source.config_map.name or ""
         if source.secret is not None:
             yield SECRET, source.secret.name or ""
+        if source.cluster_trust_bundle is not None:
+            yield BUNDLES, ""

@@ -65,6 +65,15 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Bundle:
+    """Certificates of authorities, and for which signer they stand."""
+
+    signer: str
+    labels: Mapping[str, str]
+    certificates: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """The objects a pod refers to, as far as they exist, the Services there are, and the tokens of its account."""
 
@@ -73,4 +82,5 @@ class Sources:
     services: tuple[ServiceLink, ...] = ()
     files: Mapping[tuple[str, str], str] = field(default_factory=dict)  # volume and path -> text, for variables
     tokens: Mapping[TokenWish, Token] = field(default_factory=dict)
+    bundles: Mapping[str, Bundle] = field(default_factory=dict)  # those of the whole cluster, if one is wanted
     claims: Mapping[str, Any] = field(default_factory=dict)  # of volumes, by name: `volumes.resolved.Claimed`

@@ -1,7 +1,8 @@
 """The ConfigMaps and Secrets that pods refer to, each watched by itself, and the Services for variables.
 
 A node may only read what its own pods refer to, one object at a time, so there is one small informer an object, held as
-long as any pod needs it. When one changes, the pods that refer to it are woken.
+long as any pod needs it. When one changes, the pods that refer to it are woken. Bundles of certificates are chosen by labels,
+so all of the cluster are watched as one.
 """
 
 import asyncio
@@ -15,8 +16,9 @@ from client.client import Client
 from client.informer import Informer
 from kit.clock import Clock, deadline
 from nodeagent.model.origin import is_static
-from nodeagent.render.references import CONFIG_MAP, Reference
-from nodeagent.render.settings import ConfigProblem, ServiceLink, Sources
+from nodeagent.render.references import BUNDLES, CONFIG_MAP, Reference
+from nodeagent.render.settings import Bundle, ConfigProblem, ServiceLink, Sources
+from nodeagent.volumes.trust import certificates_of
 
 PATIENCE = 10.0  # how long a container's start waits for what it refers to
 
@@ -48,7 +50,7 @@ class Objects:
             self._services = Informer(self._client, kinds.SERVICE, _service_link, clock=self._clock)
             self._services_task = asyncio.create_task(self._services.run(), name="services")
         for kind, name in references:
-            key = (kind, namespace, name)
+            key = _key(kind, namespace, name)
             if key not in self._watched:
                 self._watched[key] = self._watch(key)
             self._watched[key].users.add(uid)
@@ -71,12 +73,16 @@ class Objects:
         namespace = pod.metadata.namespace or ""
         maps: dict[str, ConfigMap] = {}
         secrets: dict[str, Secret] = {}
+        bundles: dict[str, Bundle] = {}
         for kind, name in references:
-            key = (kind, namespace, name)
+            key = _key(kind, namespace, name)
             if key not in self._watched:
                 self.hold(pod, [(kind, name)])
             informer = self._watched[key].informer
             await self._known(informer, f"{kind.lower()} {namespace}/{name}")
+            if kind == BUNDLES:
+                bundles = dict(informer.store)
+                continue
             found = informer.store.get(f"{namespace}/{name}")
             if found is not None:
                 if found.immutable:
@@ -87,7 +93,8 @@ class Objects:
         assert self._services is not None
         if not is_static(pod):  # those start without an API server
             await self._known(self._services, "services")
-        return Sources(maps, secrets, tuple(link for link in self._services.store.values() if link is not None))
+        services = tuple(link for link in self._services.store.values() if link is not None)
+        return Sources(maps, secrets, services, bundles=bundles)
 
     async def close(self) -> None:
         """End all watches."""
@@ -109,14 +116,18 @@ class Objects:
     def _watch(self, key: Key) -> _Watched:
         kind, namespace, name = key
         chosen: Any = kinds.CONFIG_MAP if kind == CONFIG_MAP else kinds.SECRET
-        informer: Informer[Any] = Informer(
-            self._client,
-            chosen,
-            lambda data: codec.decode(chosen, data),
-            namespace,
-            fields=f"metadata.name={name}",
-            clock=self._clock,
-        )
+        informer: Informer[Any]
+        if kind == BUNDLES:
+            informer = Informer(self._client, kinds.CLUSTER_TRUST_BUNDLE, _bundle, clock=self._clock)
+        else:
+            informer = Informer(
+                self._client,
+                chosen,
+                lambda data: codec.decode(chosen, data),
+                namespace,
+                fields=f"metadata.name={name}",
+                clock=self._clock,
+            )
         informer.subscribe(lambda _key, _old, _new: self._tell(key))
         return _Watched(informer, asyncio.create_task(informer.run(), name=f"{kind} {namespace}/{name}"))
 
@@ -124,6 +135,16 @@ class Objects:
         watched = self._watched.get(key)
         for uid in tuple(watched.users) if watched is not None and watched.informer.synced.is_set() else ():
             self._changed(uid)
+
+
+def _key(kind: str, namespace: str, name: str) -> Key:
+    return kind, "" if kind == BUNDLES else namespace, name
+
+
+def _bundle(data: bytes) -> Bundle:
+    found = codec.decode(kinds.CLUSTER_TRUST_BUNDLE, data)
+    labels = dict(found.metadata.labels)
+    return Bundle(found.spec.signer_name or "", labels, certificates_of(found.spec.trust_bundle))
 
 
 def _service_link(data: bytes) -> ServiceLink | None:

@@ -251,12 +251,13 @@ async def _image_volumes(doors: Doors, state: PodState, container: AnyContainer,
             raise StartProblem("CreateContainerError", text, doors.clock.now() + CONFIG_RETRY) from error
 
 
-async def _recursive_read_only(doors: Doors, pod: Pod, container: AnyContainer) -> bool:
+async def _recursive_read_only(doors: Doors, state: PodState, container: AnyContainer) -> bool:
     """Whether the runtime can make what is mounted inside of volumes read-only too; asked only if somebody wants it."""
     if all((mount.recursive_read_only or "Disabled") == "Disabled" for mount in container.volume_mounts):
         return False
-    handler = await doors.classes.handler(pod)
+    handler = await doors.classes.handler(state.pod)
     able = {one.name for one in (await doors.runtime.status()).handlers if one.recursive_read_only}
+    state.memory.recursive_read_only = handler in able
     return handler in able
 
 
@@ -281,7 +282,7 @@ async def _container_config(
             environment=environment,
             volumes=doors.volumes.places(pod),
             subpaths=subpaths,
-            recursive_read_only=await _recursive_read_only(doors, pod, container),
+            recursive_read_only=await _recursive_read_only(doors, state, container),
             hosts_file=_write_hosts(doors, state, ips),
             target_id=_target_id(state, container),
         )

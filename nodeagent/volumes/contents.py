@@ -17,6 +17,7 @@ from nodeagent.render.fields import field_value, resource_value
 from nodeagent.render.references import token_wish
 from nodeagent.render.settings import ConfigProblem, NodeSettings, Sources
 from nodeagent.volumes.ownership import fs_group, fs_user
+from nodeagent.volumes.trust import trusted
 
 DEFAULT_MODE = 0o644
 PRIVATE_MODE = 0o600
@@ -91,18 +92,23 @@ def _projection(
         return _downward(pod, source.downward_api.items, mode, ips, node)
     if source.service_account_token is not None:
         return _token(pod, source.service_account_token, mode, sources)
-    kind = "clusterTrustBundle" if source.cluster_trust_bundle is not None else "podCertificate"
-    raise ConfigProblem(f"{kind} sources of projected volumes are not supported by this node agent")
+    if (bundle := source.cluster_trust_bundle) is not None:
+        return {_safe(bundle.path): File(trusted(sources.bundles, bundle), *_of_user(pod, mode))}
+    raise ConfigProblem("podCertificate sources of projected volumes are not supported by this node agent")
 
 
 def _token(pod: Pod, wanted: ServiceAccountTokenProjection, mode: int, sources: Sources) -> Files:
     """A token is for its user only; with an fsGroup the group is let in when the file is written."""
-    user = fs_user(pod)
     token = sources.tokens.get(token_wish(wanted))
     if token is None or token.problem:
         raise ConfigProblem(token.problem if token is not None else "failed to fetch token: it was not asked for")
-    private = user is not None or fs_group(pod) is not None
-    return {_safe(wanted.path): File(token.text.encode(), PRIVATE_MODE if private else mode, user)}
+    return {_safe(wanted.path): File(token.text.encode(), *_of_user(pod, mode))}
+
+
+def _of_user(pod: Pod, mode: int) -> tuple[int, int | None]:
+    """The mode of a file that is its user's alone, where the pod names one, and that user."""
+    user = fs_user(pod)
+    return PRIVATE_MODE if user is not None or fs_group(pod) is not None else mode, user
 
 
 def _of_config_map(sources: Sources, name: str | None, items: list[KeyToPath], mode: int, optional: bool) -> Files:

@@ -12,6 +12,7 @@ import msgspec
 from api import codec, kinds
 from api.core_v1 import ConfigMap, Secret, ServiceAccount
 from api.meta_v1 import ObjectMeta
+from kit import pki
 from linux.mounts import KernelMounts
 from nodeagent.csi.requests import attachment_name
 from proto import csi_v1_pb2 as pb
@@ -143,6 +144,46 @@ async def volumes_that_are_attached(stage: Stage) -> None:
         assert named() == [own], "another agent says the same"
         await stage.delete("waits")
         await stage.until(lambda: named() == [], "nobody uses it")
+
+
+async def bundles_of_certificates(stage: Stage) -> None:
+    """A pod waits for the certificates that it trusts; those that are added later appear in the running container."""
+
+    def bundle(name: str) -> Any:
+        spec = {"signerName": "example.com/x", "trustBundle": pki.make_ca(name).cert.decode()}
+        body = {"metadata": {"name": f"example.com:x:{name}", "labels": {"state": "live"}}, "spec": spec}
+        return codec.from_dict(kinds.CLUSTER_TRUST_BUNDLE, body)
+
+    source = {"signerName": "example.com/x", "labelSelector": {"matchLabels": {"state": "live"}}, "path": "ca.pem"}
+    volumes = [{"name": "v", "projected": {"sources": [{"clusterTrustBundle": source}]}}]
+    script = "stat -L -c %a /v/ca.pem; while ! test -e /stop; do sleep 1; done"
+    await stage.create(pod_with("trusts", script, volumes, MOUNT))
+    why = "combination of signerName and labelSelector matched zero ClusterTrustBundles"
+    await _told(stage, f'MountVolume.SetUp failed for volume "v" : {why}')
+    await stage.client.create(kinds.CLUSTER_TRUST_BUNDLE, bundle("one"))
+    assert await _said(stage, "trusts", 1) == ["644"]
+    ident = state_of(stage.pod("trusts"), "a").container_id.partition("//")[2]
+
+    async def count() -> int:
+        done = await stage.runtime.exec_sync(ident, ["cat", "/v/ca.pem"], 30)
+        return int(done.stdout.decode().count("BEGIN CERTIFICATE"))
+
+    assert await count() == 1
+    await stage.client.create(kinds.CLUSTER_TRUST_BUNDLE, bundle("two"))
+
+    async def both() -> bool:
+        return await count() == 2
+
+    await stage.until_async(both, "the container sees both")
+    await stage.client.delete(kinds.CLUSTER_TRUST_BUNDLE, "example.com:x:one")
+
+    async def other() -> bool:
+        return await count() == 1
+
+    await stage.until_async(other, "and then the other one")
+    await stage.delete("trusts")
+    objects: Any = stage.agent.doors.objects
+    assert not objects.watches(("ClusterTrustBundles", "", "")), "nobody wants them"
 
 
 async def parts_of_all_kinds(stage: Stage) -> None:

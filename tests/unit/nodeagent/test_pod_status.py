@@ -14,6 +14,8 @@ from api.core_v1 import (
     PodReadinessGate,
     Probe,
     ResourceRequirements,
+    VolumeMount,
+    VolumeMountStatus,
 )
 from nodeagent.model.memory import Health, Verdict, Waiting
 from nodeagent.plan import qos
@@ -255,3 +257,26 @@ def test_limits_of_pods_and_who_dies_first() -> None:
     assert qos.oom_score_adj(pod("a"), pod("a").spec.containers[0], 8 << 30) == 1000
     wanted.spec.priority = 2_000_001_000
     assert qos.oom_score_adj(wanted, wanted.spec.containers[0], 8 << 30) == -997
+
+
+@pytest.mark.parametrize(
+    ("mount", "able", "told", "shown"),
+    [
+        ({}, True, None, None),
+        ({"readOnly": True}, True, None, "Disabled"),
+        ({"readOnly": True, "recursiveReadOnly": "IfPossible"}, True, None, "Enabled"),
+        ({"readOnly": True, "recursiveReadOnly": "IfPossible"}, False, "Enabled", "Disabled"),
+        ({"readOnly": True, "recursiveReadOnly": "Enabled"}, None, "Enabled", "Enabled"),
+        ({"readOnly": True, "recursiveReadOnly": "Enabled"}, None, None, "Disabled"),
+    ],
+)
+def test_whether_mounts_can_only_be_read_all_the_way_down(
+    mount: dict[str, Any], able: bool | None, told: str | None, shown: str | None
+) -> None:
+    """What was told before counts as long as the runtime was not asked again, as after a restart of the agent."""
+    wanted = pod("a")
+    wanted.spec.containers[0].volume_mounts = [codec.from_dict(VolumeMount, {"name": "v", "mountPath": "/v", **mount})]
+    mounts = [VolumeMountStatus("v", "/v", True, told)]
+    wanted.status.container_statuses = [ContainerStatus(name="a", volume_mounts=mounts)] if told else []
+    found = status_of(wanted, sandbox(), container("a"), recursive_read_only=able).container_statuses[0].volume_mounts
+    assert [(one.read_only, one.recursive_read_only) for one in found] == [(mount.get("readOnly"), shown)]
