@@ -68,7 +68,7 @@ class StartProblem(Exception):
 async def prepare_volumes(doors: Doors, state: PodState) -> None:
     """The cgroup, directories and volumes. What changes while we write is for the next time."""
     if not state.memory.volumes_ready and has_usual_volumes(state.pod):
-        await take_slot(doors, state)  # asked for sooner, it would only slow down the pods before it
+        await state.take_slot(doors.slots)  # asked for sooner, it would only slow down the pods before it
     if state.memory.pod_limits is None:
         _make_group(doors, state)  # first: a sandbox that does not wait for volumes goes into it
     state.memory.volumes_stale = False
@@ -117,7 +117,7 @@ async def create_sandbox(doors: Doors, state: PodState, action: CreateSandbox) -
     config = _checked_config(doors, state, action.attempt)
     os.makedirs(config.log_directory, mode=0o755, exist_ok=True)
     handler = await doors.classes.handler(state.pod)
-    await take_slot(doors, state)
+    await state.take_slot(doors.slots)
     ident = await _run_sandbox(doors, state, config, handler)
     doors.register(ident, state.uid)
     state.seen = state.seen.with_sandbox(await doors.runtime.sandbox(ident))
@@ -145,7 +145,7 @@ async def start_container(doors: Doors, state: PodState, action: StartContainer)
     image = await _image(doors, state, container, config)
     await _image_volumes(doors, state, container, config)
     spec = await _container_config(doors, state, container, action.attempt, image)
-    await take_slot(doors, state)
+    await state.take_slot(doors.slots)
     ident = await _create(doors, state, container, sandbox.id, spec, config)
     try:
         await doors.runtime.start_container(ident)
@@ -178,12 +178,6 @@ def sandbox_config(doors: Doors, state: PodState, attempt: int) -> pb.PodSandbox
     if state.pod.spec.host_users is False:
         apply_ids(config.linux.security_context.namespace_options, first_id(doors.settings.root_dir, state.uid))
     return config
-
-
-async def take_slot(doors: Doors, state: PodState) -> None:
-    """Wait for a place among the pods that start, unless we have one."""
-    if state.slot is None:
-        state.slot = await doors.slots.take()
 
 
 async def _image(doors: Doors, state: PodState, container: AnyContainer, sandbox: pb.PodSandboxConfig) -> SeenImage:

@@ -8,7 +8,7 @@ from api.core_v1 import Pod, PodStatus
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.seen import Exit, SeenContainer, SeenPod
 from nodeagent.plan.conditions import OWNED
-from nodeagent.sync.slots import Slot
+from nodeagent.sync.slots import Slot, Slots
 
 
 @dataclass(slots=True)
@@ -23,6 +23,7 @@ class PodState:
     words: dict[str, str] = field(default_factory=dict)  # termination messages of containers that ended
     stopped: dict[str, asyncio.Event] = field(default_factory=dict)  # set when the runtime has been asked to stop it
     slot: Slot | None = None
+    taking: asyncio.Lock = field(default_factory=asyncio.Lock)
     dirty: bool = True
 
     @property
@@ -48,6 +49,12 @@ class PodState:
                 status.phase, status.reason, status.message = theirs.phase, theirs.reason, theirs.message
             pod.status = status
         self.pod = pod
+
+    async def take_slot(self, slots: Slots) -> None:
+        """Wait for a place among the pods that start, unless we have one; it is one place, also for things done side by side."""
+        async with self.taking:
+            if self.slot is None:
+                self.slot = await slots.take()
 
     def leave_slot(self) -> None:
         """Let another pod start."""

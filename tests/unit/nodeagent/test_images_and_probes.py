@@ -18,7 +18,8 @@ from nodeagent.probes.checks import check_http, check_tcp
 from nodeagent.probes.outcome import Target
 from nodeagent.probes.prober import Prober
 from nodeagent.sync.slots import Slots
-from tests.unit.nodeagent.pods import NOW, container, pod, probe, sandbox, seen
+from nodeagent.sync.state import PodState
+from tests.unit.nodeagent.pods import NOW, container, memory, pod, probe, sandbox, seen
 
 
 @pytest.mark.parametrize(
@@ -266,4 +267,17 @@ async def test_slots_go_round_and_none_is_kept_for_ever() -> None:
     assert last.done(), "who hangs gives its place up"
     waiting.result().leave()
     last.result().leave()
+    assert not slots.busy()
+
+
+async def test_a_pod_takes_one_place_whatever_it_does_side_by_side() -> None:
+    slots = Slots(FakeClock(NOW), 1)
+    state, other = (PodState(pod("a"), memory()) for _ in "ab")
+    await asyncio.gather(state.take_slot(slots), state.take_slot(slots))
+    waiting = asyncio.create_task(other.take_slot(slots))
+    await settle()
+    assert not waiting.done()
+    state.leave_slot()
+    await waiting
+    other.leave_slot()
     assert not slots.busy()
