@@ -136,7 +136,7 @@ def version_of(raw: Mapping[str, Any]) -> str:
 
 
 def parse(raw: Mapping[str, Any], *, needs_ranges: bool) -> NetworkConfig:
-    """The configuration, checked. What removes things needs no ranges: it must work with what is left of a file."""
+    """The configuration, checked. What removes things needs neither ranges nor ports: it must work with whatever came."""
     name = _text(raw, "name")
     if not name or not all(c.isascii() and (c.isalnum() or c in "_.-") for c in name) or not name[0].isalnum():
         raise CniError(CONFIG, f"cannot use network name {name!r}: it must be letters, digits, '_', '.' and '-'")
@@ -161,7 +161,7 @@ def parse(raw: Mapping[str, Any], *, needs_ranges: bool) -> NetworkConfig:
         range_sets=sets,
         routes=_routes(ipam),
         dns=_object(raw, "dns"),
-        ports=_port_mappings(runtime),
+        ports=_port_mappings(runtime) if needs_ranges else (),
         force_address=_flag(raw, "forceAddress"),
         vlans=_vlans(raw),
         guard=_guard(raw),

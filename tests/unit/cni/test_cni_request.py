@@ -109,6 +109,11 @@ def test_what_a_runtime_wants_is_understood_with_capital_initials_too() -> None:
     assert network.bandwidth.to_pod is not None and network.bandwidth.from_pod is None
 
 
+def test_ports_that_could_not_be_used_keep_nobody_from_going() -> None:
+    wrong = {"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 0}]}}
+    assert parse(wrong, CNI_COMMAND="DEL").network.ports == ()
+
+
 def test_unknown_keys_are_left_alone() -> None:
     assert parse({"future": {"x": 1}, "args": {"labels": []}}).network.name == "n"
 
