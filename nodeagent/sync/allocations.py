@@ -14,7 +14,7 @@ import msgspec
 from api.core_v1 import Container, Node, Pod, ResourceRequirements
 from kit import log
 from nodeagent.model.memory import PodMemory, ResizeNote
-from nodeagent.model.seen import SeenPod
+from nodeagent.model.seen import ContainerState, SeenContainer, SeenPod, SeenSandbox
 from nodeagent.plan.admission import NodeView, judge
 from nodeagent.plan.pod import is_ending
 from nodeagent.plan.resizing import Resources, changed_resources, replacements, resources_of, with_resources
@@ -69,7 +69,7 @@ class Allocations:
             self._known[uid] = kept.resources
             memory.replace = kept.replace
             _recall(pod, memory)
-            return self.update(pod, others, memory, SeenPod())
+            return self.update(pod, others, memory, _as_told(pod))
         if not running:
             memory.verdict = judge(pod, others(), self.view)
             if memory.verdict is not None:
@@ -147,6 +147,16 @@ def _recall(pod: Pod, memory: PodMemory) -> None:
             memory.resize_pending = note
         elif condition.type == PROGRESS:
             memory.resize_progress = note
+
+
+def _as_told(pod: Pod) -> SeenPod:
+    """What runs, as the agent before this one told it: nobody has looked at the runtime yet."""
+    told = (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    up = [status for status in told if status.state is not None and status.state.running is not None]
+    containers = [
+        SeenContainer(s.container_id or "", "", s.name or "", s.restart_count or 0, ContainerState.RUNNING) for s in up
+    ]
+    return SeenPod.of([SeenSandbox("", 0, ready=True)], containers)
 
 
 class _Container(msgspec.Struct, omit_defaults=True):

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from api import codec
-from api.core_v1 import ContainerResizePolicy, Node, NodeStatus, Pod, ResourceRequirements
+from api.core_v1 import (
+    ContainerResizePolicy,
+    ContainerState,
+    ContainerStateRunning,
+    ContainerStatus,
+    Node,
+    NodeStatus,
+    Pod,
+    ResourceRequirements,
+)
 from nodeagent.model.memory import PodMemory, ResizeNote
 from nodeagent.model.seen import Limits
 from nodeagent.plan import qos
@@ -195,6 +204,16 @@ def test_wishes_are_allowed_deferred_and_kept(tmp_path: Path) -> None:
     ), "what changed while nobody looked is a change like any other"
     assert after.replace == {"a": 0} and after.resize_progress == known.resize_progress
     assert after.resize_pending is not None and after.verdict is None
+
+
+def test_a_change_that_nobody_saw_keeps_to_its_restart_policy(tmp_path: Path) -> None:
+    Allocations(str(tmp_path), NODE, Told()).admit(sized(), list, PodMemory(NOW), running=False)
+    wanted = sized(cpu="200m", restart=("cpu",))
+    up = ContainerState(running=ContainerStateRunning())
+    wanted.status.container_statuses = [ContainerStatus(name="a", restart_count=2, state=up)]
+    after = PodMemory(NOW)
+    Allocations(str(tmp_path), NODE, Told()).admit(wanted, list, after, running=True)
+    assert after.replace == {"a": 2}, "the agent that died told which attempt ran"
 
 
 def test_who_ran_before_is_not_judged(tmp_path: Path) -> None:
