@@ -19,6 +19,8 @@ class GroupUse:
     periods: int = 0
     throttled: int = 0
     throttled_time: int = 0
+    bursts: int = 0
+    burst_time: int = 0
     cpu_shares: int = 0
     cpu_quota: int = 0
     cpu_period: int = 0
@@ -62,6 +64,8 @@ def _unified(group: Path) -> GroupUse | None:
         periods=cpu.get("nr_periods", 0),
         throttled=cpu.get("nr_throttled", 0),
         throttled_time=cpu.get("throttled_usec", 0) * 1000,
+        bursts=cpu.get("nr_bursts", 0),
+        burst_time=cpu.get("burst_usec", 0) * 1000,
         cpu_shares=_shares(_number(group / "cpu.weight")),
         cpu_quota=int(quota) if quota.isdecimal() else 0,
         cpu_period=int(period) if period.isdecimal() else 0,
@@ -103,6 +107,8 @@ def _split(root: Path, relative: str) -> GroupUse | None:
         periods=quotas.get("nr_periods", 0),
         throttled=quotas.get("nr_throttled", 0),
         throttled_time=quotas.get("throttled_time", 0),
+        bursts=quotas.get("nr_bursts", 0),
+        burst_time=quotas.get("burst_time", 0),
         cpu_shares=_number(scheduler / "cpu.shares"),
         cpu_quota=max(0, _number(scheduler / "cpu.cfs_quota_us")),
         cpu_period=_number(scheduler / "cpu.cfs_period_us"),

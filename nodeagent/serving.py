@@ -9,6 +9,7 @@ from kit.config import ConfigError
 from linux.cgroup import slice_path
 from nodeagent.config import Config
 from nodeagent.csi import ledger
+from nodeagent.model.spec import is_host_network
 from nodeagent.plan.images import ImagePolicy
 from nodeagent.plan.pressure import BadThreshold, read_thresholds
 from nodeagent.plan.reserved import Reserved
@@ -150,6 +151,7 @@ def surveyed_pods(agent: Agent) -> list[SurveyedPod]:
                 logs=log_directory(pod, agent.settings),
                 started=sandbox.created_at,
                 containers=containers,
+                own_network=not is_host_network(pod),
             )
         )
     return found

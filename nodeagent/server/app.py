@@ -87,7 +87,7 @@ class AgentApi:
         self._pages: dict[str, Page] = {
             "/pods": lambda _: Response(200, pod_list(self._pods.pods())),
             "/metrics": lambda _: self._metrics(),
-            "/metrics/cadvisor": lambda _: self._surveyed(self._cadvisor),
+            "/metrics/cadvisor": lambda _: self._cadvisor(),
             "/metrics/resource": lambda _: self._measured(self._resources),
             "/metrics/probes": lambda _: Response(200, self._instruments.probes(), CONTENT_TYPE),
             "/stats/summary": lambda request: self._surveyed(self._summary, request.param("only_cpu_and_memory")),
@@ -163,9 +163,13 @@ class AgentApi:
         summary = summarize(self._settings.name, reading, survey, self._started())
         return Response(200, msgspec.json.format(msgspec.json.encode(summary), indent=1))
 
-    def _cadvisor(self, reading: Reading, survey: Survey | None) -> Response:
+    async def _cadvisor(self) -> Response:
         from nodeagent.server.cadvisor import container_metrics
 
+        try:
+            reading, survey = await self._meter.read(), await self._surveyor.look()
+        except RuntimeFault as error:
+            return Response(500, str(error).encode(), TEXT)
         return Response(200, container_metrics(reading, survey, self._started()), CONTENT_TYPE)
 
     def _resources(self, reading: Reading) -> Response:

@@ -1,15 +1,18 @@
 """/metrics/cadvisor: what control groups, pods and containers use, under the names and labels that dashboards know. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from linux.cgroup_detail import GroupDetail
 from linux.cgroup_use import GroupUse
+from nodeagent.report.facts import MachineFacts
 from nodeagent.report.measures import Labels, escaped
+from nodeagent.server.container_measures import DETAILS, DEVICES, MEASURES
+from nodeagent.server.interfaces import COUNTS, Interface, interface_of
 from nodeagent.server.meter import Reading
 from nodeagent.server.resource_metrics import Place
-from nodeagent.server.survey import Survey, SurveyedPod, interface_counts
+from nodeagent.server.survey import Survey, SurveyedPod
 
-NANO = 1e9
 _NO = ""
 
 
@@ -19,121 +22,30 @@ class Group(NamedTuple):
     labels: Labels
     use: GroupUse
     started: float
+    detail: GroupDetail
 
 
-class Measure(NamedTuple):
-    """A metric that is one number of a group."""
-
-    name: str
-    kind: str
-    text: str
-    read: Callable[[GroupUse], float]
-    only: Callable[[GroupUse], bool] = lambda use: True
-    labels: Mapping[str, str] = {}
-
-
-def _always(use: GroupUse) -> bool:
-    return True
-
-
-def _has_quota(use: GroupUse) -> bool:
-    return use.cpu_quota > 0
-
-
-MEASURES = (
-    Measure(
-        "cpu_cfs_periods_total",
-        "counter",
-        "Number of elapsed enforcement period intervals.",
-        lambda u: u.periods,
-        _has_quota,
-    ),
-    Measure(
-        "cpu_cfs_throttled_periods_total",
-        "counter",
-        "Number of throttled period intervals.",
-        lambda u: u.throttled,
-        _has_quota,
-    ),
-    Measure(
-        "cpu_cfs_throttled_seconds_total",
-        "counter",
-        "Total time duration the container has been throttled.",
-        lambda u: u.throttled_time / NANO,
-        _has_quota,
-    ),
-    Measure(
-        "cpu_system_seconds_total",
-        "counter",
-        "Cumulative system cpu time consumed in seconds.",
-        lambda u: u.system / NANO,
-    ),
-    Measure(
-        "cpu_usage_seconds_total",
-        "counter",
-        "Cumulative cpu time consumed in seconds.",
-        lambda u: u.cpu / NANO,
-        _always,
-        {"cpu": "total"},
-    ),
-    Measure(
-        "cpu_user_seconds_total", "counter", "Cumulative user cpu time consumed in seconds.", lambda u: u.user / NANO
-    ),
-    Measure("memory_cache", "gauge", "Number of bytes of page cache memory.", lambda u: u.cache),
-    Measure("memory_failcnt", "counter", "Number of memory usage hits limits", lambda u: u.refused),
-    Measure("memory_kernel_usage", "gauge", "Size of kernel memory allocated in bytes.", lambda u: u.kernel),
-    Measure("memory_mapped_file", "gauge", "Size of memory mapped files in bytes.", lambda u: u.mapped),
-    Measure("memory_max_usage_bytes", "gauge", "Maximum memory usage recorded in bytes", lambda u: u.most_memory),
-    Measure("memory_rss", "gauge", "Size of RSS in bytes.", lambda u: u.rss),
-    Measure("memory_swap", "gauge", "Container swap usage in bytes.", lambda u: u.swap),
-    Measure("memory_total_active_file_bytes", "gauge", "Current total active file in bytes.", lambda u: u.active_file),
-    Measure(
-        "memory_total_inactive_file_bytes", "gauge", "Current total inactive file in bytes.", lambda u: u.inactive_file
-    ),
-    Measure(
-        "memory_usage_bytes",
-        "gauge",
-        "Current memory usage in bytes, including all memory regardless of when it was accessed",
-        lambda u: u.memory,
-    ),
-    Measure("memory_working_set_bytes", "gauge", "Current working set in bytes.", lambda u: u.working_set),
-    Measure(
-        "oom_events_total",
-        "counter",
-        "Count of out of memory events observed for the container",
-        lambda u: u.out_of_memory,
-    ),
-    Measure("processes", "gauge", "Number of processes running inside the container.", lambda u: u.processes),
-    Measure(
-        "spec_cpu_period", "gauge", "CPU period of the container.", lambda u: u.cpu_period, lambda u: u.cpu_period > 0
-    ),
-    Measure("spec_cpu_quota", "gauge", "CPU quota of the container.", lambda u: u.cpu_quota, _has_quota),
-    Measure(
-        "spec_cpu_shares", "gauge", "CPU share of the container.", lambda u: u.cpu_shares, lambda u: u.cpu_shares > 0
-    ),
-    Measure("spec_memory_limit_bytes", "gauge", "Memory limit for the container.", lambda u: u.memory_limit),
-    Measure("spec_memory_reservation_limit_bytes", "gauge", "Memory reservation limit for the container.", lambda u: 0),
-    Measure("threads", "gauge", "Number of threads running inside the container", lambda u: u.threads),
-)
-
-
-def container_metrics(reading: Reading, survey: Survey | None, started: Mapping[Place, float]) -> bytes:
+def container_metrics(reading: Reading, survey: Survey, started: Mapping[Place, float]) -> bytes:
     """The whole page."""
-    if survey is None:
-        return b""
-    groups = list(_groups(survey, started))
+    groups = list(_groups(reading, survey, started))
     at = int(survey.at * 1000)
-    lines = ["# HELP cadvisor_version_info A metric with a constant '1' value.", "# TYPE cadvisor_version_info gauge"]
-    lines.append(
-        'cadvisor_version_info{cadvisorRevision="",cadvisorVersion="",dockerVersion="",kernelVersion="",osVersion=""} 1'
+    lines = _family(
+        "cadvisor_version_info", "gauge", "Always 1; the labels tell what this machine runs.", _version(survey), 0
     )
     for measure in MEASURES:
         samples = [({**g.labels, **measure.labels}, measure.read(g.use)) for g in groups if measure.only(g.use)]
         lines += _family(f"container_{measure.name}", measure.kind, measure.text, samples, at)
+    for detail in DETAILS:
+        shown = [(g.labels, detail.read(g.detail)) for g in groups if detail.only(g.detail)]
+        lines += _family(f"container_{detail.name}", detail.kind, detail.text, shown, at)
+    for name, text, read in DEVICES:
+        used = [({**g.labels, "device": d.device}, float(read(d))) for g in groups for d in g.detail.devices]
+        lines += _family(f"container_fs_{name}_total", "counter", text, used, at)
     faults = [
-        ({**g.labels, "failure_type": kind, "scope": "hierarchy"}, count)
+        ({**g.labels, "failure_type": kind, "scope": scope}, count)
         for g in groups
         for kind, count in (("pgfault", g.use.faults), ("pgmajfault", g.use.major_faults))
+        for scope in ("container", "hierarchy")
     ]
     lines += _family(
         "container_memory_failures_total", "counter", "Cumulative count of memory allocation failures.", faults, at
@@ -147,23 +59,32 @@ def container_metrics(reading: Reading, survey: Survey | None, started: Mapping[
     lines += _family("container_scrape_error", "gauge", text, [({}, 0)], 0)
     lines += _network(reading, survey, at)
     lines += _disks(reading, survey, at)
-    lines += _machine(reading)
+    lines += _machine(reading, survey.machine)
     return "\n".join([*lines, ""]).encode()
 
 
-def _groups(survey: Survey, started: Mapping[Place, float]) -> Iterator[Group]:
+def _version(survey: Survey) -> list[tuple[Labels, float]]:
+    kernel, system = (survey.machine.kernel, survey.machine.os_image) if survey.machine is not None else (_NO, _NO)
+    empty = dict.fromkeys(("cadvisorRevision", "cadvisorVersion", "dockerVersion"), _NO)
+    return [({**empty, "kernelVersion": kernel, "osVersion": system}, 1)]
+
+
+def _groups(reading: Reading, survey: Survey, started: Mapping[Place, float]) -> Iterator[Group]:
     """The machine, all pods, each pod, each container."""
-    for path in ("/", survey.pods_group):
+
+    def group(path: str, labels: Labels, begun: float) -> Iterator[Group]:
         if (use := survey.groups.get(path)) is not None:
-            yield Group(_labels(path), use, 0.0)
+            yield Group(labels, use, begun, survey.details.get(path, GroupDetail()))
+
+    yield from group("/", _labels("/"), reading.machine.boot)
+    top = survey.details.get(survey.pods_group)
+    yield from group(survey.pods_group, _labels(survey.pods_group), top.made if top is not None else 0.0)
     for pod in survey.pods.values():
-        if (use := survey.groups.get(pod.group)) is not None:
-            yield Group(_labels(pod.group, pod), use, pod.started)
+        yield from group(pod.group, _labels(pod.group, pod), pod.started)
         for one in pod.containers:
-            if (use := survey.groups.get(one.group)) is not None:
-                place = (pod.namespace, pod.name, one.name)
-                labels = _labels(one.group, pod, container=one.name, image=one.image, name=one.id)
-                yield Group(labels, use, started.get(place, 0.0))
+            place = (pod.namespace, pod.name, one.name)
+            labels = _labels(one.group, pod, container=one.name, image=one.image, name=one.id)
+            yield from group(one.group, labels, started.get(place, 0.0))
 
 
 def _labels(
@@ -180,24 +101,19 @@ def _labels(
 
 
 def _network(reading: Reading, survey: Survey, at: int) -> list[str]:
-    """What went over interfaces: of pods, as the runtime tells; of the machine, as the kernel does."""
-    found: list[tuple[Labels, Mapping[str, int | str]]] = [(_labels("/"), one) for one in survey.network]
-    for stats in reading.pods:
-        pod = survey.pods.get(stats.attributes.metadata.uid)
-        if pod is not None and stats.linux.HasField("network"):
-            labels = _labels(f"{pod.group}/{pod.sandbox}", pod, name=pod.sandbox)
-            usage = stats.linux.network
-            found += [
-                (labels, interface_counts(one)) for one in (usage.default_interface, *usage.interfaces) if one.name
-            ]
+    """What went over interfaces, as the kernel counts it; where it cannot be asked, as the runtime tells."""
+    found: list[tuple[Labels, Interface]] = [(_labels("/"), one) for one in survey.network]
+    told = {stats.attributes.metadata.uid: stats.linux.network for stats in reading.pods}
+    for pod in survey.pods.values():
+        labels = _labels(f"{pod.group}/{pod.sandbox}", pod, name=pod.sandbox)
+        interfaces = survey.networks.get(pod.uid)
+        if interfaces is None and pod.own_network and pod.uid in told:
+            usage = told[pod.uid]
+            interfaces = [interface_of(one) for one in (usage.default_interface, *usage.interfaces) if one.name]
+        found += [(labels, one) for one in interfaces or ()]
     lines: list[str] = []
-    for field, name, text in (
-        ("rxBytes", "receive_bytes", "Cumulative count of bytes received"),
-        ("rxErrors", "receive_errors", "Cumulative count of errors encountered while receiving"),
-        ("txBytes", "transmit_bytes", "Cumulative count of bytes transmitted"),
-        ("txErrors", "transmit_errors", "Cumulative count of errors encountered while transmitting"),
-    ):
-        samples = [({**labels, "interface": str(one["name"])}, float(one[field])) for labels, one in found]
+    for name, read, text in COUNTS:
+        samples = [({**labels, "interface": one.name}, float(read(one))) for labels, one in found]
         lines += _family(f"container_network_{name}_total", "counter", text, samples, at)
     return lines
 
@@ -238,28 +154,42 @@ def _disks(reading: Reading, survey: Survey, at: int) -> list[str]:
     ]
 
 
-def _machine(reading: Reading) -> list[str]:
+def _machine(reading: Reading, facts: MachineFacts | None) -> list[str]:
     machine = reading.machine
-    labels = {"boot_id": "", "machine_id": "", "system_uuid": ""}
-    memory = machine.memory + machine.available
-    return [
-        *_family("machine_cpu_cores", "gauge", "Number of logical CPU cores.", [(labels, machine.cpus)], 0),
-        *_family("machine_memory_bytes", "gauge", "Amount of memory installed on the machine.", [(labels, memory)], 0),
-        *_family(
-            "machine_swap_bytes",
-            "gauge",
-            "Amount of swap memory available on the machine.",
-            [(labels, machine.swap_used + machine.swap_free)],
-            0,
-        ),
-        *_family(
-            "machine_scrape_error",
-            "gauge",
-            "1 if there was an error while getting machine metrics, 0 otherwise.",
-            [({}, 0)],
-            0,
-        ),
+    names = (facts.boot_id, facts.machine_id, facts.system_uuid) if facts is not None else (_NO, _NO, _NO)
+    labels = dict(zip(("boot_id", "machine_id", "system_uuid"), names, strict=True))
+    sockets, cores = read_cores()
+    numbers = (
+        ("cpu_cores", "Processors, as the kernel counts them.", machine.cpus),
+        ("cpu_physical_cores", "Cores of processors.", cores or machine.cpus),
+        ("cpu_sockets", "Sockets of processors.", sockets or 1),
+        ("memory_bytes", "Memory that the machine has.", machine.memory + machine.available),
+        ("swap_bytes", "Swap that the machine has.", machine.swap_used + machine.swap_free),
+    )
+    lines = [
+        line
+        for name, text, value in numbers
+        for line in _family(f"machine_{name}", "gauge", text, [(labels, value)], 0)
     ]
+    text = "1 if there was an error while getting machine metrics, 0 otherwise."
+    return lines + _family("machine_scrape_error", "gauge", text, [({}, 0)], 0)
+
+
+def read_cores(file: str = "/proc/cpuinfo") -> tuple[int, int]:
+    """How many sockets and cores there are; (0, 0) where the kernel does not tell."""
+    try:
+        with open(file) as lines:
+            text = lines.read()
+    except OSError:
+        return 0, 0
+    found = set()
+    for block in text.split("\n\n"):
+        fields = {
+            name.strip(): value.strip() for name, _, value in (line.partition(":") for line in block.splitlines())
+        }
+        if "core id" in fields:
+            found.add((fields.get("physical id", "0"), fields["core id"]))
+    return len({socket for socket, _ in found}), len(found)
 
 
 def _family(name: str, kind: str, text: str, samples: Iterable[tuple[Labels, float]], at: int) -> list[str]:

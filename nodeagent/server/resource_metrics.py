@@ -24,7 +24,8 @@ def exposition(reading: Reading, started: Mapping[Place, float]) -> bytes:
     """The whole page; `started` tells when each container did."""
     lines: list[str] = []
     for name, type_, help_, samples in _families(reading, started):
-        lines += [f"# HELP {name} [STABLE] {help_}", f"# TYPE {name} {type_}"]
+        stage = "ALPHA" if "_swap_" in name else "STABLE"
+        lines += [f"# HELP {name} [{stage}] {help_}", f"# TYPE {name} {type_}"] if samples else []
         lines += [_line(name, sample) for sample in samples]
     return "\n".join([*lines, ""]).encode()
 
@@ -46,6 +47,11 @@ def _families(reading: Reading, started: Mapping[Place, float]) -> Iterator[tupl
         "Start time of the container since unix epoch in seconds",
         since,
     )
+    of_containers, limits, of_pods = _swap(reading)
+    text = "Swap that the container may take in bytes. Where the runtime tells."
+    yield "container_swap_limit_bytes", "gauge", text, limits
+    text = "Swap that the container takes in bytes. Where the runtime tells."
+    yield "container_swap_usage_bytes", "gauge", text, of_containers
     cpu = [Sample({}, machine.cpu / _SECOND, now)]
     yield "node_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed by the node in core-seconds", cpu
     memory = [Sample({}, machine.memory, now)]
@@ -59,6 +65,7 @@ def _families(reading: Reading, started: Mapping[Place, float]) -> Iterator[tupl
     )
     yield "pod_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed by the pod in core-seconds", pods_used
     yield "pod_memory_working_set_bytes", "gauge", "Current working set of the pod in bytes", pods_held
+    yield "pod_swap_usage_bytes", "gauge", "Swap that the pod takes in bytes. Where the runtime tells.", of_pods
     told = "1 if there was an error while getting container metrics, 0 otherwise"
     yield "resource_scrape_error", "gauge", told, [Sample({}, 0)]
 
@@ -76,6 +83,26 @@ def _uses(reading: Reading) -> tuple[list[Sample], list[Sample], list[Sample], l
         for one in pod.linux.containers:
             _measure(one, {"container": one.attributes.labels.get(CONTAINER_NAME, ""), **labels}, used, held)
     return used, held, pods_used, pods_held
+
+
+def _swap(reading: Reading) -> tuple[list[Sample], list[Sample], list[Sample]]:
+    """What containers take and may take of swap, and what pods take."""
+    used: list[Sample] = []
+    limits: list[Sample] = []
+    of_pods: list[Sample] = []
+    for pod in reading.pods:
+        meta, total, at = pod.attributes.metadata, 0, 0
+        labels = {"namespace": meta.namespace, "pod": meta.name}
+        for one in pod.linux.containers:
+            if one.HasField("swap"):
+                swap, named = one.swap, {"container": one.attributes.labels.get(CONTAINER_NAME, ""), **labels}
+                at, now = swap.timestamp // 1_000_000, swap.swap_usage_bytes.value
+                used.append(Sample(named, now, at))
+                limits.append(Sample(named, now + swap.swap_available_bytes.value, at))
+                total += now
+        if at:
+            of_pods.append(Sample(labels, total, at))
+    return used, limits, of_pods
 
 
 def _measure(

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from api import times
+from linux.cgroup_detail import Pressure
 from nodeagent.cri.port import CONTAINER_NAME
 from nodeagent.server.disks import Filesystem, Usage
+from nodeagent.server.interfaces import interface_of
 from nodeagent.server.meter import MACHINE, Reading, read_own_use
+from nodeagent.server.process import start_time
 from nodeagent.server.resource_metrics import Place
 from nodeagent.server.storage import StorageUse
-from nodeagent.server.survey import PodDisks, Survey, interface_counts
+from nodeagent.server.survey import PodDisks, Survey, SurveyedPod
 from proto import cri_v1_pb2 as pb
 
 Json = dict[str, Any]
@@ -33,9 +36,11 @@ def _node(name: str, reading: Reading, survey: Survey | None) -> Json:
     if (whole := survey.groups.get("/")) is not None:
         memory |= {"usageBytes": whole.memory or machine.memory, "rssBytes": whole.rss}
         memory |= {"pageFaults": whole.faults, "majorPageFaults": whole.major_faults}
-    node["systemContainers"] = _system_containers(survey)
+    _add_waits(node, survey, "/", at)
+    node["systemContainers"] = _system_containers(survey, machine.available + machine.memory)
     if survey.network:
-        node["network"] = {"time": at, **survey.network[0], "interfaces": list(survey.network)}
+        interfaces = [one.told() for one in survey.network]
+        node["network"] = {"time": at, **interfaces[0], "interfaces": interfaces}
     if survey.root is not None:
         node["fs"] = _filesystem(survey.root, survey.at)
     if survey.images is not None:
@@ -46,32 +51,51 @@ def _node(name: str, reading: Reading, survey: Survey | None) -> Json:
     return node
 
 
-def _system_containers(survey: Survey) -> list[Json]:
+def _system_containers(survey: Survey, installed: int) -> list[Json]:
     """The agent itself, and all pods together."""
     at = times.format_time(survey.at)
     found = []
-    group = survey.groups.get(survey.pods_group)
+    path = survey.pods_group
+    group, detail = survey.groups.get(path), survey.details.get(path)
     if group is not None:
-        found.append(
-            {
-                "name": "pods",
-                "startTime": None,
-                "cpu": {"time": at, "usageCoreNanoSeconds": group.cpu},
-                "memory": {
-                    "time": at,
-                    "usageBytes": group.memory,
-                    "workingSetBytes": group.working_set,
-                    "rssBytes": group.rss,
-                    "pageFaults": group.faults,
-                    "majorPageFaults": group.major_faults,
-                },
-            }
-        )
+        rate = {"usageNanoCores": survey.rates[path]} if path in survey.rates else {}
+        pods: Json = {
+            "name": "pods",
+            "startTime": times.format_time(detail.made) if detail is not None else None,
+            "cpu": {"time": at, **rate, "usageCoreNanoSeconds": group.cpu},
+            "memory": {
+                "time": at,
+                "availableBytes": max(0, (group.memory_limit or installed) - group.working_set),
+                "usageBytes": group.memory,
+                "workingSetBytes": group.working_set,
+                "rssBytes": group.rss,
+                "pageFaults": group.faults,
+                "majorPageFaults": group.major_faults,
+            },
+            "swap": {"time": at, "swapUsageBytes": group.swap},
+        }
+        _add_waits(pods, survey, path, at)
+        found.append(pods)
     own = read_own_use()
     cpu, memory = {"time": at, "usageCoreNanoSeconds": own.cpu}, own.memory
     sizes = {"time": at, "usageBytes": memory, "workingSetBytes": memory, "rssBytes": memory}
-    found.append({"name": "kubelet", "startTime": None, "cpu": cpu, "memory": sizes})
+    found.append({"name": "kubelet", "startTime": times.format_time(start_time()), "cpu": cpu, "memory": sizes})
     return found
+
+
+def _add_waits(what: Json, survey: Survey, path: str, at: str) -> None:
+    """How long processes of a group waited, where the kernel counts it."""
+    detail = survey.details.get(path)
+    if detail is None:
+        return
+    what["io"] = {"time": at}
+    for kind, (some, full) in detail.pressure.items():
+        if kind in what:
+            what[kind]["psi"] = {"full": _pressure(full), "some": _pressure(some)}
+
+
+def _pressure(one: Pressure) -> Json:
+    return {"total": one.total, "avg10": one.avg10, "avg60": one.avg60, "avg300": one.avg300}
 
 
 def _pod(
@@ -84,7 +108,7 @@ def _pod(
     pod: Json = {
         "podRef": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
         "startTime": times.format_time(known.started) if known is not None and known.started else None,
-        "containers": [_container(c, rates, survey, disks, begun) for c in linux.containers],
+        "containers": [_container(c, rates, survey, known, disks, begun) for c in linux.containers],
     }
     if linux.HasField("cpu"):
         pod["cpu"] = _cpu(linux.cpu, rates.get(stats.attributes.id))
@@ -92,11 +116,15 @@ def _pod(
         pod["memory"] = _memory(linux.memory)
     if linux.HasField("network"):
         default, more = linux.network.default_interface, linux.network.interfaces
-        interfaces = [interface_counts(one) for one in (default, *more)]
+        interfaces = [interface_of(one).told() for one in (default, *more)]
         at = linux.network.timestamp or linux.cpu.timestamp  # some runtimes tell no time for it
         pod["network"] = {"time": _time(at), **interfaces[0], "interfaces": interfaces}
     if linux.HasField("process"):
         pod["process_stats"] = {"process_count": linux.process.process_count.value}
+    if survey is not None and known is not None:
+        _add_waits(pod, survey, known.group, times.format_time(survey.at))
+        if (group := survey.groups.get(known.group)) is not None:
+            pod["swap"] = {"time": times.format_time(survey.at), "swapUsageBytes": group.swap}
     if survey is not None and disks is not None:
         own = [{**_filesystem(v.filesystem, survey.disks_at, v.usage), "name": v.name} for v in disks.volumes]
         pod["volume"] = own + [_storage(one, survey.at) for one in survey.storage if one.storage.uid == meta.uid]
@@ -136,6 +164,7 @@ def _container(
     stats: pb.ContainerStats,
     rates: Mapping[str, int],
     survey: Survey | None,
+    pod: SurveyedPod | None,
     disks: PodDisks | None,
     started: Mapping[str, float],
 ) -> Json:
@@ -163,7 +192,20 @@ def _container(
             "swapAvailableBytes": swap.swap_available_bytes.value,
             "swapUsageBytes": swap.swap_usage_bytes.value,
         }
+    if survey is not None and pod is not None:
+        path = next((one.group for one in pod.containers if one.id == stats.attributes.id), "")
+        _add_group(container, survey, path)
     return container
+
+
+def _add_group(container: Json, survey: Survey, path: str) -> None:
+    """What the runtime does not tell of a container, but its control group does."""
+    at = times.format_time(survey.at)
+    _add_waits(container, survey, path, at)
+    group, detail = survey.groups.get(path), survey.details.get(path)
+    if group is not None and detail is not None:
+        left = max(0, detail.swap_limit - group.swap)
+        container.setdefault("swap", {"time": at, "swapAvailableBytes": left, "swapUsageBytes": group.swap})
 
 
 def _cpu(usage: pb.CpuUsage, rate: int | None) -> Json:

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 from kit.clock import Clock
 from nodeagent.cri.errors import RuntimeFault
 from nodeagent.cri.port import Runtime
+from nodeagent.report.facts import MachineFacts, read_machine
 from nodeagent.server.disks import Filesystem, Usage, filesystem, usage, volumes
+from nodeagent.server.interfaces import Interface, read_interfaces
 from nodeagent.server.storage import StorageSurvey, StorageUse
 from proto import cri_v1_pb2 as pb
 
 if TYPE_CHECKING:
+    from linux.cgroup_detail import GroupDetail
     from linux.cgroup_use import GroupUse
 
 DISKS_EVERY = 60.0
-PODS = ("veth", "wv")  # the machine's ends of what pods are connected by
+RATE_SECONDS = 1.0  # over less than that a rate says nothing
 LOCAL = frozenset(("empty-dir", "configmap", "config-map", "secret", "downward-api", "projected", "git-repo"))
 
 
@@ -47,6 +50,7 @@ class SurveyedPod:
     logs: str
     started: float
     containers: tuple[SurveyedContainer, ...]
+    own_network: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,11 @@ class Survey:
     root: Filesystem | None = None
     images: Filesystem | None = None
     image_use: Usage = field(default_factory=Usage)
-    network: Sequence[Mapping[str, int | str]] = ()
+    network: Sequence[Interface] = ()
+    networks: Mapping[str, Sequence[Interface]] = field(default_factory=dict)  # of pods that have their own, by uid
+    details: "Mapping[str, GroupDetail]" = field(default_factory=dict)
+    rates: Mapping[str, int] = field(default_factory=dict)  # nanoseconds of processor time a second, by group
+    machine: MachineFacts | None = None
     processes: tuple[int, int] = (0, 0)  # how many there are, how many there may be
     pods_group: str = ""
     storage: Sequence[StorageUse] = ()
@@ -106,6 +114,8 @@ class Surveyor:
         self._pods = pods
         self._took = took
         self._storage = storage
+        self._used: tuple[float, Mapping[str, int]] = (0.0, {})
+        self._known_rates: Mapping[str, int] = {}
         self._disks: dict[str, PodDisks] = {}
         self._disks_at: float | None = None
         self._disks_seen = 0.0  # the same by the wall clock
@@ -159,10 +169,13 @@ class Surveyor:
     def _survey(
         self, pods: list[SurveyedPod], images: pb.FilesystemUsage | None, disks: Mapping[str, PodDisks]
     ) -> Survey:
-        from linux.cgroup_use import read_group  # when somebody asks
+        from linux.cgroup_detail import read_detail  # when somebody asks
+        from linux.cgroup_use import read_group
 
         paths = ["/", self._pods_group, *(p.group for p in pods), *(c.group for p in pods for c in p.containers)]
         groups = {path: use for path in paths if (use := read_group(path)) is not None}
+        details = {path: found for path in groups if (found := read_detail(path)) is not None}
+        networks = {pod.uid: seen for pod in pods if (seen := _network(pod, details))}
         root = filesystem(self._root_dir)
         place = images.fs_id.mountpoint if images is not None else ""
         return Survey(
@@ -175,9 +188,32 @@ class Surveyor:
             images=(filesystem(place) if place else None) or root,
             image_use=Usage(images.used_bytes.value, images.inodes_used.value) if images is not None else Usage(),
             network=read_interfaces(),
+            networks=networks,
+            details=details,
+            rates=self._rates(groups),
+            machine=read_machine(self._root_dir),
             processes=read_processes(),
             pods_group=self._pods_group,
         )
+
+    def _rates(self, groups: "Mapping[str, GroupUse]") -> Mapping[str, int]:
+        """How fast the groups that are no pod's use processors: what was used since the last look."""
+        now, (before, used) = self._clock.monotonic(), self._used
+        latest = {path: groups[path].cpu for path in ("/", self._pods_group) if path in groups}
+        if now - before < RATE_SECONDS and used:
+            return self._known_rates
+        self._used = now, latest
+        if used:
+            self._known_rates = {p: int((cpu - used[p]) / (now - before)) for p, cpu in latest.items() if p in used}
+        return self._known_rates
+
+
+def _network(pod: SurveyedPod, details: "Mapping[str, GroupDetail]") -> list[Interface]:
+    """What the first process of a pod sees; a pod on the machine's own network has none of its own."""
+    if not pod.own_network:
+        return []
+    processes = (pid for one in pod.containers if one.group in details for pid in details[one.group].processes)
+    return next((found for pid in processes if (found := read_interfaces(f"/proc/{pid}/net/dev"))), [])
 
 
 def _pod_disks(pod: SurveyedPod, measure: Callable[[str], tuple[Filesystem, Usage] | None]) -> PodDisks:
@@ -187,34 +223,6 @@ def _pod_disks(pod: SurveyedPod, measure: Callable[[str], tuple[Filesystem, Usag
             found.append(VolumeUse(name, *measured, not os.path.ismount(path)))
     logs = {name: usage(f"{pod.logs}/{name}") for name in (c.name for c in pod.containers)}
     return PodDisks(tuple(found), logs, usage(f"{pod.directory}/etc-hosts"))
-
-
-def read_interfaces(file: str = "/proc/net/dev") -> list[Mapping[str, int | str]]:
-    """The network interfaces of the machine and what went over them; those of pods are not the machine's."""
-    found: list[Mapping[str, int | str]] = []
-    try:
-        with open(file) as lines:
-            text = lines.read()
-    except OSError:
-        return found
-    for name, _, rest in (line.strip().partition(":") for line in text.splitlines()[2:]):
-        numbers = [int(number) for number in rest.split()]
-        if len(numbers) >= 12 and name != "lo" and not name.startswith(PODS):
-            names = ("rxBytes", "rxErrors", "txBytes", "txErrors")
-            chosen = (numbers[0], numbers[2], numbers[8], numbers[10])
-            found.append({"name": name, **dict(zip(names, chosen, strict=True))})
-    return found
-
-
-def interface_counts(one: pb.NetworkInterfaceUsage) -> dict[str, int | str]:
-    """A pod's interface under the same names."""
-    return {
-        "name": one.name,
-        "rxBytes": one.rx_bytes.value,
-        "rxErrors": one.rx_errors.value,
-        "txBytes": one.tx_bytes.value,
-        "txErrors": one.tx_errors.value,
-    }
 
 
 def read_processes() -> tuple[int, int]:

@@ -10,6 +10,7 @@ import pytest
 
 from kit.clock import FakeClock
 from kit.config import ConfigError
+from linux.cgroup_detail import DeviceUse, GroupDetail, Pressure
 from linux.cgroup_use import GroupUse
 from nodeagent.config import Config, Eviction, Pki, Reservations
 from nodeagent.cri.fake import FakeRuntime
@@ -17,8 +18,10 @@ from nodeagent.cri.port import CONTAINER_NAME, Owned
 from nodeagent.csi.ledger import Record
 from nodeagent.model.seen import ContainerState, PodRef, SeenContainer
 from nodeagent.plan.reserved import Reserved, compute_allocatable, threshold
-from nodeagent.server.cadvisor import container_metrics
+from nodeagent.report.facts import MachineFacts
+from nodeagent.server.cadvisor import container_metrics, read_cores
 from nodeagent.server.disks import Filesystem, Usage, usage, volumes
+from nodeagent.server.interfaces import Interface, read_interfaces
 from nodeagent.server.meter import MACHINE, MachineUse, Reading
 from nodeagent.server.pages import configuration, running_pods
 from nodeagent.server.stats import summarize
@@ -32,6 +35,18 @@ from proto import csi_v1_pb2 as csi
 AT = 1_700_000_000.0
 SECOND = 10**9
 DISK = Filesystem(1000, 600, 400, 50, 20)
+
+
+DETAIL = GroupDetail(
+    made=AT - 20,
+    threads_most=99,
+    swap_limit=500,
+    pressure={kind: (Pressure(1.5, total=2_500_000), Pressure(total=500_000)) for kind in ("cpu", "io", "memory")},
+    devices=(DeviceUse("/dev/vda", 10, 20, 1, 2),),
+    descriptors=5,
+    sockets=2,
+)
+MACHINE_FACTS = MachineFacts(4, 1, 1, {}, "mid", "uuid", "bid", "6.1", "Some Linux", "amd64", "n1")
 
 
 def number(value: int) -> pb.UInt64Value:
@@ -74,7 +89,10 @@ def survey() -> Survey:
         root=DISK,
         images=DISK,
         image_use=Usage(123, 12),
-        network=[{"name": "eth0", "rxBytes": 1, "rxErrors": 0, "txBytes": 2, "txErrors": 0}],
+        network=[Interface("eth0", rx_bytes=1, rx_packets=7, tx_bytes=2, tx_dropped=3)],
+        details={"/kubepods/podu/c1": DETAIL, "/kubepods": GroupDetail(made=AT - 50), "/": GroupDetail()},
+        rates={"/kubepods": 77},
+        machine=MACHINE_FACTS,
         processes=(10, 100),
         pods_group="/kubepods",
         storage=[
@@ -98,12 +116,20 @@ def test_the_summary() -> None:
     }
     assert node["runtime"]["imageFs"]["usedBytes"] == 123 and node["rlimit"]["curproc"] == 10
     assert node["network"]["name"] == "eth0" and node["swap"]["swapUsageBytes"] == 1
-    assert node["systemContainers"][0]["memory"]["usageBytes"] == 9999
+    pods, own = node["systemContainers"]
+    assert (pods["name"], pods["startTime"], pods["cpu"]["usageNanoCores"]) == ("pods", "2023-11-14T22:12:30Z", 77)
+    assert pods["memory"]["usageBytes"] == 9999 and pods["memory"]["availableBytes"] == 3 << 20
+    assert own["name"] == "kubelet" and own["startTime"] and node["io"] == {"time": "2023-11-14T22:13:20Z"}
     assert pod["startTime"] == "2023-11-14T22:12:50Z" and pod["network"]["rxBytes"] == 11
     [container] = pod["containers"]
     assert container["startTime"] == "2023-11-14T22:13:00Z" and container["cpu"]["usageNanoCores"] == 250
     assert (container["rootfs"]["usedBytes"], container["logs"]["usedBytes"]) == (70, 20)
     assert container["memory"]["availableBytes"] == 99
+    some, full = {"total": 2_500_000, "avg10": 1.5}, {"total": 500_000, "avg10": 0.0}
+    rest = {"avg60": 0.0, "avg300": 0.0}
+    for kind in ("cpu", "memory", "io"):
+        assert container[kind]["psi"] == {"some": {**some, **rest}, "full": {**full, **rest}}
+    assert (container["swap"]["swapUsageBytes"], container["swap"]["swapAvailableBytes"]) == (0, 500)
     assert [(v["name"], v["usedBytes"], v.get("pvcRef")) for v in pod["volume"]] == [
         ("v", 30, None),
         ("data", 40, {"name": "claim", "namespace": "ns"}),
@@ -127,12 +153,82 @@ def test_numbers_of_containers() -> None:
         f'container_spec_cpu_quota{{container="a",{labels}}} 50000 {stamp}',
         f'container_start_time_seconds{{container="a",{labels}}} 1699999980',
         f'container_fs_usage_bytes{{container="a",device="",{labels}}} 70 {stamp}',
-        'machine_cpu_cores{boot_id="",machine_id="",system_uuid=""} 4',
+        f'container_cpu_cfs_burst_periods_total{{container="a",{labels}}} 0 {stamp}',
+        f'container_pressure_cpu_waiting_seconds_total{{container="a",{labels}}} 2.5 {stamp}',
+        f'container_pressure_memory_stalled_seconds_total{{container="a",{labels}}} 0.5 {stamp}',
+        f'container_fs_writes_bytes_total{{container="a",device="/dev/vda",{labels}}} 20 {stamp}',
+        f'container_threads_max{{container="a",{labels}}} 99 {stamp}',
+        f'container_sockets{{container="a",{labels}}} 2 {stamp}',
+        'machine_cpu_cores{boot_id="bid",machine_id="mid",system_uuid="uuid"} 4',
     ):
         assert line in text.splitlines(), (line, text)
     assert 'container_spec_cpu_quota{container="",id="/"' not in text
+    assert 'container_pressure_cpu_waiting_seconds_total{container="",id="/"' not in text
+    whole = 'container="",id="/",image="",interface="eth0",name="",namespace="",pod=""'
+    assert f"container_network_receive_packets_total{{{whole}}} 7 {stamp}" in text
+    assert f"container_network_transmit_packets_dropped_total{{{whole}}} 3 {stamp}" in text
     network = 'container="",id="/kubepods/podu/s1",image="",interface="eth0",name="s1",namespace="ns",pod="p"'
     assert f"container_network_receive_bytes_total{{{network}}} 11 {stamp}" in text
+
+
+# What rules and dashboards of kubernetes-mixin and kube-prometheus read of /metrics/cadvisor.
+CADVISOR = """
+cadvisor_version_info container_cpu_cfs_periods_total container_cpu_cfs_throttled_periods_total
+container_cpu_cfs_throttled_seconds_total container_cpu_system_seconds_total container_cpu_usage_seconds_total
+container_cpu_user_seconds_total container_file_descriptors container_fs_inodes_free container_fs_inodes_total
+container_fs_limit_bytes container_fs_reads_bytes_total container_fs_reads_total container_fs_usage_bytes
+container_fs_writes_bytes_total container_fs_writes_total container_last_seen container_memory_cache
+container_memory_failcnt container_memory_failures_total container_memory_kernel_usage container_memory_mapped_file
+container_memory_max_usage_bytes container_memory_rss container_memory_swap container_memory_total_active_file_bytes
+container_memory_total_inactive_file_bytes container_memory_usage_bytes container_memory_working_set_bytes
+container_network_receive_bytes_total container_network_receive_errors_total
+container_network_receive_packets_dropped_total container_network_receive_packets_total
+container_network_transmit_bytes_total container_network_transmit_errors_total
+container_network_transmit_packets_dropped_total container_network_transmit_packets_total container_oom_events_total
+container_processes container_scrape_error container_sockets container_spec_cpu_period container_spec_cpu_quota
+container_spec_cpu_shares container_spec_memory_limit_bytes container_spec_memory_reservation_limit_bytes
+container_spec_memory_swap_limit_bytes container_start_time_seconds container_threads container_threads_max
+machine_cpu_cores machine_cpu_physical_cores machine_cpu_sockets machine_memory_bytes machine_scrape_error
+machine_swap_bytes container_pressure_cpu_stalled_seconds_total container_pressure_cpu_waiting_seconds_total
+container_pressure_io_stalled_seconds_total container_pressure_io_waiting_seconds_total
+container_pressure_memory_stalled_seconds_total container_pressure_memory_waiting_seconds_total
+container_cpu_cfs_burst_periods_total container_cpu_cfs_burst_seconds_total
+"""
+
+
+def test_every_name_that_dashboards_know_has_the_labels_they_join_by() -> None:
+    text = container_metrics(reading(), survey(), {("ns", "p", "a"): AT - 20}).decode()
+    kinds = dict(line.split()[2:4] for line in text.splitlines() if line.startswith("# TYPE"))
+    assert set(kinds) >= {name for name in CADVISOR.split() if name != "container_spec_cpu_shares"}
+    for name, kind in kinds.items():
+        odd = name in ("container_memory_failcnt", "container_fs_inodes_total")
+        assert odd or (kind == "counter") == name.endswith("_total"), name
+    for line in text.splitlines():
+        if line.startswith("container_") and "{" in line:
+            labels = {part.partition("=")[0] for part in line.partition("{")[2].partition("}")[0].split(",")}
+            assert labels >= {"container", "id", "image", "name", "namespace", "pod"}, line
+            assert labels <= {
+                *("container", "id", "image", "name", "namespace", "pod", "cpu", "device", "failure_type"),
+                *("interface", "scope"),
+            }, line
+
+
+def test_interfaces(tmp_path: Path) -> None:
+    file = tmp_path / "dev"
+    lines = ["Inter-|   Receive  |  Transmit", " face |bytes packets errs drop fifo frame compressed multicast|bytes"]
+    numbers = "1 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0"
+    file.write_text("\n".join([*lines, *(f"{name}: {numbers}" for name in ("lo", "eth0", "veth1", "wvabc"))]))
+    assert read_interfaces(str(file)) == [Interface("eth0", 1, 2, 3, 4, 5, 6, 7, 8)]
+    assert read_interfaces(str(tmp_path / "none")) == []
+
+
+def test_cores(tmp_path: Path) -> None:
+    file = tmp_path / "cpuinfo"
+    blocks = [f"processor : {n}\nphysical id : {n // 4}\ncore id : {n // 2 % 2}" for n in range(8)]
+    file.write_text("\n\n".join(blocks))
+    assert read_cores(str(file)) == (2, 4)
+    file.write_text("Processor : ARM")
+    assert read_cores(str(file)) == (0, 0)
 
 
 def test_what_runs() -> None:
