@@ -107,7 +107,7 @@ class Execution:
             failures = self._undo(done)
             if isinstance(error, CniError) and not failures:
                 raise
-            code, details = (error.code, error.details) if isinstance(error, CniError) else (KERNEL, "")
+            code, details = (error.code, error.details) if isinstance(error, CniError) else (KERNEL, _hint(step, error))
             raise CniError(code, str(error), "; ".join(filter(None, [details, *failures]))) from error
 
     def _undo(self, done: list[Step]) -> list[str]:
@@ -174,6 +174,12 @@ class Execution:
                 raise NotFound(f"cannot use link {name}: it is not there any more", errno.ENODEV)
             self._known[in_pod, name] = found.ifindex
         return self._known[in_pod, name]
+
+
+def _hint(step: Step, error: Exception) -> str:
+    by_vlan = isinstance(step, SetVlans) or (isinstance(step, MakeBridge) and step.by_vlan)
+    refused = isinstance(error, NetlinkError) and error.code == errno.EOPNOTSUPP
+    return "bridges of this kernel know no VLANs (CONFIG_BRIDGE_VLAN_FILTERING)" if by_vlan and refused else ""
 
 
 def mend(links: Links, network: Network, ports: frozenset[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """One suite for the kernel's network and the fake: links, addresses, routes and neighbours in two namespaces of our own."""
 
+import errno
 import os
 import select
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from linux.links import (
     Route,
     SeenLink,
     Veth,
+    VlanChange,
     broadcast,
     network,
 )
@@ -308,3 +310,60 @@ def test_network_arithmetic() -> None:
     assert broadcast("10.1.2.3", 20) == "10.1.15.255"
     assert network("fd00::1:2", 64) == "fd00::/64"
     assert network("10.1.2.3", 0) == "0.0.0.0/0"
+
+
+def test_a_route_with_everything_is_in_its_table_alone(two: Two) -> None:
+    link = pair(two)
+    wanted = Route("192.0.2.0/24", link.ifindex, "10.9.0.9", metric=7, mtu=1300, advmss=1200, table=1000)
+    assert two.here.add_route(wanted) is True
+    assert two.here.add_route(wanted) is False
+    assert two.here.routes(1000) == [wanted]
+    assert wanted not in two.here.routes()
+    assert two.here.remove_route(wanted) is True
+    assert two.here.routes(1000) == []
+
+
+def test_a_route_may_have_another_scope_than_the_usual(two: Two) -> None:
+    link = pair(two)
+    for wanted in (Route("192.0.2.0/24", link.ifindex, scope=0), Route("198.51.100.0/24", link.ifindex)):
+        two.here.add_route(wanted)
+        assert wanted in two.here.routes()
+
+
+def test_an_address_that_is_asked_for_on_the_link_is_there_too(two: Two) -> None:
+    link = pair(two)
+    assert two.here.add_address(Address(link.ifindex, "fd00:9::1", 64, check_duplicates=True)) is True
+    assert Address(link.ifindex, "fd00:9::1", 64) in two.here.addresses(link.ifindex)
+
+
+def test_vlans_of_a_port_or_a_clear_error_where_the_kernel_has_none(two: Two) -> None:
+    try:
+        bridge = made(two.here, NewLink("br0", Bridge(def_pvid=1), up=True))
+    except NetlinkError as error:
+        assert (error.code, str(error)) == (errno.EOPNOTSUPP, "cannot make link br0: Operation not supported")
+        assert two.here.find("br0") is None
+        return
+    port = made(two.here, NewLink("v0", Veth("v1"), master=bridge.ifindex))
+    assert bridge.vlan_filtering
+    assert two.here.vlans(port.ifindex) == {1: True}
+    two.here.set_vlans(port.ifindex, VlanChange(native=7, tagged=(8, 9), without=(1,)))
+    assert two.here.vlans(port.ifindex) == {7: True, 8: False, 9: False}
+
+
+def test_a_bridge_learns_of_vlans_later(two: Two) -> None:
+    plain = made(two.here, NewLink("br0", Bridge()))
+    assert not plain.vlan_filtering
+    try:
+        two.here.change(plain.ifindex, LinkChange(vlan_filtering=True))
+    except NetlinkError as error:
+        assert error.code == errno.EOPNOTSUPP
+        return
+    assert seen(two.here, "br0").vlan_filtering
+
+
+def pair(two: Two) -> SeenLink:
+    """A link that is up, with an address and another end."""
+    link = made(two.here, NewLink("eth0", Veth("eth0", two.there_number), up=True))
+    two.here.add_address(Address(link.ifindex, "10.9.0.1", 24))
+    two.there.change(seen(two.there, "eth0").ifindex, LinkChange(up=True))
+    return seen(two.here, "eth0")

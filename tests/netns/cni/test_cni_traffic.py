@@ -2,6 +2,7 @@
 
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -202,3 +203,91 @@ def test_a_dying_daemon_loses_no_request() -> None:
                 call.join()
         assert answers == [0] * 12
         assert len(one.links()) == 12
+
+
+def test_a_vlan_is_a_network_of_its_own_or_the_kernel_says_that_it_has_none() -> None:
+    with lab("vlan") as one:
+        (a, b), alone = (one.space(name) for name in "ab"), one.space("c")
+        answers = [one.call("ADD", name, one.network(vlan=7, preserveDefaultVlan=False)) for name in "ab"]
+        if answers[0].code:
+            assert "CONFIG_BRIDGE_VLAN_FILTERING" in answers[0].body["details"]
+            assert "wherry0" not in one.host.run("ip", "-o", "link")
+            assert one.call("DEL", "a").code == 0
+            return
+        other = one.network(vlan=8, name="other", ipam={"ranges": [[{"subnet": "10.244.8.0/24"}]]})
+        assert one.call("ADD", "c", other).code == 0
+        b_ip = answers[1].body["ips"][0]["address"].partition("/")[0]
+        assert talk(a, b, (b_ip, 80), 80)
+        a.run("ping", "-c1", "-W5", "10.244.7.1")
+        alone.run("ip", "addr", "add", "10.244.7.200/24", "dev", "eth0")
+        with pytest.raises(RuntimeError):
+            alone.run("ping", "-c1", "-W1", "-I", "10.244.7.200", b_ip)
+
+
+def crc32c(data: bytes) -> int:
+    """The checksum of SCTP."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
+
+
+def test_host_ports_of_sctp_lead_to_the_pod(made: Lab) -> None:
+    mapping = {"hostPort": 3868, "containerPort": 3900, "protocol": "SCTP"}
+    pod, ip = add(made, "a", runtimeConfig={"portMappings": [mapping]})
+    begin = struct.pack(">BBHIIHHI", 1, 0, 20, 7, 65536, 1, 1, 7)  # INIT: the kernel here may have no SCTP of its own
+    head = struct.pack(">HHI", 5000, 3868, 0)
+    packet = head + struct.pack("<I", crc32c(head + b"\0" * 4 + begin)) + begin
+
+    def raw() -> socket.socket:
+        return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_SCTP)
+
+    with pod.visit(raw) as receiver, made.outside.visit(raw) as sender:
+        receiver.settimeout(60)
+        sender.sendto(packet, (HOST_IP, 0))
+        seen, peer = receiver.recvfrom(2048)
+    assert (peer[0], struct.unpack(">HH", seen[20:24]), seen[16:20]) == (OUTSIDE_IP, (5000, 3900), socket.inet_aton(ip))
+
+
+def test_who_goes_on_sending_udp_finds_the_new_pod(made: Lab) -> None:
+    network = {"runtimeConfig": {"portMappings": [{"hostPort": 5300, "containerPort": 53, "protocol": "udp"}]}}
+    with made.outside.visit(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client:
+        client.connect((HOST_IP, 5300))
+        client.settimeout(60)
+        for name in "abc":
+            try:
+                client.send(b"is anybody there?")  # and the host has tracked it
+                client.recv(16)
+            except ConnectionRefusedError:
+                pass
+            pod, _ = add(made, name, **network)
+            with pod.listen(53, kind=socket.SOCK_DGRAM) as listener:
+                client.send(b"word")
+                assert listener.recv(16) == b"word"
+            assert made.call("DEL", name, made.network(**network)).code == 0
+
+
+def test_address_and_mac_that_the_runtime_asks_for(made: Lab) -> None:
+    space = made.space("a")
+    args = "IgnoreUnknown=1;K8S_POD_NAME=web;IP=10.244.7.77;MAC=0a:58:0a:f4:07:aa"
+    answer = made.call("ADD", "a", CNI_ARGS=args)
+    assert answer.code == 0, answer.output
+    link = json.loads(space.run("ip", "-j", "addr", "show", "eth0"))[0]
+    assert (link["address"], link["addr_info"][0]["local"]) == ("0a:58:0a:f4:07:aa", "10.244.7.77")
+    space.run("ping", "-c1", "-W5", "10.244.7.1")  # its own MAC address is not taken for a forged one
+    made.space("b")
+    taken = made.call("ADD", "b", CNI_ARGS="IP=10.244.7.77")
+    assert (taken.code, taken.body["code"]) == (1, 102)
+
+
+def test_a_pod_with_two_interfaces(made: Lab) -> None:
+    space, first = add(made, "a")
+    second = made.call("ADD", "a", made.network(isDefaultGateway=False), CNI_IFNAME="net1")
+    assert second.code == 0, second.output
+    assert {link["ifname"] for link in json.loads(space.run("ip", "-j", "link"))} == {"lo", "eth0", "net1"}
+    assert second.body["ips"][0]["address"] != f"{first}/24"
+    assert made.call("DEL", "a", CNI_IFNAME="net1").code == 0
+    space.run("ping", "-c1", "-W5", "10.244.7.1")
+    assert len(made.links()) == 1
