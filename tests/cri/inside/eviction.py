@@ -36,7 +36,7 @@ async def an_empty_dir_that_is_too_full(stage: Stage) -> None:
 
 async def memory_runs_low(stage: Stage) -> None:
     """Of two pods the one goes that uses more than it asked for; then a pod that asks for nothing is refused."""
-    eater = "x=$(dd if=/dev/zero bs=1024 count=20480 | tr '\\0' x); while :; do sleep 1000; done"
+    eater = "x=$(dd if=/dev/zero bs=65536 count=320 | tr '\\0' x); while :; do sleep 1000; done"
     modest = ResourceRequirements(requests={"memory": "500Mi"})
     await stage.create(make_pod("modest", shell("a", "sleep 1000", resources=modest)))
     await stage.create(
@@ -55,9 +55,9 @@ async def memory_runs_low(stage: Stage) -> None:
     await stage.until_async(eats, "one uses more than it asked for")
     count = eviction.count
 
-    def first_of_all(signal: str) -> object:  # the look after the next would end the other one
+    def first_of_all(signal: str, age: float) -> object:  # the look after the next would end the other one
         eviction.policy = EvictionPolicy((), transition=1000.0)
-        return count(signal)
+        return count(signal, age)
 
     eviction.count = first_of_all
     all_of_it = Threshold("memory.available", Amount(part=Fraction(1)))
