@@ -9,7 +9,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -145,11 +145,13 @@ class Agent:
         self.runtime = runtime
         self.settings = _settings(config, machine, kernel.cgroups.version)
         self.pods = Pods(runtime, clock)
-        self.link = ServerLink(client, config.node_name, clock, self.pods, self.tally) if client is not None else None
+        slots = Slots(clock, config.parallel_starts or max(4, 2 * machine.cpus))
+        self.link = None
+        if client is not None:
+            self.link = ServerLink(client, config.node_name, clock, self.pods, self.tally, slots.busy)
         self.recorder = self.link.recorder if self.link is not None else LoggedEvents()
         self.static = StaticPods(self.pods, clock, self.link.mirrors.show if self.link is not None else _nobody)
         self.pods.forgotten = self.static.forgotten
-        slots = Slots(clock, config.parallel_starts or max(4, 2 * machine.cpus))
         events = PodEventRecorder(self.recorder, clock, slots.busy)
         self.prober = Prober(runtime, clock, events, self.pods.tell_health)
         policy = BackoffPolicy(config.crash_loop.first, config.crash_loop.most)
@@ -389,10 +391,12 @@ class Agent:
 class ServerLink:
     """Everything that needs the API server: what is read from it and what it is told."""
 
-    def __init__(self, client: Client, node: str, clock: Clock, pods: Pods, tally: Tally) -> None:
+    def __init__(
+        self, client: Client, node: str, clock: Clock, pods: Pods, tally: Tally, busy: Callable[[], bool]
+    ) -> None:
         self.client = client
         self.recorder = EventRecorder(client, "kubelet", node, clock=clock)
-        self.reporter = PodReporter(client, clock, took=tally.report_seconds.add)
+        self.reporter = PodReporter(client, clock, took=tally.report_seconds.add, busy=busy)
         self.objects = Objects(client, clock, pods.objects_changed)
         self.tokens = Tokens(client, clock, pods.objects_changed)
         self.claims = Claims(client)

@@ -1,8 +1,9 @@
 """Pod statuses on their way to the API server.
 
 Workers publish as often as they like; per pod at most one patch is under way, and what was published meanwhile is sent
-afterwards as one. A status that only says that a pod is being started waits a moment for a better one. A patch carries
-only what differs from what the server has, and the uid, so that it cannot hit a pod of the same name made later.
+afterwards as one. A status that only says that a pod is being started waits a moment for a better one, a few moments
+where many are. A patch carries only what differs from what the server has, and the uid, so that it cannot hit a pod of
+the same name made later.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from nodeagent.model.seen import PodRef
 from nodeagent.model.spec import ref_of
 from nodeagent.report.patch import POD_KEYS, Status, diff_status
 
-PATIENCE = 0.5
+PATIENCE, LONGEST = 0.5, 3.0
 PARALLEL = 8
 _STARTING = ("ContainerCreating", "PodInitializing")
 _log = log.get("status")
@@ -38,6 +39,7 @@ class _Report:
     revision: int = 0  # of the object as of our last patch
     finish: bool = False
     done: bool = False
+    minor: bool = False
     since: float = 0.0  # when it became another than the API server knows
 
 
@@ -50,6 +52,7 @@ class PodReporter:
         clock: Clock,
         sent: Callable[[PodRef, Status], None] | None = None,
         took: Callable[[float], object] | None = None,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
         self._clock = clock
@@ -57,6 +60,7 @@ class PodReporter:
         self._reports: dict[str, _Report] = {}
         self._sent = sent
         self._took = took  # hears how many seconds a change waited to be known
+        self._busy = busy  # whether pods are being started
 
     def start(self, supervisor: Supervisor) -> None:
         """Begin to send."""
@@ -73,8 +77,8 @@ class PodReporter:
             return
         if report.base == report.wanted or not report.wanted:
             report.since = self._clock.monotonic()
-        report.wanted = wanted
-        if is_minor(status):
+        report.wanted, report.minor = wanted, is_minor(status)
+        if report.minor:
             self._queue.add_after(uid, PATIENCE)
         else:
             self._queue.add(uid)
@@ -116,6 +120,10 @@ class PodReporter:
         """Send what there is to tell of one pod. Raises `Retryable`."""
         report = self._reports.get(uid)
         if report is None or report.done:
+            return
+        waits = report.minor and not report.finish and self._busy()
+        if waits and self._clock.monotonic() - report.since < LONGEST:
+            self._queue.add_after(uid, PATIENCE)
             return
         wanted = report.wanted
         patch = diff_status(report.base, wanted, POD_KEYS)

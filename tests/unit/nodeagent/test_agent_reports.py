@@ -67,7 +67,10 @@ class World:
         self.clock = FakeClock(NOW)
         self.api = FakeTransport(self.clock)
         self.sent: list[dict[str, Any]] = []
-        self.reporter = PodReporter(Client(self.api), self.clock, lambda _, patch: self.sent.append(patch))
+        self.busy = False
+        self.reporter = PodReporter(
+            Client(self.api), self.clock, lambda _, patch: self.sent.append(patch), busy=lambda: self.busy
+        )
 
     def create(self) -> Pod:
         wanted = pod("a")
@@ -109,6 +112,23 @@ async def test_a_slow_start_is_told_after_a_while() -> None:
         world.reporter.publish(wanted, status_of(wanted))
         await world.clock.advance(1)
         assert world.stored().container_statuses[0].state.waiting.reason == "ContainerCreating"  # type: ignore[union-attr]
+        supervisor.stop()
+
+
+async def test_where_many_start_a_slow_start_is_told_a_little_later() -> None:
+    world = World()
+    wanted = world.create()
+    async with Supervisor(world.clock, signals=False) as supervisor:
+        world.reporter.start(supervisor)
+        world.busy = True
+        world.reporter.publish(wanted, status_of(wanted))
+        await world.clock.advance(2)
+        assert world.sent == []
+        await world.clock.advance(1.5)
+        assert len(world.sent) == 1
+        world.reporter.publish(wanted, status_of(wanted, sandbox(), container("a")))
+        await world.clock.advance(0)
+        assert len(world.sent) == 2 and world.stored().phase == "Running"
         supervisor.stop()
 
 
