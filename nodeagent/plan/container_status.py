@@ -20,6 +20,7 @@ from nodeagent.model import seen as model
 from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.seen import SeenContainer, SeenPod
 from nodeagent.model.spec import AnyContainer, is_sidecar, should_restart
+from nodeagent.plan.pod import is_ending
 from nodeagent.plan.resizing import container_resources
 from nodeagent.plan.restarting import is_restarting, mark_removed
 
@@ -52,8 +53,9 @@ def _status(
     status.volume_mounts = _mounts(container, memory.recursive_read_only, old)
     waiting = memory.waiting.get(container.name)
     latest = history[0] if history else None
-    if waiting is not None and _is_to_start(pod, container, latest):
-        if status.state is not None and status.state.terminated is not None:
+    ended = status.state is not None and status.state.terminated is not None
+    if waiting is not None and _is_to_start(pod, container, latest) and not (ended and is_ending(pod, memory)):
+        if ended:
             status.last_state = status.state
         status.state = ContainerState(waiting=ContainerStateWaiting(waiting.reason, waiting.message or None))
     _judge(container, status, memory.health.get(latest.id) if latest else None)
@@ -153,6 +155,8 @@ def _is_plain_init(pod: Pod, container: AnyContainer) -> bool:
 
 def _is_to_start(pod: Pod, container: AnyContainer, latest: SeenContainer | None) -> bool:
     """Whether the plan wants this container started, so that a reason for waiting tells something."""
+    if pod.metadata.deletion_timestamp is not None:
+        return False
     if latest is None or latest.state is model.ContainerState.CREATED:
         return True
     restartable = (*pod.spec.init_containers, *pod.spec.containers)

@@ -12,7 +12,7 @@ from api.core_v1 import (
     PodIP,
     PodStatus,
 )
-from nodeagent.model.memory import PodMemory
+from nodeagent.model.memory import PodMemory, Verdict
 from nodeagent.model.seen import ContainerState as Seen
 from nodeagent.model.seen import SeenPod
 from nodeagent.model.spec import is_host_network, is_sidecar, is_terminal
@@ -23,6 +23,8 @@ from nodeagent.plan.pod import is_ending, needs_sandbox
 from nodeagent.plan.qos import qos_class
 from nodeagent.plan.resizing import pod_requests, pod_resources, to_be_replaced
 from nodeagent.plan.restarting import restarting_condition
+
+OVER = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +49,30 @@ def compute_status(pod: Pod, seen: SeenPod, memory: PodMemory, node: NodeFacts, 
         compute_container_statuses(pod, containers, before, seen, memory, node.runtime) for containers, before in lists
     )
     _settle_init(pod, init)
-    final = is_ending(pod, memory) and not seen.running()
-    phase = compute_phase(pod, apps + init, final, _has_active_app(pod, seen), to_be_replaced(seen, memory))
-    if final:
-        _terminate(init, apps)
-        phase = phase if phase in ("Succeeded", "Failed") else "Failed"
+    final = is_ending(pod, memory) and not seen.running() and not any(s.ready for s in seen.sandboxes)
+    judged = compute_phase(pod, apps + init, final, _has_active_app(pod, seen), to_be_replaced(seen, memory))
+    if memory.verdict is not None or (final and judged not in OVER):
+        judged = "Failed"
     if is_terminal(pod):
-        phase = old.phase or phase
-    reason, message = (old.reason, old.message) if phase == old.phase else (None, None)
-    if memory.verdict is not None:
-        phase, reason, message = "Failed", memory.verdict.reason, memory.verdict.message
+        judged = old.phase or judged
+    phase, reason, message = _told(judged, old, memory.verdict, final)
     ips = _pod_ips(pod, seen, node)
+    conditions = compute_conditions(
+        pod,
+        init + apps,
+        judged,
+        not needs_sandbox(pod, seen),
+        now,
+        (memory.resize_pending, None if final else memory.resize_progress),
+        restarting_condition(pod, seen, phase),
+    )
+    if final:
+        conditions = disrupted(pod, memory.verdict, now) + conditions
+        _terminate(pod, init, apps)
     return PodStatus(
         observed_generation=pod.metadata.generation,
         phase=phase,
-        conditions=disrupted(pod, memory.verdict, now)
-        + compute_conditions(
-            pod,
-            init + apps,
-            phase,
-            not needs_sandbox(pod, seen),
-            now,
-            (memory.resize_pending, None if final else memory.resize_progress),
-            restarting_condition(pod, seen, phase),
-        ),
+        conditions=conditions,
         message=message,
         reason=reason,
         nominated_node_name=old.nominated_node_name,
@@ -120,16 +122,41 @@ def _settle_init(pod: Pod, statuses: list[ContainerStatus]) -> None:
             status.ready = end is not None and end.exit_code == 0
 
 
-def _terminate(init: list[ContainerStatus], apps: list[ContainerStatus]) -> None:
-    """At the end every container has ended; of those we cannot find we say so."""
-    begun = any(s.container_id for s in apps)
-    for status in apps + [s for s in init if begun or s.container_id]:
-        state = status.state
-        if state is None or state.terminated is None:
-            last = status.last_state.terminated if status.last_state else None
-            end = last or ContainerStateTerminated(exit_code=137, reason=UNKNOWN, message=LOST)
+def _told(judged: str, old: PodStatus, verdict: Verdict | None, final: bool) -> tuple[str, str | None, str | None]:
+    """Phase, reason and message. Others take what a pod held as soon as it is over, so that is told when nothing runs any more."""
+    if judged in OVER and not final and old.phase not in OVER:
+        return old.phase or "Pending", old.reason, old.message
+    if verdict is not None:
+        return judged, verdict.reason, verdict.message
+    return (judged, old.reason, old.message) if judged == old.phase else (judged, None, None)
+
+
+def _terminate(pod: Pod, init: list[ContainerStatus], apps: list[ContainerStatus]) -> None:
+    """At the end every container that was begun has ended; of those we cannot find we say so.
+
+    Apps count as begun when the last init container was done with, init containers up to the last that is known to have run.
+    """
+    begun = [n for n, status in enumerate(init) if _has_begun(status)]
+    lost = [*init[: max(begun, default=0) + 1], *(apps if _is_initialized(pod, init, apps) else [])]
+    for status in lost:
+        if status.state is None or status.state.terminated is None:
+            end = ContainerStateTerminated(exit_code=137, reason=UNKNOWN, message=LOST)
             status.state = ContainerState(terminated=end)
             status.ready, status.started = False, False
+
+
+def _has_begun(status: ContainerStatus) -> bool:
+    waits = status.state is None or status.state.waiting is not None
+    return not waits or (status.last_state is not None and status.last_state.terminated is not None)
+
+
+def _is_initialized(pod: Pod, init: list[ContainerStatus], apps: list[ContainerStatus]) -> bool:
+    if not init or any(_has_begun(status) for status in apps):
+        return True
+    if is_sidecar(pod.spec.init_containers[-1]):
+        return bool(init[-1].started)
+    states = (init[-1].state, init[-1].last_state)
+    return any(s is not None and s.terminated is not None and s.terminated.exit_code == 0 for s in states)
 
 
 def _has_active_app(pod: Pod, seen: SeenPod) -> bool:

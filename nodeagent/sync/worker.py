@@ -306,6 +306,7 @@ class PodWorker:
         """In order; the first that fails ends the round, with what it taught us remembered."""
         position = 0
         self._hurry.clear()
+        self._patience = self._urgency()  # what is done now has all the haste there is reason for now
         while position < len(actions) and not self._hurry.is_set():
             batch = together(actions[position:])
             position += len(batch)

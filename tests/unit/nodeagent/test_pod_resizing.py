@@ -235,7 +235,8 @@ def test_a_pod_does_not_end_while_its_container_is_made_anew() -> None:
     known = memory(replace={"a": 0})
     status = compute_status(wanted, seen(sandbox(), container("a", "exited")), known, NodeFacts(("192.0.2.1",)), NOW)
     assert status.phase == "Running"
-    status = compute_status(wanted, seen(sandbox(), container("a", "exited", 1)), known, NodeFacts(()), NOW)
+    known.ended = True
+    status = compute_status(wanted, seen(sandbox(0, False), container("a", "exited", 1)), known, NodeFacts(()), NOW)
     assert status.phase == "Succeeded"
 
 

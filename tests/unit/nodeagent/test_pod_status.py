@@ -46,22 +46,36 @@ PHASES: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], str]] = [
     (
         "init failed, Never",
         pod("a", init=("i",), restart_policy="Never"),
-        (sandbox(), container("i", "exited", code=1)),
-        {},
+        (sandbox(0, False), container("i", "exited", code=1)),
+        {"ended": True},
         "Failed",
     ),
     ("init failed, Always", pod("a", init=("i",)), (sandbox(), container("i", "exited", code=1)), {}, "Pending"),
     (
         "done well",
         pod("a", restart_policy="Never"),
+        (sandbox(0, False), container("a", "exited")),
+        {"ended": True},
+        "Succeeded",
+    ),
+    (
+        "done, but its sandbox is there",
+        pod("a", restart_policy="Never"),
         (sandbox(), container("a", "exited")),
         {"ended": True},
+        "Pending",  # as it was
+    ),
+    (
+        "deleted while it waits to be restarted, after a good end",
+        pod("a"),
+        (sandbox(0, False), container("a", "exited")),
+        {"gone": True, "waiting": {"a": Waiting("CrashLoopBackOff")}},
         "Succeeded",
     ),
     (
         "done badly",
         pod("a", restart_policy="Never"),
-        (sandbox(), container("a", "exited", code=1)),
+        (sandbox(0, False), container("a", "exited", code=1)),
         {"ended": True},
         "Failed",
     ),
@@ -190,9 +204,69 @@ def test_final_phases_are_final() -> None:
     assert (status.phase, status.reason) == ("Failed", "Evicted")
 
 
-def test_a_verdict_is_told() -> None:
-    status = status_of(pod("a"), sandbox(), container("a"), verdict=Verdict("DeadlineExceeded", "too long"))
-    assert (status.phase, status.reason, status.message) == ("Failed", "DeadlineExceeded", "too long")
+def test_a_verdict_is_told_when_nothing_runs_any_more() -> None:
+    wanted, why = pod("a"), Verdict("Evicted", "too much", disruption="not its fault")
+    wanted.status.phase = "Running"
+    for things in ((sandbox(), container("a")), (sandbox(), container("a", "exited", code=137))):
+        status = status_of(wanted, *things, verdict=why)
+        shown = {c.type: (c.status, c.reason) for c in status.conditions}
+        assert (status.phase, status.reason, status.message) == ("Running", None, None)
+        assert shown["Ready"] == ("False", "PodFailed") and "DisruptionTarget" not in shown
+    status = status_of(wanted, sandbox(0, False), container("a", "exited", code=137), verdict=why)
+    assert (status.phase, status.reason, status.message) == ("Failed", "Evicted", "too much")
+    told = next(c for c in status.conditions if c.type == "DisruptionTarget")
+    assert (told.status, told.message) == ("True", "not its fault")
+
+
+@pytest.mark.parametrize(
+    ("what", "wanted", "things", "shown"),
+    [
+        ("nothing was begun", pod("a"), (), {"a": "ContainerStatusUnknown"}),
+        (
+            "the first init container at least",
+            pod("a", init=("i", "j")),
+            (),
+            {"i": "ContainerStatusUnknown", "j": "PodInitializing", "a": "PodInitializing"},
+        ),
+        (
+            "it failed",
+            pod("a", init=("i", "j"), restart_policy="Never"),
+            (container("i", "exited", code=3),),
+            {"i": "Error", "j": "PodInitializing", "a": "PodInitializing"},
+        ),
+        (
+            "one of two apps",
+            pod("a", "b", init=("i",)),
+            (container("i", "exited"), container("a", "exited")),
+            {"i": "Completed", "a": "Completed", "b": "ContainerStatusUnknown"},
+        ),
+        (
+            "initialized",
+            pod("a", init=("i",)),
+            (container("i", "exited"),),
+            {"i": "Completed", "a": "ContainerStatusUnknown"},
+        ),
+        (
+            "a sidecar that never started",
+            pod("a", sidecars=("s",)),
+            (container("s", "exited", code=1),),
+            {"s": "Error", "a": "PodInitializing"},
+        ),
+    ],
+)
+def test_at_the_end_only_what_was_begun_is_lost(
+    what: str, wanted: Any, things: tuple[Any, ...], shown: dict[str, str]
+) -> None:
+    wanted.metadata.deletion_timestamp = "2026-01-01T00:00:00Z"
+    waiting = {name: Waiting("ErrImagePull") for name in shown}
+    for _ in range(2):  # the second look finds what the first has told
+        status = status_of(wanted, sandbox(0, False), *things, waiting=waiting)
+        states = {s.name: s for s in (*status.init_container_statuses, *status.container_statuses)}
+        assert {n: (s.state.terminated or s.state.waiting).reason for n, s in states.items()} == shown, what
+        assert all(s.last_state.terminated is None for s in states.values()) and status.phase == "Failed"
+        initialized = next(c.status for c in status.conditions if c.type == "Initialized")
+        assert initialized == ("False" if shown["a"] == "PodInitializing" else "True")
+        wanted.status = status
 
 
 def test_at_the_end_all_containers_have_ended() -> None:
