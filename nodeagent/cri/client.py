@@ -53,6 +53,7 @@ _OPERATIONS = {
     "RemovePodSandbox": "remove_podsandbox",
     "PodSandboxStatus": "podsandbox_status",
     "ListPodSandbox": "list_podsandbox",
+    "PodSandboxStats": "podsandbox_stats",
     "ListPodSandboxStats": "list_podsandbox_stats",
     "UpdateContainerResources": "update_container",
     "UpdatePodSandboxResources": "update_podsandbox_resources",
@@ -206,8 +207,25 @@ class GrpcRuntime:
         await self._call(calls.CHECKPOINT_CONTAINER, request, ident, float(seconds or USUAL))
 
     async def pod_stats(self) -> list[pb.PodSandboxStats]:
-        answer = await self._call(calls.LIST_POD_SANDBOX_STATS, pb.ListPodSandboxStatsRequest(), "", QUICK)
-        return list(answer.stats)
+        try:
+            answer = await self._call(calls.LIST_POD_SANDBOX_STATS, pb.ListPodSandboxStatsRequest(), "", QUICK)
+            return list(answer.stats)
+        except (Refused, NotFound) as error:
+            return await self._stats_one_by_one(error)
+
+    async def _stats_one_by_one(self, error: RuntimeFault) -> list[pb.PodSandboxStats]:
+        """containerd 1.6 tells of no pod at all while one of them is half gone: then who can be told of is asked for alone."""
+        alive = [owned.thing.id for owned in await self.sandboxes() if owned.thing.ready]
+        found = []
+        for ident in alive:
+            try:
+                request = pb.PodSandboxStatsRequest(pod_sandbox_id=ident)
+                found.append((await self._call(calls.POD_SANDBOX_STATS, request, ident, QUICK)).stats)
+            except (Refused, NotFound):
+                continue
+        if alive and not found:
+            raise error
+        return found
 
     async def reopen_log(self, ident: str) -> None:
         await self._call(calls.REOPEN_CONTAINER_LOG, pb.ReopenContainerLogRequest(container_id=ident), ident, QUICK)

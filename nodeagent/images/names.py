@@ -11,6 +11,9 @@ _NAME = re.compile(
 )
 
 
+DEFAULT = "docker.io"
+
+
 class BadName(ValueError):
     """Text that names no image."""
 
@@ -19,11 +22,21 @@ def with_default_tag(name: str) -> str:
     """The name with `:latest` if it has neither tag nor digest; `BadName` if it is none."""
     found = _NAME.fullmatch(name)
     if found is None or len(found["path"]) > 255:
-        raise BadName(f'couldn\'t parse image name "{name}": invalid reference format')
+        path = _path_of(name)
+        why = f": repository name ({path}) must be lowercase" if path != path.lower() else ""
+        raise BadName(f'couldn\'t parse image name "{name}": invalid reference format{why}')
     return name if found["tag"] or found["digest"] else f"{name}:latest"
+
+
+def _path_of(name: str) -> str:
+    """What would be the path in a registry, whether it can be one or not."""
+    head, slash, rest = name.partition("/")
+    if not slash or (registry_of(name) == DEFAULT and head == head.lower()):
+        rest = name if slash else f"library/{name}"
+    return rest.partition("@")[0].partition(":")[0]
 
 
 def registry_of(name: str) -> str:
     """The host that serves an image; names without one are Docker Hub's."""
     head, slash, _ = name.partition("/")
-    return head if slash and ("." in head or ":" in head or head == "localhost") else "docker.io"
+    return head if slash and ("." in head or ":" in head or head == "localhost") else DEFAULT

@@ -70,9 +70,8 @@ class Puller:
         try:
             name = with_default_tag(wish.name)
         except BadName as error:
-            raise ImageProblem(
-                "InvalidImageName", f'Failed to apply default image tag "{wish.name}": {error}', 0.0
-            ) from error
+            message = f'Failed to apply default image tag "{wish.name}": {error}'
+            raise ImageProblem("InvalidImageName", message, self.clock.now() + self.policy.base) from error
         if wish.policy == "Always":
             return None
         try:
@@ -133,7 +132,8 @@ class Puller:
         told = error.reason if error.code == "Unknown" else error.spoken
         reason, message = explain(wish.name, told)
         self._failures[key] = _Failure(held, f"{reason}: {message}")
-        return ImageProblem(reason, message, now + held.delay, told)
+        soon = now + min(held.delay, self.policy.base)  # to say that it is held back then, if it is
+        return ImageProblem(reason, message, soon, told)
 
 
 _SPECIAL = {

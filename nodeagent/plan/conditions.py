@@ -5,7 +5,7 @@ from api.core_v1 import ContainerStatus, Pod, PodCondition
 from nodeagent.model.memory import ResizeNote, Verdict
 from nodeagent.model.spec import is_sidecar
 
-DISRUPTED = "DisruptionTarget"
+DISRUPTED, BY_KUBELET = "DisruptionTarget", "TerminationByKubelet"
 RESIZE = ("PodResizePending", "PodResizeInProgress")
 OWNED = (
     *RESIZE,
@@ -56,7 +56,7 @@ def disrupted(pod: Pod, verdict: Verdict | None, now: float) -> list[PodConditio
     if verdict is None or not verdict.disruption or any(c.type == DISRUPTED for c in pod.status.conditions):
         return []
     stamp, generation = times.format_time(now), pod.metadata.generation
-    condition = PodCondition(type=DISRUPTED, status="True", reason="TerminationByKubelet", message=verdict.disruption)
+    condition = PodCondition(type=DISRUPTED, status="True", reason=BY_KUBELET, message=verdict.disruption)
     condition.last_transition_time, condition.observed_generation = stamp, generation
     return [condition]
 

@@ -58,7 +58,8 @@ def _status(
         if ended:
             status.last_state = status.state
         status.state = ContainerState(waiting=ContainerStateWaiting(waiting.reason, waiting.message or None))
-    _judge(container, status, memory.health.get(latest.id) if latest else None)
+    if isinstance(container, Container):  # of the others nobody asks whether they are ready
+        _judge(container, status, memory.health.get(latest.id) if latest else None)
     return status
 
 

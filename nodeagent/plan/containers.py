@@ -130,7 +130,8 @@ def _plan_app(draft: Draft, container: Container) -> None:
         draft.busy = True
         _stop(draft, found, container, 'Container is in "unknown" state, try killing it before restart')
     else:
-        draft.busy = True
+        dies = _failing_probe(draft, container, found) and not should_restart(draft.pod, container, 137)
+        draft.busy = draft.busy or not dies  # with the last one the pod is over, and all ends together
         if message := _reason_to_stop(draft, container, found):
             _stop(draft, found, container, message)
 

@@ -154,7 +154,7 @@ def _has_run_to_its_end(pod: Pod, seen: SeenPod) -> bool:
 
 def _replace_sandbox(seen: SeenPod, early: bool) -> tuple[Action, ...]:
     """Stop what is left of older sandboxes, then make the next."""
-    stops = [StopContainer(c.id, c.name, MINIMUM_GRACE, "Pod sandbox changed") for c in seen.running()]
+    stops = [StopContainer(c.id, c.name, MINIMUM_GRACE, f"Stopping container {c.name}") for c in seen.running()]
     stale: list[SeenSandbox] = [s for s in seen.sandboxes if s.ready or s is seen.sandbox]
     attempt = seen.sandbox.attempt + 1 if seen.sandbox else 0
     return (*stops, *(StopSandbox(s.id) for s in stale), CreateSandbox(attempt, early))

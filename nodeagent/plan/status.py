@@ -24,6 +24,7 @@ from nodeagent.plan.qos import qos_class
 from nodeagent.plan.resizing import pod_requests, pod_resources, to_be_replaced
 from nodeagent.plan.restarting import restarting_condition
 
+MESSAGES = 12 << 10  # bytes in one pod's status
 OVER = ("Succeeded", "Failed")
 
 
@@ -49,6 +50,7 @@ def compute_status(pod: Pod, seen: SeenPod, memory: PodMemory, node: NodeFacts, 
         compute_container_statuses(pod, containers, before, seen, memory, node.runtime) for containers, before in lists
     )
     _settle_init(pod, init)
+    _shorten([*init, *apps, *ephemeral])
     final = is_ending(pod, memory) and not seen.running() and not any(s.ready for s in seen.sandboxes)
     judged = compute_phase(pod, apps + init, final, _has_active_app(pod, seen), to_be_replaced(seen, memory))
     if memory.verdict is not None or (final and judged not in OVER):
@@ -63,7 +65,7 @@ def compute_status(pod: Pod, seen: SeenPod, memory: PodMemory, node: NodeFacts, 
         judged,
         not needs_sandbox(pod, seen),
         now,
-        (memory.resize_pending, None if final else memory.resize_progress),
+        () if final else (memory.resize_pending, memory.resize_progress),
         restarting_condition(pod, seen, phase),
     )
     if final:
@@ -112,6 +114,16 @@ def _rejected(pod: Pod, memory: PodMemory) -> PodStatus:
         qos_class=qos_class(pod),
         resource_claim_statuses=old.resource_claim_statuses,
     )
+
+
+def _shorten(statuses: list[ContainerStatus]) -> None:
+    """Containers share the room there is for last words."""
+    room = MESSAGES // max(1, len(statuses))
+    for status in statuses:
+        for state in (status.state, status.last_state):
+            end = state.terminated if state is not None else None
+            if end is not None and end.message is not None:
+                end.message = end.message.encode()[:room].decode(errors="ignore")
 
 
 def _settle_init(pod: Pod, statuses: list[ContainerStatus]) -> None:

@@ -20,7 +20,7 @@ async def check_exec(runtime: Runtime, target: Target, command: list[str], timeo
     except RuntimeTimeout:
         return Outcome(False, f'command timed out: "{" ".join(command)}" timed out after {span(timeout)}')
     except RuntimeFault as error:
-        return Outcome(None, error.reason)
+        return Outcome(None, error.spoken)
     text = (result.stdout + result.stderr)[:MAX_OUTPUT].decode(errors="replace")
     return Outcome(result.code == 0, text)
 

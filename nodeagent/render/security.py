@@ -2,7 +2,7 @@
 
 from api.core_v1 import AppArmorProfile, Pod, PodSecurityContext, SeccompProfile, SecurityContext
 from nodeagent.cri.port import SeenImage
-from nodeagent.model.spec import APPARMOR_KEY, AnyContainer
+from nodeagent.model.spec import APPARMOR_KEY, AnyContainer, long_name
 from nodeagent.render.sandbox import namespaces, supplemental_groups
 from nodeagent.render.settings import ConfigProblem
 from proto import cri_v1_pb2 as pb
@@ -51,7 +51,7 @@ def build_security(
     if labels is not None:
         option = pb.SELinuxOption(user=labels.user, role=labels.role, type=labels.type, level=labels.level)
         security.selinux_options.CopyFrom(option)
-    _set_user(security, own, whole, image)
+    _set_user(security, own, whole, image, whose=f'pod: "{long_name(pod)}", container: {container.name}')
     return security
 
 
@@ -92,13 +92,18 @@ def apparmor_profile(pod: Pod, container: AnyContainer) -> AppArmorProfile | Non
 
 
 def _set_user(
-    security: pb.LinuxContainerSecurityContext, own: SecurityContext, whole: PodSecurityContext, image: SeenImage
+    security: pb.LinuxContainerSecurityContext,
+    own: SecurityContext,
+    whole: PodSecurityContext,
+    image: SeenImage,
+    *,
+    whose: str,
 ) -> None:
     user = own.run_as_user if own.run_as_user is not None else whole.run_as_user
     group = own.run_as_group if own.run_as_group is not None else whole.run_as_group
     not_root = own.run_as_non_root if own.run_as_non_root is not None else whole.run_as_non_root
     if not_root:
-        _refuse_root(user, image)
+        _refuse_root(user, image, whose)
     if user is not None:
         security.run_as_user.value = user
     elif image.username:
@@ -109,16 +114,17 @@ def _set_user(
         security.run_as_group.value = group
 
 
-def _refuse_root(user: int | None, image: SeenImage) -> None:
+def _refuse_root(user: int | None, image: SeenImage, whose: str) -> None:
     if user is not None:
         if user == 0:
-            raise ConfigProblem("container's runAsUser breaks non-root policy")
+            raise ConfigProblem(f"container's runAsUser breaks non-root policy ({whose})")
     elif image.username:
+        name = image.username
         raise ConfigProblem(
-            f"container has runAsNonRoot and image has non-numeric user ({image.username}), cannot verify user is non-root"
+            f"container has runAsNonRoot and image has non-numeric user ({name}), cannot verify user is non-root ({whose})"
         )
     elif not image.uid:
-        raise ConfigProblem("container has runAsNonRoot and image will run as root")
+        raise ConfigProblem(f"container has runAsNonRoot and image will run as root ({whose})")
 
 
 def _seccomp(profile: SeccompProfile | None, root: str) -> pb.SecurityProfile:

@@ -23,6 +23,7 @@ from kit.supervisor import Supervisor
 from kit.workers import run_workers
 from nodeagent.model.seen import PodRef
 from nodeagent.model.spec import ref_of
+from nodeagent.plan.conditions import BY_KUBELET, OWNED
 from nodeagent.report.patch import POD_KEYS, Status, diff_status
 
 PATIENCE, LONGEST = 0.5, 3.0
@@ -69,10 +70,10 @@ class PodReporter:
     def publish(self, pod: Pod, status: PodStatus) -> None:
         """This is the status now."""
         uid = pod.metadata.uid or ""
-        wanted = codec.to_dict(status)
+        wanted = ours(status)
         report = self._reports.get(uid)
         if report is None:
-            report = self._reports[uid] = _Report(ref_of(pod), codec.to_dict(pod.status), {})
+            report = self._reports[uid] = _Report(ref_of(pod), ours(pod.status), {})
         if report.done or wanted == report.wanted:
             return
         if report.base == report.wanted or not report.wanted:
@@ -90,7 +91,7 @@ class PodReporter:
             return
         if revision_of(pod.metadata.resource_version) < report.revision:
             return  # from before our last patch
-        shown = codec.to_dict(pod.status)
+        shown = ours(pod.status)
         if diff_status(shown, report.wanted, POD_KEYS):
             report.base = shown
             self._queue.add(pod.metadata.uid or "")
@@ -174,6 +175,14 @@ _head = msgspec.json.Decoder(_Head)
 def revision_of(text: str | None) -> int:
     """A revision as a number; 0 if it is none."""
     return int(text) if text and text.isdecimal() else 0
+
+
+def ours(status: PodStatus) -> Status:
+    """The status without the conditions of others: what we know of those may be old, and is not for us to write."""
+    found: Status = codec.to_dict(status)
+    if "conditions" in found:
+        found["conditions"] = [c for c in found["conditions"] if c["type"] in OWNED or c.get("reason") == BY_KUBELET]
+    return found
 
 
 def is_minor(status: PodStatus) -> bool:

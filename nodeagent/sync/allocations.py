@@ -103,7 +103,7 @@ class Allocations:
         before, memory.resize_pending = memory.resize_pending, ResizeNote(reason, verdict.message, generation)
         memory.resize_wish = pod
         if before is None or (before.reason, before.generation) != (reason, generation):
-            text = f"Pod resize {reason}: {summary(pod, generation, verdict.message)}"
+            text = f"Pod resize {verdict.reason}: {summary(pod, generation, verdict.message)}"
             self.events.tell(pod, WARNING, f"Resize{reason}", text)
         return with_resources(pod, allowed)
 

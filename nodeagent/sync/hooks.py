@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from api.core_v1 import HTTPGetAction, LifecycleHandler, Pod
+from api.warnings.text import quoted
 from kit.clock import deadline
 from nodeagent.cri.errors import RuntimeFault
 from nodeagent.model.spec import long_name
@@ -54,7 +55,7 @@ async def _exec(doors: Doors, command: list[str], target: Target) -> str:
         return ""
     stderr = done.stderr.decode(errors="replace")
     output = (done.stdout + done.stderr).decode(errors="replace")
-    return f"failed - error: command '{' '.join(command)}' exited with {done.code}: {stderr}, message: \"{output}\""
+    return f"failed - error: command '{' '.join(command)}' exited with {done.code}: {stderr}, message: {quoted(output)}"
 
 
 async def _get(doors: Doors, pod: Pod, action: HTTPGetAction, target: Target) -> str:

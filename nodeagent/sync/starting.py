@@ -5,6 +5,7 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -142,7 +143,7 @@ async def start_container(doors: Doors, state: PodState, action: StartContainer)
     if container is None or sandbox is None:
         return
     config = sandbox_config(doors, state, sandbox.attempt)
-    image = await _image(doors, state, container, config)
+    image = await _image_for(doors, state, container, container, config)
     await _image_volumes(doors, state, container, config)
     spec = await _container_config(doors, state, container, action.attempt, image)
     await state.take_slot(doors.slots)
@@ -152,12 +153,20 @@ async def start_container(doors: Doors, state: PodState, action: StartContainer)
     except RuntimeFault as error:
         _tell_failure(doors, state, container, error.reason)
         _note_start(doors, state, container)
+        await _see_failed(doors, state, ident, sandbox.id)
         raise StartProblem("RunContainerError", error.reason, 0.0) from error
     found = replace(await doors.runtime.container(ident), sandbox_id=sandbox.id)
     _note_start(doors, state, container)
     state.seen = state.seen.with_container(found)
     doors.events.tell(state.pod, NORMAL, "Started", "Container started", container.name)
     await _post_start(doors, state, container, found)
+
+
+async def _see_failed(doors: Doors, state: PodState, ident: str, sandbox_id: str) -> None:
+    """What has become of one that could not be started, so that it is told at once."""
+    with suppress(RuntimeFault):
+        found = await doors.runtime.container(ident)
+        state.seen = state.seen.with_container(replace(found, sandbox_id=sandbox_id))
 
 
 def _checked_config(doors: Doors, state: PodState, attempt: int) -> pb.PodSandboxConfig:
@@ -178,6 +187,17 @@ def sandbox_config(doors: Doors, state: PodState, attempt: int) -> pb.PodSandbox
     if state.pod.spec.host_users is False:
         apply_ids(config.linux.security_context.namespace_options, first_id(doors.settings.root_dir, state.uid))
     return config
+
+
+async def _image_for(
+    doors: Doors, state: PodState, container: AnyContainer, asked: AnyContainer, sandbox: pb.PodSandboxConfig
+) -> SeenImage:
+    """The image that is asked for on behalf of a container: its own, or one of its volumes."""
+    try:
+        return await _image(doors, state, asked, sandbox)
+    except StartProblem as problem:
+        _tell_failure(doors, state, container, problem.waiting.reason)
+        raise
 
 
 async def _image(doors: Doors, state: PodState, container: AnyContainer, sandbox: pb.PodSandboxConfig) -> SeenImage:
@@ -213,8 +233,6 @@ async def _image(doors: Doors, state: PodState, container: AnyContainer, sandbox
             doors.events.tell(state.pod, WARNING, "Failed", message, container.name)
         elif error.reason in NAME_REASONS:
             doors.events.tell(state.pod, WARNING, NAME_REASONS[error.reason], error.message, container.name)
-        if error.reason != "ImagePullBackOff":
-            _tell_failure(doors, state, container, error.reason)
         raise StartProblem(error.reason, error.message, error.retry_at) from error
     doors.events.tell(state.pod, NORMAL, "Pulled", _pulled_message(name, pulled), container.name)
     doors.tally.pull_seconds.add(pulled.seconds or 0.0, size_class(pulled.image.size))
@@ -232,9 +250,9 @@ async def _image_volumes(doors: Doors, state: PodState, container: AnyContainer,
     images = {volume.name: volume.image for volume in state.pod.spec.volumes if volume.image is not None}
     for name in {mount.name: None for mount in container.volume_mounts if mount.name in images}:
         source = images[name]
-        asked = Container(name=container.name, image=source.reference, image_pull_policy=source.pull_policy)
         doors.tally.image_volumes.add()
-        found = await _image(doors, state, asked, sandbox)
+        asked = Container(image=source.reference, image_pull_policy=source.pull_policy)
+        found = await _image_for(doors, state, container, asked, sandbox)
         try:
             await doors.image_volumes.show(state.uid, name, found.id, doors.blocking)
             doors.tally.image_volumes_mounted.add()

@@ -54,7 +54,7 @@ async def _pre_stop(doors: Doors, state: PodState, container: AnyContainer, acti
     sandbox = state.seen.sandbox
     ip = sandbox.ips[0] if sandbox is not None and sandbox.ips else ""
     outcome = await run_hook(doors, state.pod, hook, Target(action.id, container, ip), float(action.grace))
-    if outcome is not None and not outcome.ok:
+    if outcome is None or not outcome.ok:
         doors.events.tell(state.pod, WARNING, "FailedPreStopHook", "PreStopHook failed", action.name)
 
 

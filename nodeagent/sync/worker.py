@@ -282,7 +282,7 @@ class PodWorker:
                 self._doors.events.tell(self.state.pod, WARNING, "BackOff", message, name)
             memory.waiting[name] = waiting
         if plan.verdict is not None:
-            self._doors.events.tell(self.state.pod, WARNING, plan.verdict.reason, plan.verdict.message)
+            self._doors.events.tell(self.state.pod, NORMAL, plan.verdict.reason, plan.verdict.message)
         note = memory.resize_progress
         if note is not None and not is_resizing(self.state.pod, self.seen(), memory):
             memory.resize_progress = None

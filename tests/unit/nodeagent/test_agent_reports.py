@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api import codec, kinds
-from api.core_v1 import Pod, PodStatus
+from api.core_v1 import Pod, PodCondition, PodStatus
 from api.patch import strategic_merge
 from client.client import Client
 from client.errors import ApiError
@@ -256,6 +256,34 @@ async def test_good_news_waits_while_pods_start() -> None:
     assert recorder.waiting == 4
     events.tell(pod("orphan"), "Warning", "x", "y")
     assert recorder.waiting == 4, "nobody knows it"
+
+
+async def test_conditions_of_others_are_theirs() -> None:
+    world = World()
+    wanted = world.create()
+    gate = PodCondition(type="example.org/gate", status="True")
+    wanted.status.conditions.append(gate)
+    async with Supervisor(world.clock, signals=False) as supervisor:
+        world.reporter.start(supervisor)
+        world.reporter.publish(wanted, status_of(wanted, sandbox(), container("a")))
+        await world.clock.advance(0)
+        assert "example.org/gate" not in {c.type for c in world.stored().conditions}, "that somebody has taken away"
+        await Client(world.api).patch(
+            kinds.POD,
+            "p",
+            {
+                "status": {
+                    "conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}]
+                }
+            },
+            "ns",
+            subresource="status",
+        )
+        world.reporter.publish(wanted, status_of(wanted, sandbox(), container("a", "exited")))
+        await world.clock.advance(1)
+        assert world.stored().container_statuses[0].state.terminated is not None
+        assert "DisruptionTarget" in {c.type for c in world.stored().conditions}, "which we have not heard of yet"
+        supervisor.stop()
 
 
 async def test_what_others_change_is_put_right() -> None:

@@ -37,10 +37,22 @@ def test_names(name: str, expected: str) -> None:
     assert with_default_tag(name) == expected
 
 
-@pytest.mark.parametrize("name", ["", "UPPER", "a b", ":1", "a:", "a//b", "a@sha256:xyz", "-a", "a" * 300])
-def test_bad_names(name: str) -> None:
-    with pytest.raises(BadName, match="invalid reference format"):
+@pytest.mark.parametrize(
+    ("name", "capitals"),
+    [
+        *((name, "") for name in ("", "a b", ":1", "a:", "a//b", "a@sha256:xyz", "-a", "a" * 300)),
+        ("UPPER", "library/UPPER"),
+        ("Bad/UPPER:x", "UPPER"),
+        ("bad/UPPER:x", "bad/UPPER"),
+        ("bad.example.org/UPPER", "UPPER"),
+        ("bad:5000/a/B@sha256:00", "a/B"),
+    ],
+)
+def test_bad_names(name: str, capitals: str) -> None:
+    with pytest.raises(BadName) as problem:
         with_default_tag(name)
+    why = f": repository name ({capitals}) must be lowercase" if capitals else ""
+    assert str(problem.value) == f'couldn\'t parse image name "{name}": invalid reference format{why}'
 
 
 @pytest.mark.parametrize(
@@ -113,7 +125,7 @@ async def test_pulls_back_off_per_pod_and_image() -> None:
     for delay in (10, 20, 40):
         with pytest.raises(ImageProblem) as problem:
             await world.puller.pull(wish)
-        assert problem.value.reason == "ErrImagePull" and problem.value.retry_at == world.clock.now() + delay
+        assert problem.value.reason == "ErrImagePull" and problem.value.retry_at == world.clock.now() + 10
         held = world.puller.held(wish)
         assert (
             held is not None

@@ -205,8 +205,13 @@ def test_probes_that_fail() -> None:
     wanted.spec.containers[0].liveness_probe = Probe()
     runs = seen(sandbox(), container("a"))
     assert plan_pod(wanted, runs, memory(health={"a0": Health(True, False, True)}), NOW).converged
-    plan = plan_pod(wanted, runs, memory(health={"a0": Health(True, None, False)}), NOW)
+    dead = {"a0": Health(True, None, False)}
+    assert plan_pod(wanted, runs, memory(health=dead), NOW).ended, "it was the last"
+    wanted.spec.containers = pod("a", "b").spec.containers
+    wanted.spec.containers[0].liveness_probe = Probe()
+    plan = plan_pod(wanted, seen(sandbox(), container("a"), container("b")), memory(health=dead), NOW)
     assert words(plan) == ["kill a0"] and plan.actions[0].message == "Container a failed liveness probe"  # type: ignore[union-attr]
+    wanted.spec.containers.pop()
     wanted.spec.restart_policy = "Always"
     wanted.spec.containers[0].liveness_probe = None
     wanted.spec.containers[0].startup_probe = Probe(termination_grace_period_seconds=7)

@@ -319,7 +319,11 @@ def test_security_contexts() -> None:
 @pytest.mark.parametrize(
     ("context", "image", "problem"),
     [
-        (SecurityContext(run_as_non_root=True), SeenImage("x"), "image will run as root"),
+        (
+            SecurityContext(run_as_non_root=True),
+            SeenImage("x"),
+            r'image will run as root \(pod: "p_ns\(u\)", container: a\)',
+        ),
         (SecurityContext(run_as_non_root=True), SeenImage("x", username="web"), "non-numeric user"),
         (SecurityContext(run_as_non_root=True, run_as_user=0), SeenImage("x", uid=9), "breaks non-root policy"),
         (SecurityContext(run_as_non_root=True), SeenImage("x", uid=9), ""),

@@ -187,7 +187,7 @@ def test_wishes_are_allowed_deferred_and_kept(tmp_path: Path) -> None:
     )
     allocations.update(too_much, list, known, now)
     assert [reason for reason, _ in told.said] == ["ResizeDeferred"], "told once"
-    assert told.said[0][1].startswith('Pod resize Deferred: {"containers":[{"name":"a","resources":{')
+    assert told.said[0][1].startswith('Pod resize OutOfcpu: {"containers":[{"name":"a","resources":{')
     assert told.said[0][1].endswith('"generation":4,"error":"' + known.resize_pending.message + '"}')
 
     modest = sized(cpu="1", restart=("cpu",))

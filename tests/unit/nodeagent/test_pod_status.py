@@ -1,5 +1,6 @@
 """Statuses by table: phase, conditions and container states as the API server is to show them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from api.core_v1 import (
     ContainerState,
     ContainerStateRunning,
     ContainerStatus,
+    EphemeralContainer,
     PodCondition,
     PodReadinessGate,
     Probe,
@@ -267,6 +269,24 @@ def test_at_the_end_only_what_was_begun_is_lost(
         initialized = next(c.status for c in status.conditions if c.type == "Initialized")
         assert initialized == ("False" if shown["a"] == "PodInitializing" else "True")
         wanted.status = status
+
+
+def test_last_words_share_the_room() -> None:
+    wanted = pod("a", "b", init=("i",))
+    ended = [replace(container(name, "exited", code=1), message="\u00e4" * 4000) for name in ("i", "a", "b")]
+    status = status_of(wanted, sandbox(), *ended)
+    told = [s.state.terminated.message for s in (*status.init_container_statuses, *status.container_statuses)]
+    assert {len(message.encode()) for message in told} == {4096}
+    wanted = pod("a", "b", "c", "d", "e")
+    status = status_of(wanted, sandbox(), *(replace(e, name=n) for e, n in zip(ended, "abc", strict=True)))
+    assert [len((s.state.terminated.message or "").encode()) for s in status.container_statuses[:3]] == [2456] * 3
+
+
+def test_nobody_asks_whether_an_ephemeral_container_is_ready() -> None:
+    wanted = pod("a")
+    wanted.spec.ephemeral_containers = [EphemeralContainer(name="e", image="i")]
+    [shown] = status_of(wanted, sandbox(), container("a"), container("e")).ephemeral_container_statuses
+    assert shown.state.running is not None and (shown.ready, shown.started) == (False, None)
 
 
 def test_at_the_end_all_containers_have_ended() -> None:

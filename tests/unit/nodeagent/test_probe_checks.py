@@ -205,7 +205,7 @@ async def test_hooks_tell_what_went_wrong() -> None:
     outcome = await run_hook(World, wanted, LifecycleHandler(exec=_exec(command)), target())  # type: ignore[arg-type]
     assert outcome is not None and outcome.output == (
         'Exec lifecycle hook ([sh -c no]) for Container "a" in Pod "p_ns(u)" failed - error: '
-        "command 'sh -c no' exited with 7: bad, message: \"outbad\""
+        "command 'sh -c no' exited with 7: bad\n, message: \"outbad\\n\""
     )
     async with site([b"HTTP/1.1 500 No\r\n\r\n"]) as (port, asked):
         action = HTTPGetAction(port=port, path="/bye")
@@ -215,7 +215,7 @@ async def test_hooks_tell_what_went_wrong() -> None:
 
 
 async def _fails(ident: str, command: list[str], timeout: float) -> ExecResult:
-    return ExecResult(7, b"out", b"bad")
+    return ExecResult(7, b"out", b"bad\n")
 
 
 def _exec(command: list[str]) -> Any:
