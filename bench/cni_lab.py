@@ -147,9 +147,9 @@ class Lab:
         return self.network(type="bridge", name="gopods", bridge="gobr0", ipam=ipam, ipMasq=False) | more
 
     def call(
-        self, command: str, pod: str, network: Mapping[str, Any] | None = None, *, plugin: str = "", **env: str
+        self, command: str, pod: str, network: Mapping[str, Any] | bytes | None = None, *, plugin: str = "", **env: str
     ) -> Answer:
-        """Call a plugin as a runtime does, with the whole process timed."""
+        """Call a plugin as a runtime does, with the whole process timed; bytes are standard input as they are."""
         given = {
             "CNI_COMMAND": command,
             "CNI_CONTAINERID": pod,
@@ -158,7 +158,11 @@ class Lab:
             "CNI_PATH": GO_PLUGINS,
             "PATH": os.environ["PATH"],
         }
-        body = json.dumps(self.network() if network is None else network).encode()
+        body = (
+            network
+            if isinstance(network, bytes)
+            else json.dumps(self.network() if network is None else network).encode()
+        )
         return self._spawn(plugin or self.plugin, body, {**given, **env})
 
     def _spawn(self, plugin: str, body: bytes, env: dict[str, str]) -> Answer:

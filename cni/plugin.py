@@ -89,6 +89,7 @@ def add(asked: Request, host: Host, store: Store, *, again: bool = False) -> Map
         if not again and store.find(owner) is not None and pod.links.find(asked.ifname) is not None:
             text = f"cannot make {asked.ifname} in {asked.netns}: {asked.container} has it already in network {owner.network}"
             raise CniError(INTERFACE_TAKEN, text, "DEL it before another ADD")
+        network = asked.network._replace(dns=asked.network.dns or _resolver(asked.network.resolver))
         known = store.network(owner.network)
         held, fresh = store.reserve(owner, asked.netns, port_name(*owner), asked.network)
         try:
@@ -100,7 +101,6 @@ def add(asked: Request, host: Host, store: Store, *, again: bool = False) -> Map
             seen = seen._replace(rules_right=right and (fresh or admitted), admitted=admitted)
             Execution(host, pod, rules, held).run(plan.plan_add(want, seen))
             rules.forget_flows(held.ports, keep=held.ips)
-            network = asked.network._replace(dns=asked.network.dns or _resolver(asked.network.resolver))
         except BaseException:
             if fresh:
                 _give_back(held, rules)

@@ -228,6 +228,61 @@ def test_the_same_errors_where_debians_plugins_have_them() -> None:
             assert sorted(mine.body)[:3] == ["cniVersion", "code", "details"] or "msg" in mine.body
 
 
+SMALL = {"ipam": {"ranges": [[{"subnet": "10.244.7.0/30"}]]}}
+MAPPED = {"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80}]}}
+BAD_CALLS: dict[str, tuple[str, dict[str, Any] | bytes, dict[str, str], int, str]] = {
+    "no JSON": ("ADD", b"{", {}, 6, "it is not JSON"),
+    "no object": ("ADD", b"[]", {}, 6, "it is not a JSON object"),
+    "nothing": ("ADD", b"", {}, 1, "cniVersion '0.1.0'"),
+    "an unknown version": ("ADD", {"cniVersion": "9.9.9"}, {}, 1, "cniVersion '9.9.9'"),
+    "a command of a later version": ("STATUS", {}, {}, 1, "it came with 1.1.0"),
+    "a foreign command": ("MOVE", {}, {}, 4, "CNI_COMMAND 'MOVE'"),
+    "no container": ("ADD", {}, {"CNI_CONTAINERID": ""}, 4, "CNI_CONTAINERID"),
+    "no interface": ("ADD", {}, {"CNI_IFNAME": ""}, 4, "CNI_IFNAME"),
+    "no path": ("ADD", {}, {"CNI_NETNS": ""}, 4, "CNI_NETNS"),
+    "no namespace": ("ADD", {}, {"CNI_NETNS": "/run/netns/none"}, 3, "cannot open network namespace /run/netns/none"),
+    "a file that is no namespace": ("ADD", {}, {"CNI_NETNS": "/etc/hostname"}, 3, "/etc/hostname"),
+    "arguments that nobody knows": ("ADD", {}, {"CNI_ARGS": "COLOUR=red"}, 4, "'COLOUR' is unknown"),
+    "no name": ("ADD", {"name": ""}, {}, 7, "network name ''"),
+    "an unknown IPAM": ("ADD", {"ipam": {"type": "dhcp"}}, {}, 2, "ipam.type 'dhcp'"),
+    "a broken subnet": ("ADD", {"ipam": {"subnet": "10.244.7.0/99"}}, {}, 7, "10.244.7.0/99"),
+    "a bridge that is none": ("ADD", {"bridge": "eth0"}, {}, 7, "cannot use eth0 as a bridge"),
+    "loopback instead of a new interface": ("ADD", {}, {"CNI_IFNAME": "lo"}, 104, "cannot make lo"),
+    "a setting that there is not": ("ADD", {"sysctl": {"net.no.such": "1"}}, {}, 106, "net.no.such"),
+    "a resolver that there is not": (
+        "ADD",
+        {"ipam": {"subnet": "10.244.7.0/24", "resolvConf": "/none"}},
+        {},
+        5,
+        "/none",
+    ),
+    "a strange address": ("ADD", {"runtimeConfig": {"ips": ["192.0.2.1"]}}, {}, 102, "192.0.2.1"),
+    "no address left": ("ADD", SMALL, {}, 101, "no addresses left in 10.244.7.1-10.244.7.2 of network pods"),
+    "a host port that is taken": ("ADD", MAPPED, {}, 103, "cannot map host port *:8080/tcp: container first has it"),
+    "a check of nothing": ("CHECK", {}, {}, 105, "no addresses are kept"),
+}
+
+
+def test_bad_calls_have_their_codes_and_change_nothing(made: Lab) -> None:
+    for name in ("first", "a"):
+        made.space(name)
+    assert made.call("ADD", "first", made.network(**MAPPED)).code == 0
+    before = left(made)
+    for name, (command, more, env, code, message) in BAD_CALLS.items():
+        network = more if isinstance(more, bytes) else made.network(**more)
+        for _ in range(2):
+            answer = made.call(command, "a", network, **env)
+            assert (name, answer.code, answer.body["code"]) == (name, 1, code), answer.output
+            assert message in answer.body["msg"] + answer.body.get("details", ""), name
+            assert set(answer.body) <= {"cniVersion", "code", "msg", "details"}, name
+        assert left(made) == before, name
+        assert made.call("DEL", "a").code == 0, name  # what the runtime does next
+    assert made.call("ADD", "a").code == made.call("DEL", "a").code == 0
+    assert left(made) == before
+    assert made.call("DEL", "first").code == 0
+    assert left(made) == NOTHING
+
+
 @pytest.mark.slow
 def test_kills_at_random_points_leave_nothing_after_gc() -> None:
     with lab("kills") as one:
