@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from nodeagent.server.resource_metrics import Place
 
 _CHECKPOINT = re.compile(r"/checkpoint/(?P<namespace>[^/]+)/(?P<pod>[^/]+)/(?P<container>[^/]+)")
-_HEALTH = frozenset(("/healthz", "/healthz/ping", "/healthz/log", "/healthz/syncloop"))
+_MISSING = Response(404, b"404 page not found\n", TEXT)
+# What upstream can switch off, and is off here: there is no Go program to look into, and the log has one verbosity.
+_OFF = {"/debug/pprof": b"profiling endpoint is disabled.\n", "/debug/flags/v": b"flags endpoint is disabled.\n"}
 Page = Callable[[Request], Answer]
 
 
@@ -103,8 +105,8 @@ class AgentApi:
     def public(self, request: Request) -> Answer:
         """Answer one request on the plain port."""
         if request.method not in ("GET", "HEAD"):
-            return Response(405, b"method not allowed\n", TEXT)
-        return self._public(request) or Response(404, b"404 page not found\n", TEXT)
+            return not_allowed("GET")
+        return self._public(request) or _MISSING
 
     async def _judged(self, request: Request, judgement: Awaitable[Response | None]) -> Response | None:
         if (refused := await judgement) is not None:
@@ -116,26 +118,43 @@ class AgentApi:
         if (streaming := self._streams(request)) is not None:
             return streaming
         path = request.path
-        if (found := _CHECKPOINT.fullmatch(path)) is not None and request.method == "POST":
+        if (found := _CHECKPOINT.fullmatch(path)) is not None:
+            if request.method != "POST":
+                return not_allowed("POST")
             return self._checkpoint(request, found["namespace"], found["pod"], found["container"])
+        if (
+            off := next((text for place, text in _OFF.items() if f"{path}/".startswith(f"{place}/")), None)
+        ) is not None:
+            return Response(405, off, TEXT)
         if request.method not in ("GET", "HEAD"):
-            return Response(405, b"method not allowed\n", TEXT)
+            return not_allowed("GET")
         if (page := self._public(request)) is not None:
             return page
         if path in ("/runningpods", "/runningpods/"):
             return self._running_pods()
         if path == "/configz":
             return Response(200, configuration(self._config))
+        if path in ("/statusz", "/flagz"):
+            return self._about(request)
         if path == "/logs" or path.startswith("/logs/"):
             return self._system_log(path[5:])
-        return self._container_logs(request) or Response(404, b"404 page not found\n", TEXT)
+        return self._container_logs(request) or _MISSING
+
+    def _about(self, request: Request) -> Response:
+        from nodeagent.server.process import start_time  # for people who look for faults
+        from nodeagent.server.zpages import flagz, statusz
+
+        if request.path == "/flagz":
+            return flagz(request, self._config)
+        return statusz(request, start_time(), self._clock.now())
 
     def _public(self, request: Request) -> Answer:
         """The pages that show nothing private; None for all else."""
         path = request.path
-        if path in _HEALTH:
-            problem = self._healthy()
-            return Response(500 if problem else 200, (problem or "ok").encode(), TEXT)
+        if path == "/healthz" or path.startswith("/healthz/"):
+            from nodeagent.server.health import health
+
+            return health(request, {"ping": _well, "log": _well, "syncloop": self._healthy})
         page = self._pages.get(path.rstrip("/"))
         return page(request) if page is not None else None
 
@@ -222,3 +241,13 @@ class AgentApi:
             except OSError as error:
                 problem = str(error)
         return Response(500, f"checkpointing of {namespace}/{name}/{container} failed ({problem})".encode(), TEXT)
+
+
+def not_allowed(method: str) -> Response:
+    """The page is there, but not for that method."""
+    return Response(405, b"405: Method Not Allowed", TEXT, (("Allow", method),))
+
+
+def _well() -> str:
+    """Who can be asked is well."""
+    return ""

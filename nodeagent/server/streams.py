@@ -66,8 +66,9 @@ class StreamApi:
         pod: tuple[str, str, str],
         container: str,
     ) -> Response | None:
-        if request.method not in ("GET", "POST"):
-            return Response(405, b"method not allowed\n", TEXT)
+        allowed = ("POST",) if door == self._run else ("GET", "POST")
+        if request.method not in allowed:
+            return Response(405, b"405: Method Not Allowed", TEXT, (("Allow", ", ".join(allowed)),))
         try:
             return await door(request, self._worker(*pod), container)
         except Refusal as refusal:
@@ -107,7 +108,7 @@ class StreamApi:
         output = done.stdout + done.stderr
         if done.code:
             return Response(500, b"command terminated with exit code %d\n%b" % (done.code, output), TEXT)
-        return Response(200, output, TEXT)
+        return Response(200, output)
 
     async def _join(self, request: Request, url: str) -> Response | None:
         """One connection from the caller to the runtime's streaming server."""

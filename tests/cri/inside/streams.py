@@ -102,7 +102,7 @@ async def runs_commands(stage: Stage) -> None:
         ("POST", "/exec/default/home/not-me/a?command=true&output=1", 404, "pod not found"),
         ("POST", "/exec/default/home/b?command=true&output=1", 500, 'container not found ("b")'),
         ("POST", f"/attach/default/home/{uid}/b?output=1", 500, "container b not found in pod home_default"),
-        ("PUT", "/exec/default/home/a?command=true&output=1", 405, "method not allowed\n"),
+        ("PUT", "/exec/default/home/a?command=true&output=1", 405, "405: Method Not Allowed"),
         ("GET", f"/exec/default/home/{uid}/a?command=true&output=1", 400, "Upgrade request required"),
         ("GET", "/portForward/default/none", 404, "pod does not exist"),
     ):
