@@ -11,13 +11,14 @@ makes every large transaction of the service proxy several times slower, and a l
 """
 
 import asyncio
+import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from cni import plugin
 from cni.conflist import write as write_conflist
@@ -37,15 +38,28 @@ _log = log.get("cni")
 _T = TypeVar("_T")
 
 
+class Gate(Protocol):
+    """Who must know of pods' addresses (`pod` is namespace/name): policies hold before an ADD is answered."""
+
+    async def attach(self, pod: str, container: str, ips: Iterable[str]) -> None:
+        """A container of a pod has got addresses."""
+        ...
+
+    def detach(self, pod: str, container: str) -> None:
+        """A container loses its addresses."""
+        ...
+
+
 async def serve(
     socket_path: Path | str,
     data_dir: Path | str,
     *,
     clock: Clock | None = None,
     make_host: Callable[[], Host] = partial(KernelHost, lives_on=True),
+    gate: "Gate | None" = None,
 ) -> None:
     """Serve until cancelled."""
-    daemon = Daemon(Store(str(data_dir)), make_host, clock or SystemClock())
+    daemon = Daemon(Store(str(data_dir)), make_host, clock or SystemClock(), gate)
     try:
         await daemon.run(Path(socket_path))
     finally:
@@ -55,9 +69,10 @@ async def serve(
 class Daemon:
     """The store, the threads, and who waits for whom."""
 
-    def __init__(self, store: Store, make_host: Callable[[], Host], clock: Clock) -> None:
+    def __init__(self, store: Store, make_host: Callable[[], Host], clock: Clock, gate: Gate | None = None) -> None:
         self._store = store
         self._make_host = make_host
+        self._gate = gate
         self._clock = clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cni")
         self._turns: dict[tuple[str, ...], asyncio.Lock] = {}
@@ -123,8 +138,13 @@ class Daemon:
         turn = self._turns.setdefault(key, asyncio.Lock())
         try:
             async with turn:
+                pod = _pod_of(environment) if self._gate is not None and ifname != "lo" else ""
+                if pod and self._gate is not None and command == "DEL":
+                    self._gate.detach(pod, container)  # before somebody else may get the address
                 work = self._in_thread(lambda host: plugin.answer(environment, body, host, self._store))
                 code, output = await work
+                if pod and self._gate is not None and command == "ADD" and code == 0:
+                    await self._gate.attach(pod, container, [ip["address"] for ip in json.loads(output)["ips"]])
         finally:
             if not turn.locked() and not getattr(turn, "_waiters", None):
                 self._turns.pop(key, None)
@@ -163,6 +183,13 @@ def _listen(path: Path) -> socket.socket:
         fresh.unlink(missing_ok=True)
         raise
     return listener
+
+
+def _pod_of(environment: dict[str, str]) -> str:
+    """The pod that a runtime of Kubernetes names in its call, as namespace/name."""
+    given = dict(part.partition("=")[::2] for part in environment.get("CNI_ARGS", "").split(";"))
+    namespace, name = given.get("K8S_POD_NAMESPACE", ""), given.get("K8S_POD_NAME", "")
+    return f"{namespace}/{name}" if namespace and name else ""
 
 
 class _Nothing(Exception):

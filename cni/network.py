@@ -1,12 +1,18 @@
-"""The network between nodes, hosted by the agent: the API server's Nodes go to the fabric, its findings go to the agent."""
+"""The network between nodes, hosted by the agent: what the API server tells goes to the fabric and to the policies.
+
+Every node may read Nodes; Pods of others, Namespaces and NetworkPolicies take a client of their own. Without one, policies
+are not enforced, and the log says so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from api import kinds
+from api.kinds import Kind
 from client.client import Client
 from client.errors import ApiError
 from client.informer import Informer
@@ -14,6 +20,9 @@ from cni.fabric import nodes
 from cni.fabric.fabric import Fabric
 from cni.fabric.nodes import pod_cidrs
 from cni.fabric.ways import Settings
+from cni.policy import objects
+from cni.policy.enforcer import Enforcer
+from cni.policy.render import UNKNOWN
 from kit import log
 from kit.clock import Clock
 from kit.supervisor import Supervisor
@@ -21,6 +30,11 @@ from kit.supervisor import Supervisor
 __all__ = ["Network", "NetworkSettings", "Settings", "pod_cidrs"]
 
 _log = log.get("network")
+_X = TypeVar("_X")
+_COUNTED = {
+    "allowed": "First packets that a policy let pass",
+    "refused": "Packets to or from pods that a policy isolates, and that none let pass",
+}
 
 
 class NetworkSettings(NamedTuple):
@@ -29,13 +43,19 @@ class NetworkSettings(NamedTuple):
     fabric: Settings
     cluster_cidr: str
     data_dir: str
+    bridge: str
 
 
 class Network:
     """The parts."""
 
     def __init__(
-        self, settings: NetworkSettings, client: Client, clock: Clock, mtu_changed: Callable[[int], object]
+        self,
+        settings: NetworkSettings,
+        client: Client,
+        reader: Client | None,
+        clock: Clock,
+        mtu_changed: Callable[[int], object],
     ) -> None:
         self._client = client
         self._node = settings.fabric.node
@@ -43,26 +63,59 @@ class Network:
         self.fabric = Fabric(settings.fabric, settings.cluster_cidr, key_file, clock, self._tell, mtu_changed)
         self.nodes = Informer(client, kinds.NODE, nodes.extract, clock=clock)
         self.nodes.subscribe(self.fabric.on_node)
+        self.policies: Enforcer | None = None
+        self._told: list[Informer[Any]] = []
+        if reader is None:
+            _log.warning("NetworkPolicies are not enforced", reason="the configuration has no network.kubeconfig")
+            return
+        self.policies = policies = Enforcer(self._node, settings.bridge, clock)
+        self._follow(reader, kinds.POD, objects.pod, policies.on_pod, clock)
+        self._follow(reader, kinds.NAMESPACE, objects.namespace, policies.on_namespace, clock)
+        self._follow(reader, kinds.NETWORK_POLICY, objects.policy, policies.on_policy, clock)
+
+    def _follow(
+        self,
+        reader: Client,
+        kind: Kind[Any],
+        extract: Callable[[bytes], _X],
+        tell: Callable[[str, _X | None, _X | None], object],
+        clock: Clock,
+    ) -> None:
+        informer = Informer(reader, kind, extract, clock=clock)
+        informer.subscribe(tell)
+        self._told.append(informer)
 
     def start(self, supervisor: Supervisor) -> None:
         """Start to work."""
         supervisor.spawn("nodes-watch", self.nodes.run, restart=True)
         supervisor.spawn("fabric", lambda: self.fabric.run(self.nodes.synced), restart=True)
+        if (policies := self.policies) is not None:
+            for informer in self._told:
+                supervisor.spawn(f"{informer.kind.plural}-of-all", informer.run, restart=True)
+            synced = [informer.synced for informer in self._told]
+            supervisor.spawn("policies", lambda: policies.run(synced), restart=True)
 
     def exposition(self) -> bytes:
         """The network's own numbers, for Prometheus."""
         ways: dict[str, int] = {}
         for way in self.fabric.desired.ways:
             ways[way.kind or "none"] = ways.get(way.kind or "none", 0) + 1
-        lines = [
-            "# HELP wherry_network_repairs_total Things that somebody took away from the pod network and that were put back",
-            "# TYPE wherry_network_repairs_total counter",
-            *(f'wherry_network_repairs_total{{what="{what}"}} {n}' for what, n in sorted(self.fabric.repairs.items())),
-            "# HELP wherry_network_ways Networks of other nodes' pods, by the way that leads there",
-            "# TYPE wherry_network_ways gauge",
-            *(f'wherry_network_ways{{way="{way}"}} {count}' for way, count in sorted(ways.items())),
+        policies = self.policies
+        repairs = self.fabric.repairs + (policies.repairs if policies is not None else Counter())
+        text = [
+            *_family("repairs_total", "counter", "What somebody took away and was put back", "what", repairs),
+            *_family("ways", "gauge", "Networks of other nodes' pods, by the way that leads there", "way", ways),
         ]
-        return "".join(f"{line}\n" for line in lines).encode()
+        if policies is not None:
+            packets = policies.packets()
+            for what, words in _COUNTED.items():
+                mine = {name.partition("/")[2]: count for name, count in packets.items() if name.startswith(f"{what}/")}
+                text += _family(f"policy_{what}_packets_total", "counter", words, "policy", mine)
+            unknown = {"": packets.get(UNKNOWN, 0)}
+            text += _family(
+                "unknown_packets_total", "counter", "Packets of addresses that no known pod has", "", unknown
+            )
+        return "".join(f"{line}\n" for line in text).encode()
 
     async def _tell(self, text: str) -> bool:
         patch = {"metadata": {"annotations": {nodes.FABRIC: text or None}}}
@@ -72,3 +125,11 @@ class Network:
             _log.warning("cannot annotate our node", node=self._node, error=error)
             return False
         return True
+
+
+def _family(name: str, kind: str, words: str, label: str, values: Mapping[str, int]) -> Iterator[str]:
+    yield f"# HELP wherry_network_{name} {words}"
+    yield f"# TYPE wherry_network_{name} {kind}"
+    for value, count in sorted(values.items()):
+        shown = f'{{{label}="{value}"}}' if label else ""
+        yield f"wherry_network_{name}{shown} {count}"

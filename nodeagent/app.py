@@ -106,10 +106,17 @@ async def run(config: Config, supervisor: Supervisor) -> None:
     agent.client_certificate = (access.cert or b"") if client is not None else b""
     await agent.serve(supervisor)  # what can be wrong shows before anything is changed
     cni.install(config.cni.bin_dir, sys.executable, config.cni.socket, data_dir=config.cni.data_dir)
-    supervisor.spawn("cni", lambda: cni.serve(config.cni.socket, config.cni.data_dir, clock=clock), restart=True)
+    gate = None
     if client is not None:
-        agent.network = network_.Network(_network(config), client, clock, agent.mtu_found)
+        reader = None
+        if config.network.kubeconfig:
+            reader = Client(HttpTransport(kubeconfig.load(config.network.kubeconfig), agent="wherry-network"))
+            supervisor.defer("network-client", reader.close)
+        agent.network = network_.Network(_network(config), client, reader, clock, agent.mtu_found)
         agent.network.start(supervisor)
+        gate = agent.network.policies
+    socket, data = config.cni.socket, config.cni.data_dir
+    supervisor.spawn("cni", lambda: cni.serve(socket, data, clock=clock, gate=gate), restart=True)
     agent.begin(supervisor)
 
 
@@ -450,7 +457,7 @@ class ServerLink:
 def _network(config: Config) -> network_.NetworkSettings:
     given = config.network
     fabric = network_.Settings(config.node_name, given.mode, given.vni, given.vxlan_port, given.wireguard_port)
-    return network_.NetworkSettings(fabric, config.pod_cidr, config.cni.data_dir)
+    return network_.NetworkSettings(fabric, config.pod_cidr, config.cni.data_dir, config.cni.bridge)
 
 
 def _groups(config: Config, cgroups: Cgroups, machine: MachineFacts, clock: Clock, tally: Tally) -> PodCgroups:

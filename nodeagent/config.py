@@ -30,8 +30,12 @@ class Cni(Section, frozen=True, kw_only=True):
 
 
 class Network(Section, frozen=True, kw_only=True):
-    """How pods of other nodes are reached. The numbers must be the same on all nodes."""
+    """How pods of other nodes are reached. The numbers must be the same on all nodes.
 
+    kubeconfig: of somebody who may read all pods, namespaces and NetworkPolicies; without it policies are not enforced
+    """
+
+    kubeconfig: str = ""
     mode: Literal["auto", "routes", "vxlan", "wireguard"] = "auto"
     vni: int = 87
     vxlan_port: int = 8472

@@ -1,9 +1,10 @@
-"""Removes everything that the fabric made on this host: `wherry reset`."""
+"""Removes everything that the network between nodes made on this host, policies too: `wherry reset`."""
 
 from cni.fabric.kernel import FabricKernel
 from cni.fabric.openings import Open
 from cni.fabric.plan import Desired, plan
 from cni.fabric.rules import Masquerade, render
+from cni.policy.render import destroy
 
 
 def remove_fabric() -> None:
@@ -11,7 +12,7 @@ def remove_fabric() -> None:
     kernel = FabricKernel()
     try:
         failures: list[Exception] = [OSError(text) for text in kernel.act(plan(Desired(), kernel.look(())))]
-        for step in (lambda: kernel.nft.commit(render(Masquerade())), lambda: kernel.open(Open())):
+        for step in (lambda: kernel.nft.commit([*render(Masquerade()), *destroy()]), lambda: kernel.open(Open())):
             try:
                 step()
             except Exception as error:  # the others must go as well

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from linux.nft import wire
+from linux.nft.counters import DELETE as DELETE_COUNTER
+from linux.nft.counters import NEW as NEW_COUNTER
 from linux.nft.door import NftError, Seen, SeenElement
 from linux.nft.objects import DATA_VERDICT, SET_MAP
 from linux.nft.wire import attrs, number, string
@@ -34,6 +36,7 @@ class _Table:
     chains: dict[str, list[bytes]] = field(default_factory=dict)
     base: set[str] = field(default_factory=set)
     sets: dict[str, _Set] = field(default_factory=dict)
+    counters: set[str] = field(default_factory=set)
 
 
 class FakeKernel:
@@ -123,6 +126,8 @@ class FakeKernel:
             _apply_set(table, kind, body, undo)
         elif kind in (wire.NEW_ELEMENT, wire.DEL_ELEMENT):
             _apply_elements(table, kind, body, undo)
+        elif kind in (NEW_COUNTER, DELETE_COUNTER):
+            _apply_counter(table, kind, body, undo)
         else:
             raise NftError("commit", errno.EOPNOTSUPP)
 
@@ -133,6 +138,26 @@ def _split(data: bytes) -> Iterable[tuple[int, int, bytes]]:
         size, kind, _, _, _, family, _, _ = wire.HEADER.unpack_from(data, offset)
         yield kind & 0xFF, family, data[offset + 20 : offset + size]
         offset += (size + 3) & ~3
+
+
+def _apply_counter(table: _Table, kind: int, body: dict[int, bytes], undo: _Undo) -> None:
+    name, before = string(body.get(2)), set(table.counters)
+    if kind == DELETE_COUNTER and name not in before:
+        raise NftError("delete counter", errno.ENOENT)
+    if kind == DELETE_COUNTER and any(name in _counts(rule) for rules in table.chains.values() for rule in rules):
+        raise NftError("delete counter", errno.EBUSY)
+    table.counters = before - {name} if kind == DELETE_COUNTER else before | {name}
+    undo.append(lambda: setattr(table, "counters", before))
+
+
+def _counts(rule: bytes) -> set[str]:
+    """The counters that a rule names."""
+    found = set()
+    for _, expression in wire.iterate(rule):
+        parts = attrs(expression)
+        if string(parts.get(1)) == "objref":
+            found.add(string(attrs(parts.get(2, b"")).get(2)))
+    return found
 
 
 def _apply_chain(table: _Table, kind: int, body: dict[int, bytes], undo: _Undo) -> None:
@@ -182,10 +207,11 @@ def _apply_rule(table: _Table, kind: int, body: dict[int, bytes], undo: _Undo) -
     if kind == wire.DEL_RULE:
         table.chains[name] = []
     else:
-        sets, chains = _references(body.get(4, b""))
-        if not sets <= table.sets.keys() or not chains <= table.chains.keys():
+        rule = body.get(4, b"")
+        sets, chains = _references(rule)
+        if not (sets <= table.sets.keys() and chains <= table.chains.keys() and _counts(rule) <= table.counters):
             raise NftError("add rule", errno.ENOENT)
-        table.chains[name] = [*before, body.get(4, b"")]
+        table.chains[name] = [*before, rule]
     undo.append(lambda: table.chains.__setitem__(name, before))
 
 
@@ -227,7 +253,7 @@ def _add(table: _Table, found: _Set, key: bytes, parts: dict[int, bytes], undo: 
     chain = string(attrs(data.get(2, b"")).get(2))
     new = SeenElement(key, data.get(1, b""), chain, number(parts.get(4)), number(parts.get(5)))
     if found.data_type == DATA_VERDICT:
-        if chain not in table.chains:
+        if chain and chain not in table.chains:  # accept and drop lead nowhere
             raise NftError("add element", errno.ENOENT)
     elif found.data_type is not None and len(new.data) != found.data_size:
         raise NftError("add element", errno.EINVAL)

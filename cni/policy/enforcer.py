@@ -1,0 +1,169 @@
+"""The loop of NetworkPolicies: what has changed is written in one transaction, at once.
+
+Before everything is known (after a start) what is in the kernel stays as it is, for the pods that are there; new ones wait:
+their addresses have no verdict, and that means drop. Then both tables are replaced in one transaction. From there on only
+differences are written; when one fails, or somebody has damaged the tables, all is written again. Twice a second one number
+tells whether anybody has written rules; if so, the tables are counted through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+from cni import ranges
+from cni.policy.ledger import Ledger
+from cni.policy.objects import DIRECTIONS, PodFacts, PolicyFacts
+from cni.policy.render import FAMILIES, SELF, TABLE, Table
+from kit import log
+from kit.backoff import Backoff
+from kit.clock import Clock, Timer, deadline
+from linux.nft import Kernel, NftError
+from linux.nft.counters import counters
+
+CHECK_EVERY = 0.5
+PATIENCE = 5.0  # how long a pod's start waits for its policies; without them it starts and is not heard
+_log = log.get("policy")
+
+
+class Enforcer:
+    """See the module."""
+
+    def __init__(self, node: str, bridge: str, clock: Clock, open_door: Callable[[], Kernel] = Kernel) -> None:
+        self.ledger = Ledger(node)
+        self.repairs: Counter[str] = Counter()
+        self.settled = asyncio.Event()  # set while the kernel has all that is known
+        self._clock = clock
+        self._open_door = open_door
+        self._tables = {family: Table(family, bridge) for family in FAMILIES}
+        self._wake = asyncio.Event()
+        self._news = asyncio.Event()
+        self._retries = Backoff(base=0.1, cap=5.0, jitter=0.3).retries()
+        self._timer: Timer | None = None
+        self._door: Kernel | None = None
+        self._generation = 0
+        self._rewrite = True
+
+    # --- what happens
+
+    def on_pod(self, key: str, _old: PodFacts | None, new: PodFacts | None) -> None:
+        """A Pod was added, changed or removed."""
+        self.ledger.on_pod(key, new)
+        self._changed()
+
+    def on_namespace(self, name: str, _old: object, new: Mapping[str, str] | None) -> None:
+        """A Namespace was added, changed or removed."""
+        self.ledger.on_namespace(name, new)
+        self._changed()
+
+    def on_policy(self, key: str, old: PolicyFacts | None, new: PolicyFacts | None) -> None:
+        """A NetworkPolicy was added, changed or removed."""
+        if new is not None and (old is None or old.complaints != new.complaints):
+            for complaint in new.complaints:
+                _log.warning("cannot use part of a policy, which allows nothing", policy=key, reason=complaint)
+        self.ledger.on_policy(key, new)
+        self._changed()
+
+    async def attach(self, key: str, container: str, ips: Iterable[str]) -> None:
+        """A container of a pod has got addresses; returns when its policies hold, or after a while without them."""
+        self.ledger.attach(key, container, tuple(ranges.parse(ip.partition("/")[0]) for ip in ips))
+        self._changed()
+        try:
+            async with deadline(self._clock, PATIENCE):
+                while not (self.settled.is_set() and key in self.ledger.pods):
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            _log.warning("a pod starts without its policies and is not heard until they are known", pod=key)
+
+    def detach(self, key: str, container: str) -> None:
+        """A container loses its addresses."""
+        self.ledger.detach(key, container)
+        self._changed()
+
+    def _changed(self) -> None:
+        if self.ledger.dirty:
+            self.settled.clear()
+            self._wake.set()
+        self._news.set()
+
+    # --- what is done
+
+    async def run(self, complete: Iterable[asyncio.Event] = ()) -> None:
+        """Enforce until cancelled; `complete` are set when Pods, Namespaces and NetworkPolicies are known."""
+        self._door = self._open_door()
+        try:
+            self._close_to_strangers(self._door)
+            for event in complete:
+                await event.wait()
+            self._rewrite = True
+            self._tick(self._door)
+            while True:
+                try:
+                    self._step(self._door)
+                except NftError as error:
+                    self._rewrite = True
+                    wait = self._retries.next()
+                    _log.warning("cannot write policies", error=error, after=round(wait, 1))
+                    await self._clock.sleep(wait)
+                    continue
+                await self._wake.wait()
+                self._wake.clear()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._door.close()
+            self._door = None
+
+    def packets(self) -> dict[str, int]:
+        """What the counters say, of both families together: "allowed/namespace/name", "refused/...", "unknown"."""
+        found: Counter[str] = Counter()
+        if self._door is not None:
+            for family in FAMILIES:
+                found.update(counters(self._door, family, TABLE))
+        return dict(found)
+
+    def _close_to_strangers(self, door: Kernel) -> None:
+        """Until all is known only pods that were there before are heard."""
+        for family, table in self._tables.items():
+            seen = door.table(family, TABLE)
+            known = seen is not None and {SELF, *DIRECTIONS} <= seen.sets.keys()
+            try:
+                door.commit([*([] if known else table.replace(Ledger(""))), *table.guard(True)])
+            except NftError:  # a table of another version of ours
+                door.commit([*table.replace(Ledger("")), *table.guard(True)])
+
+    def _step(self, door: Kernel) -> None:
+        dirty = self.ledger.take()
+        rewrite, self._rewrite = self._rewrite, False
+        messages = []
+        for table in self._tables.values():
+            messages += table.replace(self.ledger) if rewrite else table.change(self.ledger, dirty)
+        if messages:
+            before = door.generation()
+            door.commit(messages)
+            after = door.generation()
+            if rewrite or (before == self._generation and after == before + 1):
+                self._generation = after  # nobody else has written meanwhile
+        self._retries.reset()
+        self.settled.set()
+        self._news.set()
+
+    def _tick(self, door: Kernel) -> None:
+        self._timer = self._clock.call_later(CHECK_EVERY, lambda: self._tick(door))
+        try:
+            now = door.generation()
+            if now == self._generation or self._rewrite or self.ledger.dirty:
+                return
+            self._generation = now
+            damaged = [family for family, table in self._tables.items() if not table.is_whole(door)]
+        except NftError as error:
+            _log.warning("cannot look at the policies' tables", error=error)
+            return
+        if damaged:
+            self.repairs["policies"] += 1
+            _log.warning("put back what somebody took away", what="policies", table=TABLE)
+            self._rewrite = True
+            self.settled.clear()
+            self._wake.set()
