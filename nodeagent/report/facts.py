@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from api.quantity import format_quantity
 from nodeagent.plan.reserved import Reserved, compute_allocatable
 
 VERSION = "v1.36.0+wherry"
@@ -33,7 +34,7 @@ class MachineFacts:
 
     def capacity(self, max_pods: int) -> dict[str, str]:
         """Everything there is."""
-        pages = {f"hugepages-{size}": str(count) for size, count in self.hugepages.items()}
+        pages = {f"hugepages-{size}": format_quantity(count, "binary") for size, count in self.hugepages.items()}
         return {
             "cpu": str(self.cpus),
             "memory": f"{self.memory // 1024}Ki",

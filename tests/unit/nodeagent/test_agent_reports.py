@@ -1,5 +1,7 @@
 """What the node tells the cluster: patches, statuses, itself."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -156,7 +158,7 @@ def test_a_nodes_status() -> None:
         "memory": "8388608Ki",
         "ephemeral-storage": "104857600Ki",
         "pods": "110",
-        "hugepages-2Mi": str(4 << 20),
+        "hugepages-2Mi": "4Mi",
     }
     assert status["allocatable"]["memory"] == f"{(8 << 20) - 104 * 1024}Ki"
     assert status["addresses"] == [
@@ -232,6 +234,56 @@ async def test_the_node_registers_and_reports() -> None:
         await clock.advance(400)
         assert api.objects(kinds.NODE), "a node that was deleted registers again"
         supervisor.stop()
+
+
+class Mounted:
+    """The volumes of a node."""
+
+    def __init__(self, *names: str) -> None:
+        self.used = list(names)
+        self.known: list[list[str]] = []
+
+    def names(self) -> list[str]:
+        return self.used
+
+    def told(self, names: Collection[str]) -> None:
+        self.known.append(list(names))
+
+
+async def test_a_node_tells_which_volumes_it_uses_and_what_others_have_given_it() -> None:
+    clock = FakeClock(NOW)
+    api = FakeTransport(clock)
+    client = Client(api)
+    recorder = EventRecorder(client, "kubelet", "n1", clock=clock)
+    runtime, events = FakeRuntime(clock), NodeEventRecorder(recorder, "n1")
+    reporter = NodeReporter(client, runtime, IDENTITY, clock, events, lambda _: None)
+    reporter.volumes = volumes = Mounted("b", "a")
+
+    def stored() -> Any:
+        return api.objects(kinds.NODE)[0]
+
+    await reporter.register()
+    async with Supervisor(clock, signals=False) as supervisor:
+        supervisor.spawn("node", reporter.run)
+        await clock.advance(1)
+        assert stored().status.volumes_in_use == ["b", "a"] and volumes.known[-1] == ["b", "a"]
+        assert stored().status.declared_features == sorted(stored().status.declared_features) != []
+        given = {"status": {"capacity": {"example.com/dongle": "4"}}}
+        reporter.observed(await client.patch(kinds.NODE, "n1", given, subresource="status"))
+        volumes.used = []
+        reporter.look()
+        await clock.advance(1)
+        status = stored().status
+        assert status.volumes_in_use == [] and volumes.known[-1] == []
+        assert status.capacity["example.com/dongle"] == status.allocatable["example.com/dongle"] == "4"
+        assert status.capacity["cpu"] == "2"
+        await clock.advance(400)
+        assert stored().status.allocatable["example.com/dongle"] == "4", "it stays"
+        supervisor.stop()
+    assert recorder.waiting == 1, "that it is ready"
+    again = replace(IDENTITY, machine=replace(MACHINE, boot_id="another"))
+    await NodeReporter(client, runtime, again, clock, events, lambda _: None).register()
+    assert recorder.waiting == 2, "and that it was started anew"
 
 
 async def test_good_news_waits_while_pods_start() -> None:
