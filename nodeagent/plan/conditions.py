@@ -42,7 +42,10 @@ def compute_conditions(
     before = {c.type: c for c in pod.status.conditions}
     for condition in (notes := _resizes(resize)):
         old = before.get(condition.type)
-        condition.last_transition_time = old.last_transition_time if old else times.format_time(now)
+        stands = old is not None and old.reason == condition.reason
+        known = stands and old is not None and old.message == condition.message
+        condition.last_transition_time = old.last_transition_time if stands and old else times.format_time(now)
+        condition.last_probe_time = old.last_probe_time if known and old else times.format_time(now)
     for condition in owned:
         old = before.get(condition.type)
         same = old is not None and old.status == condition.status

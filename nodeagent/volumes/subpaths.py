@@ -29,7 +29,8 @@ class SubPaths:
         try:
             self._make(directory, path)
         except (OSError, OutsideError) as error:
-            raise self._refused("create subPath directory", volume, container, error) from error
+            what = "prepare subPath" if isinstance(error, NotADirectoryError) else "create subPath directory"
+            raise self._refused(what, volume, container, error) from error
         try:
             return self._bind(f"{self.root}/{volume}/{container}/{index}", directory, path)
         except (OSError, OutsideError, MountError) as error:

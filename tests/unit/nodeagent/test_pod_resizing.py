@@ -156,6 +156,7 @@ def test_conditions() -> None:
             "type": "PodResizePending",
             "observedGeneration": 7,
             "status": "True",
+            "lastProbeTime": "2023-11-14T22:13:20Z",
             "lastTransitionTime": "2023-11-14T22:13:20Z",
             "reason": "Deferred",
             "message": "full",
@@ -164,10 +165,19 @@ def test_conditions() -> None:
             "type": "PodResizeInProgress",
             "observedGeneration": 6,
             "status": "True",
+            "lastProbeTime": "2023-11-14T22:13:20Z",
             "lastTransitionTime": "2023-11-14T22:13:20Z",
         },
     ]
     assert len(shown) == 7
+    wanted = sized()
+    wanted.status, known.resize_pending = status, ResizeNote("Deferred", "fuller", 8)
+    facts = NodeFacts(("192.0.2.1",))
+    later = compute_status(wanted, seen(sandbox(), running(wanted)), known, facts, NOW + 60).conditions[0]
+    assert (later.last_transition_time, later.last_probe_time) == ("2023-11-14T22:13:20Z", "2023-11-14T22:14:20Z")
+    known.resize_pending = ResizeNote("Infeasible", "too much", 8)
+    later = compute_status(wanted, seen(sandbox(), running(wanted)), known, facts, NOW + 60).conditions[0]
+    assert later.last_transition_time == later.last_probe_time == "2023-11-14T22:14:20Z"
 
 
 def test_wishes_are_allowed_deferred_and_kept(tmp_path: Path) -> None:

@@ -256,10 +256,8 @@ async def test_parts_of_volumes_are_made_and_bound(world: World) -> None:
         "the next start finds another thing"
     )
     assert Path(bound[0]).is_file() and world.mounts.points.count(bound[0]) == 1
-    for path in ("out", "out/passwd", "file/x"):
-        with pytest.raises(
-            ConfigProblem, match='failed to create subPath directory for volumeMount "v" of container "a"'
-        ):
+    for path, what in (("out", "create"), ("out/passwd", "create"), ("file/x", "prepare")):
+        with pytest.raises(ConfigProblem, match=f'failed to {what} subPath.* for volumeMount "v" of container "a"'):
             world.volumes.subpaths(wanted, "a", {0: ("v", path)})
     world.volumes.remove("u")
     assert world.mounts.points == [] and world.volumes.known() == []
