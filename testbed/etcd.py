@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 from controlplane.store.choice import Etcd
+from testbed.ports import free_port
 
 START_SECONDS = 120.0
 
@@ -45,9 +43,10 @@ class EtcdCluster:
     """`with EtcdCluster(folder) as etcd: await EtcdStore.open(etcd.place())`."""
 
     def __init__(self, folder: Path, members: int = 1, tls: Tls | None = None) -> None:
-        ports = _free_ports(members)
         self._tls = tls
-        self.members = [Member(f"m{n}", folder / f"m{n}", *ports[n]) for n in range(members)]
+        self.members = [
+            Member(f"m{n}", folder / f"m{n}", free_port(), free_port(), free_port()) for n in range(members)
+        ]
 
     def __enter__(self) -> EtcdCluster:
         for member in self.members:
@@ -121,14 +120,3 @@ class EtcdCluster:
                 tail = Path(f"{member.folder}.log").read_text()[-2000:]
                 raise TimeoutError(f"etcd {member.name} does not become healthy: {tail}")
             time.sleep(0.02)
-
-
-def _free_ports(members: int) -> list[tuple[int, int, int]]:
-    """Three for each member, of those that the kernel gives to nobody: they are bound later, and again after each death."""
-    ports: list[int] = []
-    while len(ports) < 3 * members:
-        port = random.randrange(15_000, 29_000)
-        with socket.socket() as one, suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            ports += [port] * (port not in ports)
-    return [(ports[3 * n], ports[3 * n + 1], ports[3 * n + 2]) for n in range(members)]

@@ -47,13 +47,13 @@ def test_a_visit_moves_no_other_thread(path: str) -> None:
         fd = netns.open_path(path)
         with netns.inside(fd):
             inside.set()
-            done.wait(10)
+            done.wait(120)
         os.close(fd)
         seen.append(current())
 
     thread = threading.Thread(target=visit)
     thread.start()
-    assert inside.wait(10)
+    assert inside.wait(120)
     assert current() == home
     done.set()
     thread.join()

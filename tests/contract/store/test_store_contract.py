@@ -100,7 +100,7 @@ def base(store: Store) -> int:
 async def take(watch: AsyncIterator[list[Change]], count: int) -> list[Change]:
     """The next `count` changes of a watch."""
     got: list[Change] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while len(got) < count:
             got += await anext(watch)
     return got
@@ -376,7 +376,7 @@ async def test_closing_ends_the_watches(store: Store, base: int) -> None:
 
     following = asyncio.create_task(follow())
     await store.put("/a", b"1")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         await seen.wait()
         await store.close()
         await following

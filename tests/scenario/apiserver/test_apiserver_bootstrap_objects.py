@@ -47,7 +47,7 @@ def admin(server: ApiServer) -> Client:
 
 
 async def until(check: Callable[[], Awaitable[Any]]) -> Any:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not (found := await check()):
             await asyncio.sleep(0.01)
         return found

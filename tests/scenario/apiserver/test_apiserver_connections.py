@@ -385,7 +385,7 @@ async def test_the_node_ends_and_so_does_the_client(scene):
     for kind in ("error", "stdout"):
         session.open([("streamtype", kind)])
     raw.write(session.outgoing())
-    while await asyncio.wait_for(raw.read(), 20):
+    while await asyncio.wait_for(raw.read(), 120):
         pass
     await scene.quiet()
 

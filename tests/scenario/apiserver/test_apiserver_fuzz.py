@@ -223,7 +223,7 @@ async def talk(port: int, rng: random.Random, data: bytes) -> bytes:
             writer.write(piece)
             await asyncio.sleep(0)
         writer.write_eof()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             return await reader.read(-1)
     except ConnectionError:
         return b""  # refused before it had all been sent

@@ -739,7 +739,7 @@ async def test_the_day_on_which_an_old_token_was_last_used(cluster: Cluster, adm
     assert (await robot("GET", "/api"))[0] == 200
 
     async def label() -> str:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not (found := (await admin.get(kinds.SECRET, "old", NS)).metadata.labels):
                 await asyncio.sleep(0.01)
             return found["kubernetes.io/legacy-token-last-used"]

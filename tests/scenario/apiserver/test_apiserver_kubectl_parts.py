@@ -108,7 +108,7 @@ async def test_drain_against_a_budget(admin, run):
     spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}
     await make(admin, kinds.POD_DISRUPTION_BUDGET, metadata={"name": "web", "namespace": NS}, spec=spec)
     await allow(admin, 1)
-    refused = await run("drain", "n1", "--timeout=2s")
+    refused = await run("drain", "n1", "--timeout=10s")
     refused.holds(
         "Cannot evict pod as it would violate the pod's disruption budget", "global timeout reached", fails=True
     )

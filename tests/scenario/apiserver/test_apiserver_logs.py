@@ -121,7 +121,7 @@ async def test_following(relay, tmp_path):
         agent.streams[0].write(b"second\n")
         assert b"second\n" in await reader.readuntil(b"second\n")
         writer.close()
-        await asyncio.wait_for(agent.gone.wait(), 10)
+        await asyncio.wait_for(agent.gone.wait(), 120)
         supervisor.stop()
 
 

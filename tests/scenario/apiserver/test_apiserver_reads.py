@@ -117,7 +117,7 @@ async def test_a_watch_tells_all_that_happens(client: Client):
     made.data = {"x": "y"}
     await client.update(kinds.CONFIG_MAP, made)
     await client.delete(kinds.CONFIG_MAP, "a", NS)
-    await asyncio.wait_for(following, 10)
+    await asyncio.wait_for(following, 120)
     assert seen == [("ADDED", "before"), ("ADDED", "a"), ("MODIFIED", "a"), ("DELETED", "a")]
 
 

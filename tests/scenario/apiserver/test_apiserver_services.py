@@ -83,7 +83,7 @@ async def addresses(client: Client) -> dict[str, str]:
 
 
 async def until(check: Callable[[], Awaitable[Any]]) -> Any:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not (found := await check()):
             await asyncio.sleep(0.01)
         return found

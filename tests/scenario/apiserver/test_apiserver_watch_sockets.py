@@ -224,5 +224,5 @@ async def test_who_watches_has_little_to_say_and_must_read_answers(watch: Open):
         if deaf.raw.transport.get_write_buffer_size() > 1 << 24:
             deaf.raw.transport.resume_reading()  # to see the end
             break
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         await deaf.raw.wait_closed()

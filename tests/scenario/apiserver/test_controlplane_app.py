@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from kit.config import ConfigError
 from kit.http.client import HttpClient
 from kit.http.tls import client_context
 from kit.supervisor import Supervisor
+from testbed.ports import free_port
 
 WEB = {
     "metadata": {"name": "web", "namespace": "default"},
@@ -35,12 +35,6 @@ WEB = {
         },
     },
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def configuration(directory: Path, **changes: object) -> Path:
@@ -76,7 +70,7 @@ def configuration(directory: Path, **changes: object) -> Path:
     return path
 
 
-async def until(check, seconds: float = 20.0):
+async def until(check, seconds: float = 120.0):
     """Ask again until the answer is not false."""
     async with asyncio.timeout(seconds):
         while not (found := await check()):

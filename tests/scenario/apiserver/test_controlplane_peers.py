@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,6 +19,7 @@ from kit import pki
 from kit.clock import FakeClock
 from kit.supervisor import Supervisor
 from testbed.etcd import EtcdCluster
+from testbed.ports import free_port
 
 pytestmark = pytest.mark.etcd
 WEB = {
@@ -68,9 +68,7 @@ def certificates(tmp_path: Path) -> Pki:
 
 async def start(stack: AsyncExitStack, etcd: EtcdCluster, certificates: Pki) -> tuple[Supervisor, Client]:
     """A control plane and an administrator's client of it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        listen = f"127.0.0.1:{probe.getsockname()[1]}"
+    listen = f"127.0.0.1:{free_port()}"
     config = Config(
         data_dir="/nonexistent",
         advertise_address="192.0.2.10",

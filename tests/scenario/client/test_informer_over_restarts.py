@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from kit.backoff import Backoff
 from kit.clock import SystemClock
 from kit.http.tls import ServerTls
 from kit.supervisor import Supervisor
+from testbed.ports import free_port
 
 
 class Place:
@@ -34,8 +34,7 @@ class Place:
         pki.issue(self.ca, "apiserver", ips=["127.0.0.1"], server=True).save(path / "s.crt", path / "s.key")
         (path / "ca.crt").write_bytes(self.ca.cert)
         self.admin = pki.issue(self.ca, "admin", ["system:masters"], client=True)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     def client(self) -> Client:
         return Client(
@@ -61,7 +60,7 @@ async def until(informer: Informer[str], wanted: dict[str, str]) -> None:
     informer.subscribe(lambda *_: changed.set())
     while informer.store != wanted:
         changed.clear()
-        await asyncio.wait_for(changed.wait(), 20)
+        await asyncio.wait_for(changed.wait(), 120)
 
 
 async def write(client: Client, name: str, value: str) -> None:

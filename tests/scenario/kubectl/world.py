@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from controlplane.config import load
 from kit import pki
 from kit.clock import SystemClock
 from kit.supervisor import Supervisor
+from testbed.ports import free_port
 
 PATIENCE = 60.0
 NODE = "n1"
@@ -100,9 +100,7 @@ def configuration(directory: Path, address: str, ca: pki.Pair) -> Path:
 @asynccontextmanager
 async def running(directory: Path, *, node: bool = False) -> AsyncIterator[World]:
     """A control plane below `directory`, with one node if asked for."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     ca = pki.make_ca("test")
     config = load(configuration(directory, address, ca))
     async with Supervisor(signals=False, grace=1) as supervisor:

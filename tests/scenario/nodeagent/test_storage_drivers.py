@@ -74,7 +74,7 @@ class World:
         await self.until(lambda: self.registry.named(NAME) is not None)
 
     async def until(self, holds: Callable[[], Any]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not holds():
                 await asyncio.sleep(0.01)
 
@@ -370,6 +370,34 @@ async def test_a_volume_that_could_not_be_given_to_its_group_is_shown_anew(
     assert len(given) == 2
     await world.volumes.unpublish("u")
     assert world.mounts.points == [] and not list(ledger.records(world.root))
+
+
+class Died(BaseException):
+    """As a SIGKILL: nobody tidies up."""
+
+
+async def test_a_volume_that_was_being_given_when_the_agent_died_is_given_by_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.start()
+    world.terms()
+    wanted, volumes = claiming()
+    wanted.spec.security_context = PodSecurityContext(fs_group=os.getgid())
+    given = list[str]()
+
+    def give(path: str, group: int, policy: str) -> None:
+        world.mounts.points.append(path)  # the driver has mounted it
+        given.append(path)
+        if len(given) == 1:
+            raise Died
+
+    monkeypatch.setattr("nodeagent.csi.volumes.give", give)
+    with pytest.raises(Died):
+        await world.volumes.publish(wanted, volumes)
+    for _ in range(2):
+        await world.volumes.publish(wanted, volumes)
+    assert len(given) == 2
+    await world.volumes.unpublish("u")
 
 
 PENDING = {

@@ -108,4 +108,4 @@ async def test_waiting_for_a_revision(fed):
     await cache.caught_up(2)
     assert not waiting.done()
     await store.batches.put([put(4, "b")])
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 120)

@@ -174,7 +174,7 @@ async def test_leaving_a_stream_early_ends_its_connection(site: Site) -> None:
     async with serving(site) as server, client_of(server) as client:
         async with client.stream("GET", "/stream") as incoming:
             assert incoming.status == 200
-        await asyncio.wait_for(site.streams[0].wait_closed(), 5)
+        await asyncio.wait_for(site.streams[0].wait_closed(), 120)
 
 
 async def test_head_and_empty_answers(site: Site) -> None:
@@ -193,7 +193,7 @@ async def test_upgrade(site: Site) -> None:
         raw.write(b"hi")
         assert await raw.read() == b"echo:hi"
         raw.close()
-        await asyncio.wait_for(raw.wait_closed(), 5)
+        await asyncio.wait_for(raw.wait_closed(), 120)
         reply, raw = await client.upgrade("GET", "/a", headers=headers)
         assert (reply.status, reply.body, raw) == (200, b"GET /a 0:", None)
 
@@ -218,7 +218,7 @@ async def test_no_answer_in_time(site: Site) -> None:
     clock = FakeClock()
     async with serving(site) as server, client_of(server, clock) as client:
         task = asyncio.create_task(client.request("GET", "/wait", timeout=5))
-        await asyncio.sleep(0.02)
+        await wait_until(lambda: bool(site.requests))
         await clock.advance(5)
         with pytest.raises(TimedOut, match="no answer within 5 s"):
             await task
@@ -230,7 +230,7 @@ async def test_a_body_that_stalls_is_out_of_time(site: Site) -> None:
     clock = FakeClock()
     async with serving(site) as server, client_of(server, clock) as client:
         task = asyncio.create_task(client.request("GET", "/stream", timeout=5))
-        await asyncio.sleep(0.02)
+        await wait_until(lambda: bool(site.streams))
         await clock.advance(10)
         with pytest.raises(TimedOut):
             await task
@@ -251,7 +251,7 @@ async def test_a_stream_may_take_for_ever(site: Site) -> None:
 async def test_cancelling_ends_the_connection(site: Site) -> None:
     async with serving(site) as server, client_of(server) as client:
         task = asyncio.create_task(client.request("GET", "/wait"))
-        await asyncio.sleep(0.02)
+        await wait_until(lambda: bool(site.requests))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -262,7 +262,7 @@ async def test_a_kept_connection_that_the_server_closed_is_not_noticed(site: Sit
     ok = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
     async with answering(ok + b"1EOF", ok + b"2") as (client, _):
         assert (await client.request("POST", "/")).body == b"1"
-        await asyncio.sleep(0.02)  # its end arrives
+        await wait_until(lambda: not any(kept.reusable for kept in client._idle))  # its end arrives
         assert (await client.request("POST", "/")).body == b"2"
 
 
@@ -301,7 +301,7 @@ async def test_a_kept_connection_that_breaks_while_asking_is_retried_if_that_is_
 async def test_broken_answers(answer: bytes, error: type[Exception]) -> None:
     async with answering(answer) as (client, _):
         with pytest.raises(error):
-            await client.request("GET", "/", timeout=5)
+            await client.request("GET", "/", timeout=60)
 
 
 async def test_a_body_up_to_the_end_of_the_connection() -> None:

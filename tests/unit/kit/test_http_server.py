@@ -6,9 +6,10 @@ from email.utils import formatdate
 import pytest
 
 from kit.clock import FakeClock, settle
+from kit.http import h1
 from kit.http.model import Request, Response, StreamClosed
 from kit.http.server import Limits, ListenError, Server, http_date, parse_address
-from tests.unit.kit.wire import Site, Wire, ask, connected, serving
+from tests.unit.kit.wire import Site, Wire, ask, connected, serving, until
 
 GET = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -288,7 +289,7 @@ async def test_a_stream_tells_when_its_reader_has_gone(site: Site) -> None:
             stream = site.streams[0]
             ended: list[int] = []
             stream.on_close(lambda: ended.append(1))
-        await asyncio.wait_for(stream.wait_closed(), 5)
+        await asyncio.wait_for(stream.wait_closed(), 120)
         assert stream.closed and ended == [1] and site.requests[0].disconnected
         stream.write(b"into the void")
         with pytest.raises(StreamClosed):
@@ -347,7 +348,7 @@ async def test_drain_waits_for_the_reader(site: Site) -> None:
         assert not draining.done()
         wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
         assert len(await wire.chunk()) == 16 << 20
-        await asyncio.wait_for(draining, 5)
+        await asyncio.wait_for(draining, 120)
 
 
 async def test_a_stream_that_comes_too_late_is_closed_from_the_start(
@@ -356,11 +357,11 @@ async def test_a_stream_that_comes_too_late_is_closed_from_the_start(
     async with serving(site) as server:
         async with connected(server) as wire:
             wire.send(GET % b"stream-later")
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(0.02)
+            await until(lambda: site.requests)
+        await until(lambda: site.requests[0].disconnected)
         site.gate.set()
-        await settle()
-        assert site.streams[0].closed and not server.tasks
+        await until(lambda: site.streams and not server.tasks)
+        assert site.streams[0].closed
     assert "crashed" not in capsys.readouterr().err
 
 
@@ -369,13 +370,13 @@ async def test_a_stream_that_starts_while_the_server_closes_ends_at_once(site: S
     await server.start()
     async with connected(server) as wire:
         wire.send(GET % b"stream-later")
-        await asyncio.sleep(0.02)
+        await until(lambda: site.requests)
         closing = asyncio.create_task(server.close(grace=5))
         await settle()
         site.gate.set()
         status, headers, body = await wire.response()
         assert (status, headers["connection"], body) == (200, "close", b"") and site.streams[0].closed
-        await asyncio.wait_for(closing, 5)
+        await asyncio.wait_for(closing, 120)
 
 
 async def test_a_second_answer_is_an_error(site: Site) -> None:
@@ -452,12 +453,12 @@ async def test_idle_connections_and_half_requests_end(site: Site) -> None:
         connected(server) as body,
         connected(server) as busy,
     ):
-        idle.send(GET % b"a")
-        await idle.response()
         half.send(b"GET / HTTP/1.1\r\nX: ")
         body.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
         busy.send(GET % b"wait")
-        await asyncio.sleep(0.02)
+        idle.send(GET % b"a")
+        await idle.response()  # what was sent before is there, too
+        await until(lambda: len(server._connections) == 4 and len(site.requests) == 2)
         for _ in range(4):
             await clock.advance(5)
             half.send(b"T")  # a trickle buys no time
@@ -479,11 +480,13 @@ async def test_a_reader_that_takes_nothing_is_cut_in_time(site: Site) -> None:
     async with serving(site, limits=Limits(write_timeout=60), clock=clock) as server, connected(server) as wire:
         wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
         wire.send(GET % b"large" * 40)
-        await asyncio.sleep(0.05)
-        assert len(server._connections) == 1 and len(site.requests) < 40
+        await until(lambda: server._connections)
+        (ours,) = server._connections
+        assert isinstance(ours, h1.Connection)
+        await until(lambda: ours.paused_writing)
+        assert len(site.requests) < 40
         await clock.advance(70)
-        await asyncio.sleep(0.01)
-        assert not server._connections
+        await until(lambda: not server._connections)
 
 
 # shutdown
@@ -504,7 +507,7 @@ async def test_close_lets_answers_finish_and_streams_end(site: Site) -> None:
         watching.send(GET % b"stream")
         raw.send(b"GET /echo-upgrade HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
         await raw.response()
-        await asyncio.sleep(0.02)
+        await until(lambda: len(site.requests) == 4 and site.streams)
         closing = asyncio.create_task(server.close(grace=5))
         assert await idle.rest() == b""
         assert await raw.rest() == b""
@@ -513,7 +516,7 @@ async def test_close_lets_answers_finish_and_streams_end(site: Site) -> None:
         site.gate.set()
         _, headers, body = await busy.response()
         assert body == b"waited" and headers["connection"] == "close"
-        await asyncio.wait_for(closing, 5)
+        await asyncio.wait_for(closing, 120)
     with pytest.raises(OSError):
         await asyncio.open_connection("127.0.0.1", server.port)
 
@@ -524,10 +527,10 @@ async def test_close_cuts_what_does_not_finish(site: Site) -> None:
     await server.start()
     async with connected(server) as busy:
         busy.send(GET % b"wait")
-        await asyncio.sleep(0.02)
+        await until(lambda: site.requests)
         closing = asyncio.create_task(server.close(grace=5))
         await clock.advance(5)
-        await asyncio.wait_for(closing, 5)
+        await asyncio.wait_for(closing, 120)
         assert await busy.rest() == b""
         await settle()
         assert not server.tasks
@@ -537,13 +540,11 @@ async def test_a_handler_goes_on_when_its_client_has_gone(site: Site) -> None:
     async with serving(site) as server:
         async with connected(server) as wire:
             wire.send(GET % b"wait")
-            await asyncio.sleep(0.02)
-            assert len(server.tasks) == 1
-        await asyncio.sleep(0.02)
-        assert site.requests[0].disconnected and len(server.tasks) == 1
+            await until(lambda: len(server.tasks) == 1)
+        await until(lambda: site.requests[0].disconnected)
+        assert len(server.tasks) == 1
         site.gate.set()
-        await settle()
-        assert not server.tasks
+        await until(lambda: not server.tasks)
 
 
 async def test_run_serves_until_cancelled(site: Site) -> None:

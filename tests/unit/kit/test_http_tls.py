@@ -136,9 +136,9 @@ async def test_a_server_that_is_not_trusted(place: Place) -> None:
 async def test_plain_http_to_a_tls_port_and_the_other_way_round(place: Place) -> None:
     async with Server(who, tls=place.tls()) as server, Server(who) as plain:
         with pytest.raises(ConnectFailed):
-            await HttpClient("127.0.0.1", server.port).request("GET", "/", timeout=5)
+            await HttpClient("127.0.0.1", server.port).request("GET", "/", timeout=60)
         with pytest.raises(ConnectFailed):
-            await HttpClient("127.0.0.1", plain.port, place.context()).request("GET", "/", timeout=5)
+            await HttpClient("127.0.0.1", plain.port, place.context()).request("GET", "/", timeout=60)
 
 
 async def test_a_renewed_certificate_is_shown_to_new_connections(place: Place) -> None:

@@ -48,20 +48,20 @@ def test_signals(config: str, status: int, number: signal.Signals) -> None:
         assert process.stdout is not None and process.stdout.readline() == "wired\n"
         assert process.stderr is not None and "msg=started program=test" in process.stderr.readline()
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (status, "closed\n")
     assert f"reason={number.name}" in err and ("did not stop in time" in err) is (config == "stubborn")
 
 
 def test_crash() -> None:
     with start("crash") as process:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 1 and out == "wired\nclosed\n" and "ValueError: boom" in err
 
 
 @pytest.mark.parametrize(("config", "lines"), [("bad start", 2), ("bug", 2)])
 def test_bad_start(config: str, lines: int) -> None:
     with start(config) as process:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 1 and out == "" and err.count("\n") == lines
     assert ("cannot start" in err) and ("Traceback" in err) is (config == "bug")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from kit.clock import Clock
@@ -83,6 +83,13 @@ async def serving(
         await server.close(grace=0)
 
 
+async def until(done: Callable[[], object]) -> None:
+    """Wait for something that the other side does."""
+    async with asyncio.timeout(120):
+        while not done():
+            await asyncio.sleep(0.001)
+
+
 class Wire:
     """A client's end of a connection, as bytes."""
 
@@ -94,7 +101,7 @@ class Wire:
 
     async def response(self, *, head_only: bool = False) -> tuple[int, dict[str, str], bytes]:
         """Read one response by its length or chunks."""
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 120)
         lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
         body = b""
@@ -102,18 +109,18 @@ class Wire:
             while piece := await self.chunk():
                 body += piece
         elif not head_only:
-            body = await asyncio.wait_for(self.reader.readexactly(int(headers.get("content-length", "0"))), 5)
+            body = await asyncio.wait_for(self.reader.readexactly(int(headers.get("content-length", "0"))), 120)
         return int(lines[0].split()[1]), headers, body
 
     async def chunk(self) -> bytes:
-        size = int(await asyncio.wait_for(self.reader.readline(), 5), 16)
+        size = int(await asyncio.wait_for(self.reader.readline(), 120), 16)
         data = await self.reader.readexactly(size)
         await self.reader.readexactly(2)
         return data
 
     async def rest(self) -> bytes:
         """Everything up to the end of the connection."""
-        return await asyncio.wait_for(self.reader.read(), 5)
+        return await asyncio.wait_for(self.reader.read(), 120)
 
     async def close(self) -> None:
         self.writer.close()

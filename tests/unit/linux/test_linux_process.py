@@ -15,7 +15,7 @@ def alive(pid: int) -> bool:
 
 
 def gone(pid: int) -> bool:
-    for _ in range(500):
+    for _ in range(12_000):
         if not alive(pid):
             return True
         time.sleep(0.01)
@@ -28,7 +28,7 @@ def test_output_and_input() -> None:
 
 
 def test_standard_input_is_closed() -> None:
-    assert run(["cat"], timeout=5).out == b""
+    assert run(["cat"], timeout=60).out == b""
 
 
 def test_a_failure_says_what_was_printed() -> None:
@@ -48,10 +48,14 @@ def test_an_unknown_program() -> None:
 
 
 def test_the_time_limit_ends_the_whole_group(tmp_path: Path) -> None:
-    with pytest.raises(ProcessFailed) as error:
-        run(["sh", "-c", f"sleep 1000 & echo $! > {tmp_path}/pid; wait"], timeout=0.5)
-    assert error.value.timed_out
-    assert gone(int((tmp_path / "pid").read_text()))
+    pid = tmp_path / "pid"
+    for seconds in (0.5, 5, 60):  # until it has come so far
+        with pytest.raises(ProcessFailed) as error:
+            run(["sh", "-c", f"sleep 1000 & echo $! > {pid}; wait"], timeout=seconds)
+        assert error.value.timed_out
+        if pid.exists() and pid.read_text():
+            break
+    assert gone(int(pid.read_text()))
 
 
 async def test_async_output_and_failure() -> None:
@@ -73,7 +77,7 @@ async def test_a_cancelled_caller_kills_the_program(tmp_path: Path) -> None:
 
 
 def test_a_long_runner(tmp_path: Path) -> None:
-    child = start(["sh", "-c", "echo started; trap '' TERM; while :; do sleep 0.1; done"], log=tmp_path / "log")
+    child = start(["sh", "-c", "trap '' TERM; echo started; while :; do sleep 0.1; done"], log=tmp_path / "log")
     while "started" not in (tmp_path / "log").read_text():
         time.sleep(0.01)
     assert child.poll() is None

@@ -62,7 +62,7 @@ async def reading(meter: Meter, clock: FakeClock, pause: float = 0.0):
     asked = asyncio.ensure_future(meter.read())
     await asyncio.sleep(0)
     await clock.advance(1.0)
-    return await asyncio.wait_for(asked, 10)
+    return await asyncio.wait_for(asked, 120)
 
 
 async def test_the_first_reading_is_two(clock):

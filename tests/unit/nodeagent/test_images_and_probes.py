@@ -250,12 +250,12 @@ async def test_http_checks(answer: bytes, ok: bool, output: str) -> None:
     server, port = await serve(answer)
     async with server:
         target = Target("c", Container(name="a", ports=[ContainerPort(name="web", container_port=port)]), "127.0.0.1")
-        outcome = await check_http(SystemClock(), target, HTTPGetAction(port="web", path="/x"), 5)
+        outcome = await check_http(SystemClock(), target, HTTPGetAction(port="web", path="/x"), 60)
         assert outcome.ok is ok and output in outcome.output
-        assert (await check_tcp(SystemClock(), target, TCPSocketAction(port=port), 5)).ok
+        assert (await check_tcp(SystemClock(), target, TCPSocketAction(port=port), 60)).ok
         await asyncio.sleep(0.05)
-    assert not (await check_tcp(SystemClock(), target, TCPSocketAction(port=port), 5)).ok
-    refused = (await check_http(SystemClock(), target, HTTPGetAction(port=port, path="/x"), 5)).output
+    assert not (await check_tcp(SystemClock(), target, TCPSocketAction(port=port), 60)).ok
+    refused = (await check_http(SystemClock(), target, HTTPGetAction(port=port, path="/x"), 60)).output
     assert refused == f'Get "http://127.0.0.1:{port}/x": dial tcp 127.0.0.1:{port}: connect: connection refused'
     assert (await check_tcp(SystemClock(), target, TCPSocketAction(port="none"), 5)).ok is None
 
