@@ -12,6 +12,7 @@ import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from api import kinds
@@ -20,12 +21,14 @@ from client.client import Client
 from client.errors import ApiError, NotFound
 from client.events import WARNING, reference
 from kit.clock import Clock, Timer
+from kit.threads import begin
 from linux.mounts import MountError, Mounts
 from nodeagent.csi import ledger
 from nodeagent.csi.in_use import VolumesInUse, unique_name
+from nodeagent.render.container import pod_directory
 from nodeagent.render.settings import NodeSettings, Token, TokenWish
 from nodeagent.report.events import Recorder
-from nodeagent.volumes.ownership import change_policy, fs_group, give
+from nodeagent.volumes.ownership import change_policy, fs_group, give, half_given, marked
 from nodeagent.volumes.problems import VolumeProblem
 from nodeagent.volumes.resolved import Resolved
 
@@ -112,7 +115,7 @@ class CsiVolumes:
                 self._aids.node.root_dir, pod.metadata.uid or "", wanted.label, block=wanted.block
             )
             prepared = await self._prepare(pod, driver, wanted, path, attach=terms.attach and not wanted.inline)
-            fresh = path not in self._aids.mounts.below(path)
+            fresh = not self._is_shown(pod, wanted, path)
             if fresh or terms.republish or terms.tokens:
                 await self._publish(pod, driver, wanted, terms, prepared)
             if await self._watch_size(driver, wanted) or terms.republish:
@@ -245,7 +248,7 @@ class CsiVolumes:
 
         aids, (context, staged), uid = self._aids, prepared, pod.metadata.uid or ""
         path = ledger.target_path(aids.node.root_dir, uid, wanted.label, block=wanted.block)
-        again = path in aids.mounts.below(path)
+        again = self._is_shown(pod, wanted, path)
         secrets = await self._secret(wanted, wanted.publish_secret, "NodePublishSecretRef", "SetUp")
         facts = dict(wanted.context) | (pod_facts(pod, wanted) if terms.pod_info else {})
         acting = token_facts(await self._tokens(pod, wanted, terms))
@@ -262,14 +265,23 @@ class CsiVolumes:
             secrets=secrets,
             volume_context=facts,
         )
-        await self._ask(wanted, "SetUp", driver.publish(request))
         owner = fs_group(pod)
-        if not again and group is None and owner is not None and gives_to_group(wanted, terms, owner):
+        if again or group is not None or owner is None or not gives_to_group(wanted, terms, owner):
+            await self._ask(wanted, "SetUp", driver.publish(request))
+            return
+        with marked(self._mark(pod, wanted)):
+            await self._ask(wanted, "SetUp", driver.publish(request))
             try:
-                await asyncio.to_thread(give, path, owner, change_policy(pod))
-            except OSError as error:  # else it would pass for one that is done
-                await self._ask(wanted, "SetUp", driver.unpublish(wanted.handle, path))
+                await begin(lambda: give(path, owner, change_policy(pod)), "fs-group")
+            except OSError as error:
                 raise _problem(wanted, f"applyFSGroup failed for vol {wanted.handle}: {error}") from error
+
+    def _mark(self, pod: Pod, wanted: Any) -> Path:
+        return half_given(pod_directory(pod.metadata.uid or "", self._aids.node), wanted.label)
+
+    def _is_shown(self, pod: Pod, wanted: Any, path: str) -> bool:
+        """Whether it is there, and was given to the pod's group if it is to be."""
+        return path in self._aids.mounts.below(path) and not self._mark(pod, wanted).exists()
 
     async def _drivers_group(self, pod: Pod, wanted: Any, driver: Any) -> int | None:
         """The group that the driver itself cares for, if it can."""

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 from kit import log
 from kit.clock import Clock, deadline
+from kit.threads import begin
 from nodeagent.csi import ledger
 from nodeagent.report.measures import Shown
 from nodeagent.server.disks import Filesystem, Usage, filesystem
-from nodeagent.sync.doors import in_own_thread
 
 LOOK_EVERY = 60.0
 PATIENCE = 5.0
@@ -117,7 +117,7 @@ class StorageSurvey:
         if one.record is not None:
             return await self._ask(one, one.record)
         found: list[Filesystem | None] = []
-        await in_own_thread(lambda: found.append(filesystem(one.path)))
+        await begin(lambda: found.append(filesystem(one.path)), "storage")
         whole = found[0]
         return StorageUse(one, whole, Usage(whole.used, whole.inodes_used)) if whole is not None else None
 

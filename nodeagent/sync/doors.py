@@ -1,13 +1,12 @@
 """What a pod's worker works with: every door it may use, in one place."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from api.core_v1 import Pod, PodStatus
 from kit.clock import Clock
+from kit.threads import Threads
 from nodeagent.cri.port import Runtime
 from nodeagent.csi.volumes import NoCsi
 from nodeagent.images.puller import Puller
@@ -112,20 +111,6 @@ class Probing(Protocol):
     def forget(self, uid: str) -> None: ...
 
 
-async def in_thread(work: Callable[[], None]) -> None:
-    """Do work that may block on a disk without holding up others."""
-    await asyncio.to_thread(work)
-
-
-async def in_own_thread(work: Callable[[], None]) -> None:
-    """Do work that may block for very long, as on a server that is away, without holding up other such work."""
-    executor = ThreadPoolExecutor(1, "volume")
-    try:
-        await asyncio.get_running_loop().run_in_executor(executor, work)
-    finally:
-        executor.shutdown(wait=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Doors:
     """Everything a worker may touch."""
@@ -152,4 +137,5 @@ class Doors:
     pulled: Callable[[str, float], None] = lambda uid, seconds: None  # an image had to be pulled for a pod
     register: Callable[[str, str], None] = lambda ident, uid: None
     network_problem: Callable[[], str] = lambda: "container runtime network not ready"
-    blocking: Callable[[Callable[[], None]], Awaitable[None]] = in_thread
+    blocking: Blocking = field(default_factory=lambda: Threads("volume", 8).run)  # for work on our own disks
+    patient: Blocking = field(default_factory=lambda: Threads("far-volume", 64).run)  # for work that others may hold up

@@ -32,7 +32,7 @@ from nodeagent.render.references import environment_references, pull_references,
 from nodeagent.render.sandbox import build_sandbox, log_directory
 from nodeagent.render.settings import ConfigProblem
 from nodeagent.report.tally import size_class
-from nodeagent.sync.doors import NORMAL, WARNING, Doors, in_own_thread
+from nodeagent.sync.doors import NORMAL, WARNING, Doors
 from nodeagent.sync.hooks import run_hook
 from nodeagent.sync.observer import make_termination_file
 from nodeagent.sync.state import PodState
@@ -106,7 +106,7 @@ async def _make_volumes(doors: Doors, pod: Pod) -> None:
     doors.volumes.check(pod, claims)
     await doors.drivers.publish(pod, driven(pod, claims))
     work = partial(doors.volumes.prepare, pod, sources, _stamp(doors.clock), doors.tally.stored)
-    await (in_own_thread(work) if waits_for_others(pod, claims) else doors.blocking(work))
+    await (doors.patient(work) if waits_for_others(pod, claims) else doors.blocking(work))
 
 
 async def create_sandbox(doors: Doors, state: PodState, action: CreateSandbox) -> None:

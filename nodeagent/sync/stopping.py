@@ -14,7 +14,7 @@ from nodeagent.model.spec import AnyContainer, container_named
 from nodeagent.plan.actions import RemoveContainer, RemoveSandbox, StopContainer, StopSandbox
 from nodeagent.probes.outcome import Target
 from nodeagent.render.sandbox import log_directory
-from nodeagent.sync.doors import NORMAL, WARNING, Doors, in_own_thread
+from nodeagent.sync.doors import NORMAL, WARNING, Doors
 from nodeagent.sync.hooks import run_hook
 from nodeagent.sync.state import PodState
 from nodeagent.volumes.resolved import is_remote
@@ -112,7 +112,7 @@ async def clean_up(doors: Doors, state: PodState) -> None:
     await doors.drivers.unpublish(uid)
     await doors.image_volumes.take(uid)
     if is_remote(state.pod) or not state.pod.spec.containers:  # an orphan may have anything
-        await in_own_thread(remove)
+        await doors.patient(remove)
     elif state.pod.spec.volumes or doors.cgroups.systemd:
         await doors.blocking(remove)
     else:

@@ -1,11 +1,15 @@
 """Whose the files of a volume are: the pod's fsGroup may do with them what their user may; tokens are their user's alone.
 
 `give` walks through a volume that containers may be writing to: every file is opened by itself, below the directory that was opened before
-it, and never through a link, so nothing outside the volume is ever changed.
+it, and never through a link, so nothing outside the volume is ever changed. Before a volume is shown that is to be given, a mark is made,
+and taken away when all of it was given: whoever comes after an agent that died on the way begins anew.
 """
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from api.core_v1 import Pod
 
@@ -47,6 +51,20 @@ def is_given(found: os.stat_result, group: int, *, read_only: bool = False) -> b
     """Whether the root of a volume looks as if the whole of it had been given to the group."""
     wanted = granted(0, directory=True, read_only=read_only)
     return stat.S_ISDIR(found.st_mode) and found.st_gid == group and found.st_mode & wanted == wanted
+
+
+def half_given(pod_directory: str, label: str) -> Path:
+    """The mark of a volume that is being given."""
+    return Path(pod_directory, "half-given", label)
+
+
+@contextmanager
+def marked(mark: Path) -> Iterator[None]:
+    """The mark is there until the work is done."""
+    mark.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    mark.touch()
+    yield
+    mark.unlink()
 
 
 def give(directory: str, group: int, policy: str = "", *, read_only: bool = False) -> bool:

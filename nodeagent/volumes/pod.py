@@ -25,7 +25,7 @@ from nodeagent.render.settings import ConfigProblem, NodeSettings, Sources
 from nodeagent.volumes.contents import WRITTEN, nested_directories, volume_files
 from nodeagent.volumes.empty_dir import make_empty_dir
 from nodeagent.volumes.host_path import check_host_path
-from nodeagent.volumes.ownership import change_policy, fs_group, give
+from nodeagent.volumes.ownership import change_policy, fs_group, give, half_given, marked
 from nodeagent.volumes.persistent import mount_local, mount_nfs
 from nodeagent.volumes.problems import ClaimProblem, VolumeProblem
 from nodeagent.volumes.resolved import Claimed, Resolved, claim_names, resolve, spoken
@@ -149,8 +149,10 @@ class PodVolumes:
             return make_empty_dir(self.mounts, pod, source, directory, there, self.node)
         if kind in WRITTEN:
             return self._write(pod, volume, directory, there, sources, stamp)
+        if kind == "local" and not resolved.read_only and fs_group(pod) is not None:
+            return self._mount_and_give(pod, resolved, directory, there)
         if not there:
-            self._mount(pod, resolved, directory)
+            self._mount(resolved, directory)
         return None
 
     def _check_place(self, resolved: Resolved) -> None:
@@ -171,18 +173,18 @@ class PodVolumes:
             (directory / inner).mkdir(mode=0o755, parents=True, exist_ok=True)
         write_files(directory, files, stamp, fs_group(pod))
 
-    def _mount(self, pod: Pod, resolved: Resolved, directory: Path) -> None:
-        if resolved.kind == "nfs":
-            return mount_nfs(self.mounts, resolved, directory)
-        mount_local(self.mounts, resolved, directory)
-        group = fs_group(pod)
-        if group is not None and not resolved.read_only:
-            try:
-                give(str(directory), group, change_policy(pod))
-            except OSError:
-                self.mounts.unmount(str(directory))  # else it would pass for one that is done
-                raise
-        return None
+    def _mount(self, resolved: Resolved, directory: Path) -> None:
+        (mount_nfs if resolved.kind == "nfs" else mount_local)(self.mounts, resolved, directory)
+
+    def _mount_and_give(self, pod: Pod, resolved: Resolved, directory: Path, there: bool) -> None:
+        """All of it is given to the pod's group, or this is done again."""
+        mark = half_given(pod_directory(pod.metadata.uid or "", self.node), resolved.label)
+        if there and not mark.exists():
+            return
+        with marked(mark):
+            if not there:
+                self._mount(resolved, directory)
+            give(str(directory), fs_group(pod) or 0, change_policy(pod))
 
     def _lock(self, uid: str) -> threading.Lock:
         return self._locks.setdefault(uid, threading.Lock())

@@ -361,3 +361,30 @@ async def test_local_volumes_belong_to_the_group(world: World, tmp_path: Path) -
     wanted.spec.security_context = PodSecurityContext(fs_group=os.getgid())
     place = await world.prepare(wanted)
     assert stat.S_IMODE(Path(place.path).stat().st_mode) & 0o2770 == 0o2770
+
+
+class Died(BaseException):
+    """As a SIGKILL: nobody tidies up."""
+
+
+async def test_a_volume_that_was_being_given_when_the_agent_died_is_given_by_the_next(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk").mkdir(mode=0o700)
+    world.bind(local={"path": str(tmp_path / "disk")})
+    wanted = claiming()
+    wanted.spec.security_context = PodSecurityContext(fs_group=os.getgid())
+    given = list[str]()
+
+    def dies(path: str, group: int, policy: str) -> bool:
+        given.append(path)
+        if len(given) == 1:
+            raise Died
+        return True
+
+    monkeypatch.setattr("nodeagent.volumes.pod.give", dies)
+    with pytest.raises(Died):
+        await world.prepare(wanted)
+    for _ in range(2):
+        await world.prepare(wanted)
+    assert len(given) == 2, "once more after the death, and then it is done"
