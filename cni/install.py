@@ -1,11 +1,21 @@
 """Puts the plugin where the runtime looks for it."""
 
 import os
+import py_compile
 from pathlib import Path
 
 import apsw
 
 PLUGINS = ("wherry-cni", "loopback")
+CLIENT = "wherry_cni_client"
+STARTER = """#!{starter} -ISE
+import sys
+
+sys.path.insert(0, "{folder}")
+import {client}
+
+{client}.main()
+"""
 SYSTEM_PYTHON = "/usr/bin/python3"
 DATA_DIR = "/var/lib/wherry/cni"
 
@@ -21,23 +31,29 @@ def install(
 
     `python` is the interpreter of the environment that this runs in, `socket` the daemon's.
     """
-    script = render(python=str(python), socket=str(socket), data_dir=str(data_dir))
+    home = os.path.join(data_dir, "client")
+    starter, client = render(python=str(python), socket=str(socket), data_dir=str(data_dir), home=home)
     folder = Path(bin_dir)
-    written = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in PLUGINS:
-            fresh = folder / f".{name}.{os.getpid()}"
-            fresh.write_text(script)
-            fresh.chmod(0o755)
-            written.append(fresh.rename(folder / name))
+        os.makedirs(data_dir, mode=0o700, exist_ok=True)
+        module = _put(Path(home) / f"{CLIENT}.py", client, 0o644)
+        # Judged by its content: one written twice within a second would else be taken for the first.
+        py_compile.compile(str(module), invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH, doraise=True)
+        return [_put(folder / name, starter, 0o755) for name in PLUGINS]
     except OSError as error:
         raise InstallError(f"cannot install the CNI plugin in {folder}: {error.strerror}") from error
-    return written
 
 
-def render(*, python: str, socket: str, data_dir: str) -> str:
-    """The text of the plugin."""
+def _put(path: Path, text: str, mode: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(text)
+    fresh.chmod(mode)
+    return fresh.rename(path)
+
+
+def render(*, python: str, socket: str, data_dir: str, home: str) -> tuple[str, str]:
+    """The text of the programs, and of the client in `home` that they import."""
     here = Path(__file__).resolve().parent
     # The interpreter itself, not a link in an environment: the daemon's client works while that is made anew.
     real = os.path.realpath(python)
@@ -47,7 +63,7 @@ def render(*, python: str, socket: str, data_dir: str) -> str:
     for value in (python, *values.values()):
         if not os.path.isabs(value) or any(c in value for c in '"\\\n'):
             raise InstallError(f"cannot install the CNI plugin: {value!r} is not an absolute path without quotes")
-    script = (here / "shim.py").read_text().replace(f"#!{SYSTEM_PYTHON}", f"#!{starter}", 1)
+    client = (here / "shim.py").read_text()
     for key, value in values.items():
-        script = script.replace(f"@{key}@", value)
-    return script
+        client = client.replace(f"@{key}@", value)
+    return STARTER.format(starter=starter, folder=home, client=CLIENT), client
