@@ -206,6 +206,7 @@ class Agent:
             image_policy(config),
             (config.sandbox_image, *config.kept_images),
             self.tally.images_removed.add,
+            soon=self.doors.puller.kept,
         )
         self.eviction = Eviction(
             workers=self.pods.workers,

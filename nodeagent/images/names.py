@@ -40,3 +40,11 @@ def registry_of(name: str) -> str:
     """The host that serves an image; names without one are Docker Hub's."""
     head, slash, _ = name.partition("/")
     return head if slash and ("." in head or ":" in head or head == "localhost") else DEFAULT
+
+
+def full_name(name: str) -> str:
+    """The name with its registry, as runtimes keep it."""
+    if registry_of(name) != DEFAULT:
+        return name
+    path = name.removeprefix(f"{DEFAULT}/")
+    return f"{DEFAULT}/{path if '/' in path else f'library/{path}'}"

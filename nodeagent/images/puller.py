@@ -1,4 +1,7 @@
-"""Makes sure that an image is there, by its pull policy; pulls at most so many at once, and backs off per image and pod."""
+"""Makes sure that an image is there, by its pull policy; pulls at most so many at once, and backs off per image and pod.
+
+An image that was asked for is kept until the pod's container is made (`settled`): so long it looks as if nobody used it.
+"""
 
 import asyncio
 import base64
@@ -12,7 +15,7 @@ from api.core_v1 import Secret
 from kit.clock import Clock
 from nodeagent.cri.errors import RuntimeFault
 from nodeagent.cri.port import Runtime, SeenImage
-from nodeagent.images.names import BadName, registry_of, with_default_tag
+from nodeagent.images.names import BadName, full_name, registry_of, with_default_tag
 from nodeagent.model.memory import BackoffPolicy, Held, next_hold
 from proto import cri_v1_pb2 as pb
 
@@ -64,6 +67,18 @@ class Puller:
     parallel: int = 3
     _failures: dict[tuple[str, str], _Failure] = field(default_factory=dict)
     _slots: asyncio.Semaphore | None = None
+    _kept: dict[str, set[str]] = field(default_factory=dict)  # by the uid of who asked: names and ids
+
+    def kept(self) -> set[str]:
+        """The images that are about to be used."""
+        return set[str]().union(*self._kept.values())
+
+    def settled(self, uid: str) -> None:
+        """The pod's container is made, or will not be."""
+        self._kept.pop(uid, None)
+
+    def _keep(self, wish: Wish, *names: str) -> None:
+        self._kept.setdefault(wish.uid, set()).update(names)
 
     async def present(self, wish: Wish) -> SeenImage | None:
         """The image if policy lets us use the one that is there; None if it must be pulled."""
@@ -72,6 +87,7 @@ class Puller:
         except BadName as error:
             message = f'Failed to apply default image tag "{wish.name}": {error}'
             raise ImageProblem("InvalidImageName", message, self.clock.now() + self.policy.base) from error
+        self._keep(wish, name, full_name(name))
         if wish.policy == "Always":
             return None
         try:
@@ -82,6 +98,8 @@ class Puller:
         if image is None and wish.policy == "Never":
             message = f'Container image "{wish.name}" is not present with pull policy of Never'
             raise ImageProblem("ErrImageNeverPull", message, self.clock.now() + self.policy.base)
+        if image is not None:
+            self._keep(wish, image.id)
         return image
 
     def held(self, wish: Wish) -> ImageProblem | None:
@@ -103,12 +121,14 @@ class Puller:
                 image = await self._pull(name, wish)
             except RuntimeFault as error:
                 raise self._failed(wish, error) from error
+        self._keep(wish, image.id)
         self._failures.pop((wish.uid, wish.name), None)
         ended = self.clock.monotonic()
         return Pulled(image, ended - began, ended - asked)
 
     def forget(self, uid: str) -> None:
         """The pod is gone."""
+        self.settled(uid)
         for key in [key for key in self._failures if key[0] == uid]:
             del self._failures[key]
 

@@ -143,11 +143,14 @@ async def start_container(doors: Doors, state: PodState, action: StartContainer)
     if container is None or sandbox is None:
         return
     config = sandbox_config(doors, state, sandbox.attempt)
-    image = await _image_for(doors, state, container, container, config)
-    await _image_volumes(doors, state, container, config)
-    spec = await _container_config(doors, state, container, action.attempt, image)
-    await state.take_slot(doors.slots)
-    ident = await _create(doors, state, container, sandbox.id, spec, config)
+    try:
+        image = await _image_for(doors, state, container, container, config)
+        await _image_volumes(doors, state, container, config)
+        spec = await _container_config(doors, state, container, action.attempt, image)
+        await state.take_slot(doors.slots)
+        ident = await _create(doors, state, container, sandbox.id, spec, config)
+    finally:
+        doors.puller.settled(state.uid)
     try:
         await doors.runtime.start_container(ident)
     except RuntimeFault as error:

@@ -4,7 +4,7 @@ Images are looked at every few minutes, so that it is known when each was last u
 get done is told as Events about the node: the second time in a row, as the first may be no more than a bad moment at the start.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from kit import log
 from kit.clock import Clock
@@ -32,7 +32,8 @@ class ImageProblem(Exception):
 
 
 class ImageCollection:
-    """See the module. `always` names images that are used though no container says so, such as the sandbox image."""
+    """See the module. `always` names images that are used though no container says so, such as the sandbox image; `soon` those of which
+    a container is about to be made, by name or id."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class ImageCollection:
         always: tuple[str, ...] = (),
         removed: Callable[[str], object] = lambda reason: None,
         measure: Callable[[str], Filesystem | None] = filesystem,
+        soon: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._runtime = runtime
         self._events = events
@@ -51,6 +53,7 @@ class ImageCollection:
         self._always = frozenset(name for name in always if name)
         self._removed = removed
         self._measure = measure
+        self._soon = soon
         self._began = clock.now()
         self._records: dict[str, ImageRecord] = {}
 
@@ -71,7 +74,7 @@ class ImageCollection:
     async def look(self) -> float:
         """See which images there are and which are used; when that was. Raises RuntimeFault."""
         images = await self._runtime.images()
-        used = set(self._always)
+        used = {*self._always, *self._soon()}
         for owned in await self._runtime.containers():
             used |= {owned.thing.image, owned.thing.image_ref}
         now = self._clock.now()
@@ -105,6 +108,8 @@ class ImageCollection:
         """How many bytes that freed, and what went wrong."""
         freed, problems = 0, []
         for removal in removals:
+            if removal.id in self._soon():
+                continue  # since we looked
             try:
                 _log.info("removing an unused image", image=removal.id, size=removal.size, reason=removal.reason)
                 await self._runtime.remove_image(removal.id)

@@ -1,6 +1,7 @@
 """Unused images go when they must, in the right order, and no others."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from kit.clock import FakeClock
 from nodeagent.cri.errors import Refused
 from nodeagent.cri.fake import FakeRuntime
 from nodeagent.cri.port import SeenImage
+from nodeagent.images.puller import Puller, Wish
 from nodeagent.plan.images import (
     AGE,
     SPACE,
@@ -133,3 +135,25 @@ async def test_the_second_failure_in_a_row_is_told() -> None:
     await clock.advance(300)
     assert events.told == ["FreeDiskSpaceFailed", "ImageGCFailed"] and "a" in runtime.present
     task.cancel()
+
+
+async def test_an_image_of_which_a_container_is_about_to_be_made_stays() -> None:
+    """Between its pull and its container nobody uses it."""
+    clock, image = FakeClock(NOW), SeenImage("sha256:1", ("docker.io/library/box:1",), size=9)
+    runtime = FakeRuntime(clock)
+    runtime.pullable["box:1"] = image
+    puller = Puller(runtime, clock)
+    events: Any = Events()
+    collection = ImageCollection(runtime, events, clock, ImagePolicy(), soon=puller.kept)
+    wish = Wish("u", "box:1", "IfNotPresent")
+    assert await puller.present(wish) is None
+    runtime.present["box:1"] = image  # the runtime shows it before the pull has returned
+    await collection.clear()
+    await puller.pull(wish)
+    await collection.clear()
+    assert "box:1" in runtime.present
+    puller.settled("u")
+    await clock.advance(1)
+    runtime.present = {"sha256:1": image}
+    await collection.clear()
+    assert runtime.present == {}
