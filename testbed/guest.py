@@ -24,7 +24,7 @@ from testbed.init import LINKS, mount, pivot, prepare_systemd, reap_for_ever
 
 MODULES = Path("/usr/lib/uml/modules")
 LINE = "/dev/ttyS0"
-IN_MEMORY = {"run": "mode=755", "tmp": "mode=1777", "var/lib/wherry": "mode=755", "var/lib/containerd": "mode=755"}
+IN_MEMORY = {"tmp": "mode=1777"} | dict.fromkeys(("run", "var/log", "var/lib/wherry", "var/lib/containerd"), "mode=755")
 MODPROBE = "/sbin/modprobe"
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -32,9 +32,11 @@ from typing import IO, Self
 from linux.process import Finished, ProcessFailed
 from testbed import names
 from testbed.checkout import CHECKOUT
-from testbed.guest import Spec
+from testbed.guest import ENVIRONMENT, Spec
 
 KERNEL = "linux.uml"
+NEEDED = {KERNEL: "user-mode-linux", "modprobe": "kmod"}
+PATH = ENVIRONMENT["PATH"]
 BOOT_SECONDS = 120.0
 SIZES = {"M": 1 << 20, "G": 1 << 30}
 
@@ -53,6 +55,7 @@ class Machine:
         self.scratch.mkdir()
         self._heard = bytearray()
         self._outer: subprocess.Popen[bytes] | None = None
+        self._open = contextlib.ExitStack()
         try:
             self._boot(memory, Spec(name, sys.executable, str(CHECKOUT), systemd))
         except BaseException:
@@ -98,9 +101,8 @@ class Machine:
         if self._outer is not None:
             self._outer.kill()  # and the kernel kills whatever is in its PID namespace
             self._outer.wait()
-            self._orders.close()
-            self._answers.close()
         self._outer = None
+        self._open.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -114,17 +116,18 @@ class Machine:
     # -- inner parts ------------------------------------------------------------------------------------------
 
     def _boot(self, memory: str, spec: Spec) -> None:
-        kernel = shutil.which(KERNEL)
-        if kernel is None:
-            raise MachineError(f"cannot boot machine {self.name}: {KERNEL} is missing; apt-get install user-mode-linux")
+        for program, package in NEEDED.items():
+            if shutil.which(program, path=PATH) is None:
+                raise MachineError(f"cannot boot machine {self.name}: {program} is missing; apt-get install {package}")
+        folder = self._memory_folder(memory)
         (self.scratch / "spec.json").write_text(json.dumps(asdict(spec)))
         first = self.scratch / "init"
         first.write_text(f"#!/bin/sh\ncd {CHECKOUT}\nexec {sys.executable} -m testbed.guest {self.scratch}/spec.json\n")
         first.chmod(0o755)
         orders_in, orders = os.pipe()
         answers, answers_out = os.pipe()
-        self._orders: IO[bytes] = os.fdopen(orders, "wb", buffering=0)
-        self._answers: IO[bytes] = os.fdopen(answers, "rb", buffering=0)
+        self._orders: IO[bytes] = self._open.enter_context(os.fdopen(orders, "wb", buffering=0))
+        self._answers: IO[bytes] = self._open.enter_context(os.fdopen(answers, "rb", buffering=0))
         lines = [
             *(f"mem={memory}", f"uml_dir={self.scratch}", "umid=guest"),
             *("rootfstype=hostfs", "rootflags=/", "ro", f"init={first}", "quiet", "panic=-1"),
@@ -133,12 +136,12 @@ class Machine:
         died = ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child"]
         with open(self.scratch / "console.log", "ab") as console:
             self._outer = subprocess.Popen(
-                [*died, kernel, *lines],
+                [*died, KERNEL, *lines],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
                 pass_fds=[orders_in, answers_out],
-                env={"PATH": os.environ.get("PATH", os.defpath), "TMPDIR": str(self._memory_folder(memory))},
+                env={"PATH": PATH, "TMPDIR": str(folder)},
                 start_new_session=True,
             )
         os.close(orders_in)
