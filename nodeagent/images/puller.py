@@ -19,6 +19,8 @@ from nodeagent.images.names import BadName, full_name, registry_of, with_default
 from nodeagent.model.memory import BackoffPolicy, Held, next_hold
 from proto import cri_v1_pb2 as pb
 
+SHOWN = 2.0  # seconds for which a failure is shown, before it is said that the next attempt is held back
+
 
 class ImageProblem(Exception):
     """The image is not there; `reason` is the word that statuses show. `retry_at`: not before."""
@@ -152,8 +154,7 @@ class Puller:
         told = error.reason if error.code == "Unknown" else error.spoken
         reason, message = explain(wish.name, told)
         self._failures[key] = _Failure(held, f"{reason}: {message}")
-        soon = now + min(held.delay, self.policy.base)  # to say that it is held back then, if it is
-        return ImageProblem(reason, message, soon, told)
+        return ImageProblem(reason, message, now + min(held.delay, SHOWN), told)
 
 
 _SPECIAL = {

@@ -195,8 +195,8 @@ def pod_requests(pod: Pod) -> dict[str, str]:
     return {name: _total(pod, name, limits=False) for name in sorted(names)}
 
 
-def pod_resources(pod: Pod, running: bool) -> ResourceRequirements:
-    """What the pod has altogether: while it runs as its group has it, before that as it was asked for."""
+def pod_resources(pod: Pod, running: bool, given: Limits | None = None) -> ResourceRequirements:
+    """What the pod has altogether: while it runs as its group was given it, before that as it was asked for."""
     if not running:
         needs = [c.resources for c in (*pod.spec.containers, *pod.spec.init_containers)] + [pod.spec.resources]
         names = {name for need in needs if need is not None for name in need.limits}
@@ -204,7 +204,7 @@ def pod_resources(pod: Pod, running: bool) -> ResourceRequirements:
             requests=pod_requests(pod), limits={name: _total(pod, name, limits=True) for name in sorted(names)}
         )
     own = pod.spec.resources or ResourceRequirements()
-    has = qos.pod_limits(pod)
+    has = given or qos.pod_limits(pod)
     requests, limits = dict(own.requests), dict(own.limits)
     cpu = qos.milli_of_shares(has.shares)
     if max(cpu, _milli(requests.get("cpu"))) > LEAST_SHARES:

@@ -53,21 +53,23 @@ def compute_status(pod: Pod, seen: SeenPod, memory: PodMemory, node: NodeFacts, 
     _shorten([*init, *apps, *ephemeral])
     final = is_ending(pod, memory) and not seen.running() and not any(s.ready for s in seen.sandboxes)
     judged = compute_phase(pod, apps + init, final, _has_active_app(pod, seen), to_be_replaced(seen, memory))
-    if memory.verdict is not None or (final and judged not in OVER):
+    if memory.verdict is not None:
         judged = "Failed"
     if is_terminal(pod):
         judged = old.phase or judged
     phase, reason, message = _told(judged, old, memory.verdict, final)
     ips = _pod_ips(pod, seen, node)
-    conditions = compute_conditions(
-        pod,
-        init + apps,
-        judged,
-        not needs_sandbox(pod, seen),
-        now,
-        () if final else (memory.resize_pending, memory.resize_progress),
-        restarting_condition(pod, seen, phase),
-    )
+    conditions = old.conditions
+    if not (final and _was_told(old)):
+        conditions = compute_conditions(
+            pod,
+            init + apps,
+            judged,
+            not needs_sandbox(pod, seen),
+            now,
+            () if final else (memory.resize_pending, memory.resize_progress),
+            restarting_condition(pod, seen, phase),
+        )
     if final:
         conditions = disrupted(pod, memory.verdict, now) + conditions
         _terminate(pod, init, apps)
@@ -89,7 +91,7 @@ def compute_status(pod: Pod, seen: SeenPod, memory: PodMemory, node: NodeFacts, 
         ephemeral_container_statuses=ephemeral,
         resource_claim_statuses=old.resource_claim_statuses,
         allocated_resources=pod_requests(pod),
-        resources=pod_resources(pod, old.phase == "Running"),
+        resources=pod_resources(pod, old.phase == "Running", memory.pod_limits),
     )
 
 
@@ -136,11 +138,19 @@ def _settle_init(pod: Pod, statuses: list[ContainerStatus]) -> None:
 
 def _told(judged: str, old: PodStatus, verdict: Verdict | None, final: bool) -> tuple[str, str | None, str | None]:
     """Phase, reason and message. Others take what a pod held as soon as it is over, so that is told when nothing runs any more."""
+    if final and judged not in OVER:
+        judged = "Failed"
     if judged in OVER and not final and old.phase not in OVER:
         return old.phase or "Pending", old.reason, old.message
     if verdict is not None:
         return judged, verdict.reason, verdict.message
     return (judged, old.reason, old.message) if judged == old.phase else (judged, None, None)
+
+
+def _was_told(old: PodStatus) -> bool:
+    """Whether its end, with nothing left, has been told already: then what led there stands."""
+    sandbox = next((c.status for c in old.conditions if c.type == "PodReadyToStartContainers"), None)
+    return old.phase in OVER and sandbox == "False"
 
 
 def _terminate(pod: Pod, init: list[ContainerStatus], apps: list[ContainerStatus]) -> None:

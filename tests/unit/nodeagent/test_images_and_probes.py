@@ -125,7 +125,7 @@ async def test_pulls_back_off_per_pod_and_image() -> None:
     for delay in (10, 20, 40):
         with pytest.raises(ImageProblem) as problem:
             await world.puller.pull(wish)
-        assert problem.value.reason == "ErrImagePull" and problem.value.retry_at == world.clock.now() + 10
+        assert problem.value.reason == "ErrImagePull" and problem.value.retry_at == world.clock.now() + 2
         held = world.puller.held(wish)
         assert (
             held is not None

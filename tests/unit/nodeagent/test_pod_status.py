@@ -261,6 +261,7 @@ def test_at_the_end_only_what_was_begun_is_lost(
 ) -> None:
     wanted.metadata.deletion_timestamp = "2026-01-01T00:00:00Z"
     waiting = {name: Waiting("ErrImagePull") for name in shown}
+    reasons = set[str | None]()
     for _ in range(2):  # the second look finds what the first has told
         status = status_of(wanted, sandbox(0, False), *things, waiting=waiting)
         states = {s.name: s for s in (*status.init_container_statuses, *status.container_statuses)}
@@ -268,7 +269,9 @@ def test_at_the_end_only_what_was_begun_is_lost(
         assert all(s.last_state.terminated is None for s in states.values()) and status.phase == "Failed"
         initialized = next(c.status for c in status.conditions if c.type == "Initialized")
         assert initialized == ("False" if shown["a"] == "PodInitializing" else "True")
+        reasons |= {c.reason for c in status.conditions if c.type == "Ready"}
         wanted.status = status
+    assert reasons == {"PodFailed" if wanted.spec.restart_policy == "Never" else "ContainersNotReady"}
 
 
 def test_last_words_share_the_room() -> None:
