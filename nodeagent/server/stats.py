@@ -108,7 +108,7 @@ def _pod(
     pod: Json = {
         "podRef": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
         "startTime": times.format_time(known.started) if known is not None and known.started else None,
-        "containers": [_container(c, rates, survey, known, disks, begun) for c in linux.containers],
+        "containers": [_container(c, rates, survey, known, disks, begun) for c in linux.containers if _runs(c, known)],
     }
     if linux.HasField("cpu"):
         pod["cpu"] = _cpu(linux.cpu, rates.get(stats.attributes.id))
@@ -136,6 +136,11 @@ def _pod(
         if survey.root is not None:
             pod["ephemeral-storage"] = _filesystem(survey.root, survey.disks_at, used)
     return pod
+
+
+def _runs(stats: pb.ContainerStats, pod: SurveyedPod | None) -> bool:
+    """Some runtimes also tell of containers that have ended."""
+    return pod is None or any(one.id == stats.attributes.id for one in pod.containers)
 
 
 def _storage(one: StorageUse, at: float) -> Json:

@@ -73,6 +73,7 @@ class PodWorker:
         self._network_missed = False
         self._began: float | None = doors.clock.monotonic()  # None: the first step was made
         self._cause = "create"
+        self._counted: set[str] | None = set() if fresh else None  # containers whose end was counted
         self._ended: dict[str, asyncio.Event] = {}
         self._log = _log.bind(pod=str(ref_of(pod)))
 
@@ -97,7 +98,6 @@ class PodWorker:
 
     def note_exit(self, ident: str, code: int, at: float) -> None:
         """A container or sandbox of ours ended."""
-        self._count_exit(ident, code)
         self.state.exits[ident] = Exit(code, at, ident in self.state.killed)
         self.wake()
 
@@ -188,6 +188,7 @@ class PodWorker:
             for ident in (*(s.id for s in state.seen.sandboxes), *(c.id for c in state.seen.containers)):
                 doors.register(ident, state.uid)
         state.seen = state.seen.overlay(state.exits)
+        self._count_ends(state.seen)
         plan = self.last_plan = plan_pod(state.pod, self.seen(), state.memory, doors.clock.now())
         self._remember(plan)
         self._publish()
@@ -202,6 +203,7 @@ class PodWorker:
         seen = self.seen()
         doors.probing.follow(state.pod, seen)
         self._tell_ended({c.id for c in seen.containers if not c.exited})
+        self._count_ends(seen)
         return plan
 
     def seen(self) -> SeenPod:
@@ -252,11 +254,16 @@ class PodWorker:
             ending = "terminated" if state.memory.cleaned else "kill" if is_ending(state.pod, state.memory) else ""
             tally.steps.add(self._doors.clock.monotonic() - began, ending or cause or "sync")
 
-    def _count_exit(self, ident: str, code: int) -> None:
-        found = next((c for c in self.state.seen.containers if c.id == ident), None)
-        if found is not None and not found.exited and ident not in self.state.exits:
-            reason = "OOMKilled" if ident in self.state.killed else "Error" if code else "Completed"
-            self._doors.tally.containers_ended.add(container_type(self.state.pod, found.name), str(code), reason)
+    def _count_ends(self, seen: SeenPod) -> None:
+        """Containers that have ended since we looked last; what had ended before we first looked is not ours to count."""
+        ended = {c.id: c for c in seen.containers if c.exited}
+        for ident in ended.keys() - (ended.keys() if self._counted is None else self._counted):
+            found = ended[ident]
+            usual = "Error" if found.exit_code else "Completed"
+            reason = "OOMKilled" if ident in self.state.killed else found.reason or usual
+            kind = container_type(self.state.pod, found.name)
+            self._doors.tally.containers_ended.add(kind, str(found.exit_code), reason)
+        self._counted = set(ended)
 
     async def _sleep(self, seconds: float | None) -> None:
         timer = None if seconds is None else self._doors.clock.call_later(seconds, self._wake.set)

@@ -1,6 +1,7 @@
 """Scenes: every page of the agent's API, and who may see it."""
 
 import re
+from pathlib import Path
 
 import msgspec
 
@@ -107,6 +108,70 @@ async def _numbers(stage: Stage) -> None:
     assert 'container_spec_cpu_quota{container="a"' in text and "machine_cpu_cores{" in text
     text = (await _get(stage, "/metrics/probes")).body.decode()
     assert re.search(r'prober_probe_total{container="a",.*probe_type="Readiness",result="successful"} \d', text), text
+
+
+async def numbers_move(stage: Stage) -> None:
+    """What dashboards ask for is there for a pod that works, and grows while it does; what ended is counted as such."""
+    limits = ResourceRequirements(limits={"cpu": "200m", "memory": "64Mi"})
+    busy = shell("busy", "wget -q -O /dev/null http://127.0.0.1:1/; while true; do true; done", resources=limits)
+    await stage.create(make_pod("works", busy, init_containers=[shell("first", "exit 0")]))
+    await stage.phase("works", "Running")
+    before = await _samples(stage, "/metrics/cadvisor")
+    work = 'container_cpu_usage_seconds_total{container="busy"'
+
+    async def grown() -> None:
+        now = await _samples(stage, "/metrics/cadvisor")
+        for name in (work, 'container_cpu_cfs_periods_total{container="busy"', work.replace("usage", "user")):
+            assert _sum(now, name) > _sum(before, name), name
+        for name in (
+            *("container_processes", "container_threads", "container_memory_rss", "container_file_descriptors"),
+            *("container_spec_cpu_quota", "container_spec_memory_limit_bytes", "container_start_time_seconds"),
+        ):
+            assert _sum(now, f'{name}{{container="busy"') > 0, name
+        for name in ("receive_packets", "transmit_packets", "receive_packets_dropped", "transmit_bytes"):
+            assert any(s.startswith(f"container_network_{name}_total{{") and 'pod="works"' in s for s in now), name
+        assert _sum(now, "machine_cpu_cores{") >= _sum(now, "machine_cpu_physical_cores{") > 0
+
+    async def counted() -> None:
+        now = await _samples(stage, "/metrics")
+        for name in (
+            'kubelet_started_containers_total{container_type="init_container"}',
+            'kubelet_terminated_containers_total{container_type="init_container",exit_code="0",reason="Completed"}',
+            'kubelet_cgroup_manager_duration_seconds_count{operation_type="create"}',
+            'kubelet_pod_worker_duration_seconds_count{operation_type="create"}',
+            *("kubelet_pod_start_duration_seconds_count", "kubelet_pod_start_total_duration_seconds_count"),
+            *("kubelet_pod_start_sli_duration_seconds_count", "kubelet_pleg_relist_duration_seconds_count"),
+            *("kubelet_pod_status_sync_duration_seconds_count", "kubelet_certificate_manager_server_ttl_seconds"),
+            'kubelet_http_requests_total{long_running="false",method="GET",path="metrics/cadvisor",server_type="readwrite"}',
+            *("process_cpu_seconds_total", "process_open_fds", "process_resident_memory_bytes"),
+        ):
+            assert now.get(name, 0) > 0, (name, sorted(now))
+
+    async def summed() -> None:
+        summary = msgspec.json.decode((await _get(stage, "/stats/summary")).body)
+        [pod] = summary["pods"]
+        for what in (summary["node"], summary["node"]["systemContainers"][0], pod, pod["containers"][0]):
+            assert what["io"]["time"] and what["swap"]["time"] and "cpu" in what and "memory" in what
+            if Path("/sys/fs/cgroup/cgroup.controllers").exists() and Path("/proc/pressure").exists():
+                assert what["cpu"]["psi"]["some"]["total"] >= 0
+
+    await stage.agrees(grown, "the numbers of a container grow")
+    await stage.agrees(counted, "the agent's own numbers are there")
+    await stage.agrees(summed, "the summary tells what is new in it")
+
+
+async def _samples(stage: Stage, path: str) -> dict[str, float]:
+    """One scrape, without the times of samples."""
+    lines = (await _get(stage, path)).body.decode().splitlines()
+    parts = [line.rpartition("}") for line in lines if not line.startswith("#")]
+    return {
+        f"{head}{brace}".strip() or rest.split()[0]: float(rest.split()[0 if brace else 1])
+        for head, brace, rest in parts
+    }
+
+
+def _sum(samples: dict[str, float], beginning: str) -> float:
+    return sum(value for name, value in samples.items() if name.startswith(beginning))
 
 
 async def plain_port(stage: Stage) -> None:
