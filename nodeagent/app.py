@@ -288,6 +288,7 @@ class Agent:
         supervisor.spawn("storage-drivers", link.drivers.run, restart=True)
         supervisor.defer("storage-drivers", link.drivers.close)
         supervisor.spawn("volume-limits", link.limits.run, restart=True)
+        supervisor.spawn("volume-sizes", link.volumes.run, restart=True)
 
     async def _begin(self, supervisor: Supervisor) -> None:
         await _until_it_answers(self.runtime, self.config.runtime_endpoint, self.clock)
@@ -433,7 +434,8 @@ class ServerLink:
             recorder=self.recorder,
             in_use=self.in_use,
         )
-        return CsiVolumes(self.drivers, aids)
+        self.volumes = CsiVolumes(self.drivers, aids)
+        return self.volumes
 
     async def start(self, supervisor: Supervisor) -> None:
         """Follow our pods; returns when all are known."""

@@ -4,14 +4,14 @@
 
 Before a driver is asked it is written down what for (`ledger`); that is struck out when the driver has undone it. So a crash at
 any point leaves nothing behind: pods that are gone are cleaned up by what is written. Calls about one volume go one after
-the other. Drivers must take repeated calls, so an agent that was restarted simply asks again. Pods whose volumes may become
-larger, or that want to be shown them anew, are looked at once a minute: a node may read claims, and not watch them.
+the other. Drivers must take repeated calls, so an agent that was restarted simply asks again. Volumes that may become larger are
+looked at once a minute: a node may read claims, and not watch them. Pods do not notice, whatever comes of it.
 """
 
 import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +20,7 @@ from api.core_v1 import Pod
 from client.client import Client
 from client.errors import ApiError, NotFound
 from client.events import WARNING, reference
+from kit import log
 from kit.clock import Clock, Timer
 from kit.threads import begin
 from linux.mounts import MountError, Mounts
@@ -33,9 +34,11 @@ from nodeagent.volumes.problems import VolumeProblem
 from nodeagent.volumes.resolved import Resolved
 
 if TYPE_CHECKING:
-    from nodeagent.csi.expansion import Expansion
+    from nodeagent.csi.expansion import Expansion, Shown
 
-LOOK_AGAIN = 60.0
+REPUBLISH = 60.0
+LOOK_EVERY = 60.0
+_log = log.get("drivers")
 _PREFIX = "kubernetes.io/csi: "
 _OF_DEVICES = {"MountDevice": "SetUpDevice", "SetUp": "MapPodDevice"}
 
@@ -73,10 +76,36 @@ class CsiVolumes:
         self._drivers = drivers
         self._aids = aids
         self._locks: weakref.WeakValueDictionary[tuple[str, str], asyncio.Lock] = weakref.WeakValueDictionary()
-        self._due: dict[str, Timer] = {}  # uid -> when its volumes are to be looked at once more
+        self._due: dict[str, Timer] = {}  # uid -> when its volumes are to be shown once more
         self._ready: dict[tuple[str, str], tuple[Mapping[str, str], str]] = {}  # what came of attaching and staging
         self._too_small: set[str] = set()  # paths of volumes that were shown, and have not grown as they should have
+        self._growing: dict[str, Shown] = {}  # path -> what may become larger while a pod has it
         self._expansion: Expansion | None = None
+
+    async def run(self) -> None:
+        """Look for volumes that have become larger until cancelled."""
+        while True:
+            await self._aids.clock.sleep(LOOK_EVERY)
+            await self.look()
+
+    async def look(self) -> None:
+        """Let those grow that have become larger."""
+        for path, shown in list(self._growing.items()):
+            async with self._lock((shown.wanted.driver, shown.wanted.handle)):
+                driver = self._drivers.named(shown.wanted.driver)
+                if path not in self._growing or path in self._too_small or driver is None:
+                    continue
+                try:
+                    volume = await self._read_anew(shown.volume)
+                except ApiError as error:
+                    _log.info("cannot look whether a volume is larger", volume=shown.wanted.label, error=error)
+                    continue
+                await self._grow(replace(shown, driver=driver, volume=volume))
+
+    async def _read_anew(self, volume: Resolved) -> Resolved:
+        meta, client = volume.claim.metadata, self._aids.client
+        claim = await client.get(kinds.PERSISTENT_VOLUME_CLAIM, meta.name, meta.namespace)
+        return replace(volume, claim=claim, persistent=await client.get(kinds.PERSISTENT_VOLUME, volume.label))
 
     async def publish(self, pod: Pod, volumes: list[Resolved]) -> None:
         """Show these volumes to a pod. Raises VolumeProblem."""
@@ -118,13 +147,15 @@ class CsiVolumes:
             fresh = not self._is_shown(pod, wanted, path)
             if fresh or terms.republish or terms.tokens:
                 await self._publish(pod, driver, wanted, terms, prepared)
-            if await self._watch_size(driver, wanted) or terms.republish:
-                self._look_again(pod.metadata.uid or "")
+            if terms.republish:
+                self._show_again(pod.metadata.uid or "")
             if volume.claim is not None:
                 from nodeagent.csi.expansion import Shown
 
-                fresh = fresh or path in self._too_small
-                await self._grow(Shown(pod, volume, wanted, driver, path, prepared[1], fresh))
+                shown = Shown(pod, volume, wanted, driver, path, prepared[1], fresh=False)
+                if await self._may_grow(driver, wanted):
+                    self._growing[path] = shown
+                await self._grow(replace(shown, fresh=fresh or path in self._too_small))
 
     async def _prepare(
         self, pod: Pod, driver: Any, wanted: Any, path: str, *, attach: bool
@@ -141,7 +172,7 @@ class CsiVolumes:
             self._ready[wanted.driver, wanted.handle] = known
         return known
 
-    async def _watch_size(self, driver: Any, wanted: Any) -> bool:
+    async def _may_grow(self, driver: Any, wanted: Any) -> bool:
         """Whether it may become larger while the pod has it."""
         from proto import csi_v1_pb2 as pb
 
@@ -149,10 +180,10 @@ class CsiVolumes:
             return False
         return await self._can(wanted, driver, pb.NodeServiceCapability.RPC.EXPAND_VOLUME)
 
-    def _look_again(self, uid: str) -> None:
+    def _show_again(self, uid: str) -> None:
         if (timer := self._due.get(uid)) is not None:
             timer.cancel()  # one for all its volumes
-        self._due[uid] = self._aids.clock.call_later(LOOK_AGAIN, lambda: self._aids.changed(uid))
+        self._due[uid] = self._aids.clock.call_later(REPUBLISH, lambda: self._aids.changed(uid))
 
     async def _grow(self, shown: Any) -> None:
         """A pod begins only with a volume that is as large as it should be; one that runs lives on with what it has."""
@@ -329,6 +360,7 @@ class CsiVolumes:
     async def _take(self, record: ledger.Record) -> None:
         from nodeagent.csi.driver import DriverFault
 
+        self._growing.pop(record.target, None)
         driver = self._drivers.named(record.driver)
         if driver is None:
             absent = f"driver name {record.driver} not found in the list of registered CSI drivers"

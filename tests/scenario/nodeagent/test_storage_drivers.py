@@ -432,6 +432,33 @@ async def test_a_volume_that_has_become_larger_grows_while_it_is_used(world: Wor
     assert world.driver.names() == ["NodeStageVolume", "NodePublishVolume", "NodeExpandVolume"], "each once"
 
 
+async def test_volumes_of_running_pods_are_looked_at_now_and_then(world: World) -> None:
+    world.driver.abilities = (ABILITY.EXPAND_VOLUME,)
+    await world.start()
+    world.terms()
+    clock = FakeClock()
+    registry, volumes = world.agent(clock)
+    await registry.look()
+    wanted, [volume] = larger(world)
+    volume.persistent.spec.capacity["storage"] = "1Gi"
+    world.api.put(kinds.PERSISTENT_VOLUME, volume.persistent)
+    await volumes.publish(wanted, [volume])
+    await volumes.look()
+    assert world.driver.asked("NodeExpandVolume") == []
+    volume.persistent.spec.capacity["storage"] = "2Gi"
+    world.api.put(kinds.PERSISTENT_VOLUME, volume.persistent)
+    world.tasks.append(asyncio.create_task(volumes.run()))
+    await world.until(lambda: clock.next_due() is not None)
+    await clock.advance(61)
+    await world.until(lambda: claim_of(world).status.capacity == {"storage": "2Gi"})
+    await world.client.delete(kinds.PERSISTENT_VOLUME_CLAIM, "c", "ns")
+    await volumes.look()
+    await volumes.unpublish("u")
+    await volumes.look()
+    assert len(world.driver.asked("NodeExpandVolume")) == 1
+    await registry.close()
+
+
 async def test_a_driver_that_cannot_make_it_larger(world: World) -> None:
     """What the claim says then; a pod that runs lives on, and there is another try."""
     world.driver.abilities = (ABILITY.EXPAND_VOLUME,)
