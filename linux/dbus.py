@@ -176,6 +176,7 @@ class Bus:
         self._descriptors: list[int] = []
         self._calls: dict[int, asyncio.Future[Message]] = {}
         self._serial = 0
+        self._sending = asyncio.Lock()  # a message is sent whole
 
     async def open(self, path: str = SYSTEM_BUS) -> None:
         """Connect and say hello. Raises `DbusError`."""
@@ -207,6 +208,8 @@ class Bus:
         if self._socket.fileno() >= 0:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
+        _close_all(self._descriptors)
+        self._descriptors = []
         for waiting in self._calls.values():
             if not waiting.done():
                 waiting.set_exception(DbusError("cannot wait for an answer: the connection to the bus is gone"))
@@ -224,10 +227,13 @@ class Bus:
         answered: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._calls[self._serial] = answered
         try:
-            await asyncio.get_running_loop().sock_sendall(self._socket, encode(message, signature))
+            async with self._sending:
+                await asyncio.get_running_loop().sock_sendall(self._socket, encode(message, signature))
+            answer = await answered
         except OSError as error:
             raise DbusError(f"cannot call {method}: {error.strerror}") from error
-        answer = await answered
+        finally:
+            self._calls.pop(message.serial, None)
         if answer.kind == FAILURE:
             why = answer.body[0] if answer.body else answer.fields.get(ERROR_NAME, "refused")
             raise DbusError(f"cannot call {method}: {why}")
@@ -280,9 +286,16 @@ class Bus:
             yield message
 
     def _tell(self, message: Message) -> None:
-        if message.kind in (ANSWER, FAILURE):
-            waiting = self._calls.pop(message.fields.get(ANSWER_TO, 0), None)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(message)
-        elif message.kind == SIGNAL:
+        waiting = self._calls.get(message.fields.get(ANSWER_TO, 0)) if message.kind in (ANSWER, FAILURE) else None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message)
+            return
+        _close_all(message.descriptors)  # nobody will take them
+        message.descriptors = []
+        if message.kind == SIGNAL:
             self.signals.put_nowait(message)
+
+
+def _close_all(descriptors: Sequence[int]) -> None:
+    for number in descriptors:
+        os.close(number)

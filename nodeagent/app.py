@@ -85,6 +85,7 @@ from nodeagent.upkeep.uses import MachineSenses
 from nodeagent.volumes.images import ImageVolumes
 from nodeagent.volumes.pod import PodVolumes
 
+LOOKS_LATE = 300.0  # seconds, as upstream has it
 _log = log.get("agent")
 
 
@@ -265,8 +266,10 @@ class Agent:
             supervisor.defer("server", server.close)
 
     def problem(self) -> str:
-        """Health of the agent itself; a runtime that is away is the node's problem, not ours."""
-        return ""
+        """Whether pods are looked after: the runtime was not listed for long, be it that it is away or that we are stuck."""
+        looked = self.pods.looked
+        late = looked is not None and self.clock.monotonic() - looked > LOOKS_LATE
+        return "sync Loop took longer than expected" if late else ""
 
     async def _be_a_node(self, link: "ServerLink", supervisor: Supervisor) -> None:
         """Register, tell the API server that we live, and listen to what it says of our node."""

@@ -42,6 +42,7 @@ class Pods:
     def __init__(self, runtime: Runtime, clock: Clock) -> None:
         self.workers: dict[str, PodWorker] = {}
         self.streaming = False
+        self.looked: float | None = None  # when the runtime was last listed, by the steady clock
         self._runtime = runtime
         self._clock = clock
         self._doors: Doors | None = None
@@ -256,6 +257,7 @@ class Pods:
         began = self._clock.monotonic()
         sandboxes = await self._runtime.sandboxes()
         containers = await self._runtime.containers()
+        self.looked = self._clock.monotonic()
         self._count_relist(began)
         found: dict[str, set[tuple[str, str]]] = {}
         refs: dict[str, PodRef] = {}

@@ -2,9 +2,10 @@
 
 systemd's logind is asked to hold up shutdowns. When one is announced the node says that it is not ready and takes no more
 pods; those it has end by priority, the less important first; then the lock is given back and the machine goes on. A
-shutdown that is called off makes the node ready again.
+shutdown that is called off makes the node ready again at once, and pods whose turn has not come live on.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -48,24 +49,31 @@ class Shutdown:
 
     async def run(self, inhibitor: Inhibitor) -> None:
         """Until the connection ends. Raises `DbusError`."""
+        ending: asyncio.Task[None] | None = None
         try:
             await inhibitor.allow(float(sum(share.seconds for share in self.shares)))
             await inhibitor.hold()
             async for going in inhibitor.shutdowns():
-                await self._heard(inhibitor, going)
+                await _give_up(ending)
+                self._heard(going)
+                if going:
+                    ending = asyncio.create_task(self._end_all(inhibitor))
+                else:
+                    await inhibitor.hold()
         finally:
+            await _give_up(ending)
             inhibitor.close()
         from linux.dbus import DbusError  # few nodes wait for their pods
 
         raise DbusError("cannot watch for shutdowns: the connection to the bus is gone")
 
-    async def _heard(self, inhibitor: Inhibitor, going: bool) -> None:
+    def _heard(self, going: bool) -> None:
         what = "shutdown event" if going else "shutdown cancellation"
         self.events.tell("Normal", "Shutdown", f"Shutdown manager detected {what}")
         self.tell(going)
-        if not going:
-            await inhibitor.hold()
-            return
+
+    async def _end_all(self, inhibitor: Inhibitor) -> None:
+        """Those that are not yet to end live on when this is given up."""
         try:
             for turn in plan_turns([w.state.pod for w in self._living()], self.shares):
                 await self._end(turn)
@@ -93,3 +101,9 @@ class Shutdown:
     def _runs(self, uid: str) -> bool:
         worker = self.workers.get(uid)
         return worker is not None and not worker.state.memory.cleaned
+
+
+async def _give_up(ending: asyncio.Task[None] | None) -> None:
+    if ending is not None:
+        ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)

@@ -182,6 +182,20 @@ async def test_the_runtime_is_waited_for(scene: Scene) -> None:
     await scene.until(lambda: scene.phase("web") == "Running")
 
 
+async def test_an_agent_that_has_not_seen_its_pods_for_long_is_not_well(scene: Scene) -> None:
+    await scene.start()
+    for _ in range(10):
+        await scene.clock.advance(60)
+        assert scene.agent.problem() == ""
+    scene.away = True
+    await scene.clock.advance(200)
+    assert scene.agent.problem() == "", "that is the node's problem"
+    await scene.clock.advance(170)
+    assert scene.agent.problem() == "sync Loop took longer than expected"
+    scene.away = False
+    await scene.until(lambda: scene.agent.problem() == "")
+
+
 async def test_pods_wait_for_the_network_but_not_those_of_the_host(scene: Scene) -> None:
     scene.runtime.network_ready = False
     await scene.start()

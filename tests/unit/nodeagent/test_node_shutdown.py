@@ -105,6 +105,26 @@ async def test_a_shutdown_from_announcement_to_lock() -> None:
     assert lock.did[-1] == "close"
 
 
+async def test_a_shutdown_that_is_called_off_is_heard_while_pods_end() -> None:
+    clock, lock, told = FakeClock(NOW), Lock(), list[bool]()
+    workers = {uid: Worker(ranked(uid, rank)) for uid, rank in (("slow", 0), ("core", CRITICAL))}
+    recorder = type("Recorder", (), {"tell": lambda self, kind, reason, message: None})()
+    shutdown = Shutdown(workers, clock, shares_of(30, 10), recorder, told.append)  # type: ignore[arg-type]
+    running = asyncio.create_task(shutdown.run(lock))
+    await settle()
+    lock.news.put_nowait(True)
+    await settle()
+    assert workers["slow"].ends == [("Terminated", 20)]
+    lock.news.put_nowait(False)
+    await settle()
+    assert told == [True, False] and lock.did[-1] == "hold"
+    await clock.advance(60)
+    assert workers["core"].ends == [], "its turn never comes"
+    lock.news.put_nowait(None)
+    with pytest.raises(DbusError):
+        await running
+
+
 class FakeBus:
     """The bus with logind on it, on a socket: what it was asked, and signals when told."""
 
@@ -206,6 +226,21 @@ async def test_logind_over_the_bus(path: str, tmp_path: Path) -> None:
     assert bus.released()
     await bus.close()
     assert [going async for going in heard] == [], "it ends with the bus"
+    logind.close()
+
+
+async def test_calls_side_by_side_and_locks_that_nobody_takes(path: str) -> None:
+    bus = FakeBus(path)
+    logind = await Logind.open(path)
+    assert await asyncio.gather(*(logind.longest() for _ in range(20))) == [5.0] * 20
+    asked = asyncio.create_task(logind.hold())
+    await asyncio.sleep(0)  # it has asked
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    await logind.longest()  # so the answer to what was asked before has come
+    assert bus.held and bus.released(), "a lock that nobody waits for is given back"
+    await bus.close()
     logind.close()
 
 
