@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from bench.cni_lab import Lab
+from cni.rules import TABLE
 from linux import netns
 
 PODS = 8
@@ -56,7 +57,8 @@ def leaks(lab: Lab) -> list[str]:
     found += [f"link {name}" for name in lab.links()]
     found += [f"link in {n}" for n in range(PODS) if "eth0" in lab.spaces[f"k{n}"].run("ip", "-o", "link")]
     tables = json.loads(lab.host.run("nft", "-j", "list", "ruleset"))["nftables"]
-    kept = [one[kind] for one in tables for kind in ("map", "set") if one.get(kind, {}).get("elem")]
+    sets = [one[kind] for one in tables for kind in ("map", "set") if kind in one]
+    kept = [one for one in sets if one["table"] == TABLE and one.get("elem")]
     found += [f"rule {one['family']} {one['name']} {one['elem']}" for one in kept]
     found += [f"namespace {name}" for name in os.listdir("/run/netns") if lab.owns(name) and name not in lab.names()]
     from cni.ipam import Store

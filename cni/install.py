@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 
 PLUGINS = ("wherry-cni", "loopback")
-CLIENT = "wherry_cni_client"
+HOME, CLIENT = ".wherry-cni", "wherry_cni_client"  # beside the programs, so that they come and go together
 STARTER = """#!{starter} -ISE
 import sys
 
@@ -31,11 +31,10 @@ def install(
 
     `python` is the interpreter of the environment that this runs in, `socket` the daemon's.
     """
-    home = os.path.join(data_dir, "client")
-    starter, client = render(python=str(python), socket=str(socket), data_dir=str(data_dir), home=home)
     folder = Path(bin_dir)
+    home = str(folder / HOME)
+    starter, client = render(python=str(python), socket=str(socket), data_dir=str(data_dir), home=home)
     try:
-        os.makedirs(data_dir, mode=0o700, exist_ok=True)
         module = _put(Path(home) / f"{CLIENT}.py", client, 0o644)
         # Judged by its content: one written twice within a second would else be taken for the first.
         py_compile.compile(str(module), invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH, doraise=True)
@@ -60,7 +59,7 @@ def render(*, python: str, socket: str, data_dir: str, home: str) -> tuple[str, 
     starter = SYSTEM_PYTHON if os.path.realpath(SYSTEM_PYTHON) == real else real
     libraries = Path(apsw.__file__).parents[1]
     values = {"SOCKET": socket, "DATA": data_dir, "PATH": f"{here.parent}:{libraries}"}
-    for value in (python, *values.values()):
+    for value in (python, home, *values.values()):
         if not os.path.isabs(value) or any(c in value for c in '"\\\n'):
             raise InstallError(f"cannot install the CNI plugin: {value!r} is not an absolute path without quotes")
     client = (here / "shim.py").read_text()
