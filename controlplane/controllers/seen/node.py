@@ -9,6 +9,7 @@ import msgspec
 from controlplane.controllers.seen.meta import MetaShape, Seen, Shape, instant, meta_fields
 
 ZONE = "topology.kubernetes.io/zone"
+ADDED_CIDRS = "network.wherry.local/pod-cidrs"
 
 
 class _Taint(Shape):
@@ -78,6 +79,8 @@ class SeenNode(Seen):
     taints: tuple[Taint, ...] = ()
     conditions: tuple[NodeCondition, ...] = ()
     pod_cidrs: tuple[str, ...] = ()
+    added_cidrs: tuple[str, ...] = ()
+    """Ranges of a family that the cluster got later: what is in the spec cannot be added to."""
     unschedulable: bool = False
 
     @property
@@ -109,6 +112,7 @@ def node(data: bytes) -> SeenNode:
         taints=tuple(Taint(t.key or "", t.value or "", t.effect or "", t.time_added or "") for t in spec.taints or ()),
         conditions=tuple(_condition(c) for c in status.conditions or ()),
         pod_cidrs=tuple(spec.pod_cidrs or ((spec.pod_cidr,) if spec.pod_cidr else ())),
+        added_cidrs=tuple(filter(None, (shape.metadata.annotations or {}).get(ADDED_CIDRS, "").split(","))),
         unschedulable=bool(spec.unschedulable),
     )
 

@@ -118,6 +118,24 @@ async def test_every_node_gets_a_range_of_its_own() -> None:
         await c.until(lambda: node(c, "e").spec.pod_cidr, 60)
 
 
+async def test_a_living_cluster_gets_a_second_family() -> None:
+    added = "network.wherry.local/pod-cidrs"
+    async with Cluster(settings=Settings(pod_cidr="10.244.0.0/22,fd00:1::/56", node_cidr_size=24)) as c:
+        for number, name in enumerate("ab"):
+            cidr = f"10.244.{number}.0/24"
+            c.node(name, spec={"podCIDR": cidr, "podCIDRs": [cidr]})
+        c.node("new")
+        c.server.faults.lose_answer(verb="patch", plural="nodes", nth=1)
+        await c.start()
+        await c.until(lambda: len(node(c, "new").spec.pod_cidrs) == 2)
+        await c.until(lambda: all(added in node(c, name).metadata.annotations for name in "ab"))
+        given = [node(c, name).metadata.annotations[added] for name in "ab"] + [node(c, "new").spec.pod_cidrs[1]]
+        assert len(set(given)) == 3
+        assert all(cidr.startswith("fd00:1:0:") for cidr in given if cidr != "fd00:1::/64")
+        assert [node(c, name).spec.pod_cidrs for name in "ab"] == [["10.244.0.0/24"], ["10.244.1.0/24"]]
+        assert added not in node(c, "new").metadata.annotations
+
+
 async def namespace(c: Cluster, name: str) -> None:
     body = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}
     await c.client.create(kinds.NAMESPACE, codec.from_dict(kinds.NAMESPACE, body))
