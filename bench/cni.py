@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from bench import cni_kills
+from bench import cni_kills, cni_policy
 from bench.cni_lab import GO_PLUGINS, Answer, Lab, lab, need_go_plugins
 from bench.frame import Metric, measured
 from cni import install
@@ -33,6 +33,7 @@ def run(options: argparse.Namespace) -> Iterator[Metric]:
         with one.daemon():
             yield from _ratios(_in_turns(one, options.turns), options.turns)
             yield from _parallel(one)
+        yield from cni_policy.run(one, options.turns)
         yield from _kills(one, FULL_KILLS if options.full else KILLS)
 
 

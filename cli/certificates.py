@@ -46,6 +46,8 @@ def wanted(cluster: Cluster) -> list[Wanted]:
         Wanted("admin", "kubernetes-admin", (MASTERS,)),
         Wanted("agent", node, ("system:nodes",)),
         Wanted("agent-serving", node, ("system:nodes",), ("localhost", cluster.node_name), own_ips, server=True),
+        # Policies speak of pods of all nodes, of which an agent must not read.
+        Wanted("network", "wherry:network"),
         Wanted("proxy", "system:kube-proxy", ("system:node-proxier",)),
     ]
 

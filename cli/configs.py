@@ -43,7 +43,7 @@ def render(cluster: Cluster, layout: Layout, runtime: RuntimeFacts) -> dict[Path
     }
     files = {layout.config(name): _yaml(document) for name, document in documents.items()}
     files[layout.config("containerd")] = _containerd(layout, runtime).encode()
-    for name in ("admin", "agent", "proxy"):
+    for name in ("admin", "agent", "network", "proxy"):
         files[layout.kubeconfig(name)] = _kubeconfig(layout, name)
     return files
 
@@ -92,6 +92,7 @@ def _agent(cluster: Cluster, layout: Layout) -> Mapping[str, object]:
             "dataDir": str(layout.lib / "cni"),
             "bridge": "wherry0",
         },
+        "network": {"kubeconfig": str(layout.kubeconfig("network"))},
         "cgroupDriver": cluster.cgroup_driver,
         "podCidr": cluster.pod_cidr,
         "clusterDomain": cluster.cluster_domain,

@@ -5,9 +5,11 @@ import time
 
 import pytest
 
+from linux.process import ProcessFailed
 from tests.cluster.conftest import DEMO, Host
 
 pytestmark = [pytest.mark.root, pytest.mark.cluster, pytest.mark.slow]
+TIMED_OUT = 28  # as curl says it
 
 
 def test_up_says_what_to_do_next_and_may_be_repeated(cluster: Host) -> None:
@@ -117,3 +119,44 @@ def seen_all(ask: object, names: set[str]) -> bool:
     answers = {ask() for _ in range(30)}
     assert answers - {""} <= names
     return answers == names
+
+
+POLICY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: friends}
+spec:
+  podSelector: {matchLabels: {run: guarded}}
+  ingress: [{from: [{podSelector: {matchLabels: {run: friend}}}], ports: [{port: 8080}]}]
+"""
+
+
+def test_a_network_policy_lets_some_in_and_others_not(cluster: Host) -> None:
+    names = ("guarded", "friend", "stranger")
+    for name in names:
+        cluster.kubectl(f"run {name} --image={DEMO}")
+    label = "run in (guarded,friend,stranger)"
+    found = cluster.until("three pods are ready", lambda: len(p := cluster.ready_pods(f"'{label}'")) == 3 and p)
+    ips = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in found}
+    ask = f"curl -sS -m 2 http://{ips['guarded']}:8080/"
+
+    def refused() -> bool:
+        try:
+            cluster.in_pod(ips["stranger"], ask)
+        except ProcessFailed as error:
+            return error.code == TIMED_OUT
+        return False
+
+    for name in names:
+        cluster.until("all may ask at first", lambda name=name: cluster.in_pod(ips[name], ask) == "guarded")
+    cluster.kubectl("apply -f -", input=POLICY)
+    cluster.until("a stranger may not ask", refused)
+    for name in ("guarded", "friend"):
+        cluster.until("itself and a friend may", lambda name=name: cluster.in_pod(ips[name], ask) == "guarded")
+    cluster.until("the node may", lambda: cluster.curl(f"http://{ips['guarded']}:8080/") == "guarded")
+    assert (
+        "refused/default/friends" in cluster.node.run(["nft", "list", "counters", "table", "ip", "wherry-policy"]).text
+    )
+    cluster.kubectl("delete networkpolicy friends")
+    cluster.until("all may ask again", lambda: cluster.in_pod(ips["stranger"], ask) == "guarded")
+    cluster.kubectl("delete pod --now guarded friend stranger")

@@ -176,6 +176,9 @@ system:volume-scheduler user=system:kube-scheduler
     read storage.k8s.io storageclasses
     get,list,patch,update,watch core persistentvolumeclaims
 view to=edit of=view
+wherry:network user=wherry:network
+    read core namespaces,nodes,pods
+    read networking.k8s.io networkpolicies
 """
 
 ROLES = """

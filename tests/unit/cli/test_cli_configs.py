@@ -53,7 +53,7 @@ def test_containerd_config(layout: Layout, settings: Cluster) -> None:
     assert document["grpc"]["address"].endswith("run/wherry/containerd/containerd.sock")
 
 
-@pytest.mark.parametrize("name", ["admin", "agent", "proxy"])
+@pytest.mark.parametrize("name", ["admin", "agent", "network", "proxy"])
 def test_kubeconfigs(name: str, layout: Layout, settings: Cluster) -> None:
     write(settings, layout)
     access = kubeconfig.load(str(layout.kubeconfig(name)))
