@@ -59,7 +59,7 @@ def _status(
             status.last_state = status.state
         status.state = ContainerState(waiting=ContainerStateWaiting(waiting.reason, waiting.message or None))
     if isinstance(container, Container):  # of the others nobody asks whether they are ready
-        _judge(container, status, memory.health.get(latest.id) if latest else None)
+        _judge(container, status, memory.health.get(latest.id) if latest else None, old)
     return status
 
 
@@ -164,12 +164,20 @@ def _is_to_start(pod: Pod, container: AnyContainer, latest: SeenContainer | None
     return latest.exited and any(c is container and should_restart(pod, c, latest.exit_code) for c in restartable)
 
 
-def _judge(container: AnyContainer, status: ContainerStatus, health: Health | None) -> None:
-    """Started and ready, as far as probes have a say."""
+def _judge(
+    container: AnyContainer, status: ContainerStatus, health: Health | None, old: ContainerStatus | None
+) -> None:
+    """Started and ready, as far as probes have a say; until there is a result, what was told before of this very run stands."""
+    found = health or Health()
+    if old is not None and old.container_id == status.container_id:
+        found = Health(
+            started=old.started if found.started is None else found.started,
+            ready=old.ready if found.ready is None else found.ready,
+        )
     running = status.state is not None and status.state.running is not None
-    started = running and (container.startup_probe is None or bool(health and health.started))
+    started = running and (container.startup_probe is None or bool(found.started))
     status.started = started
-    status.ready = started and (container.readiness_probe is None or bool(health and health.ready))
+    status.ready = started and (container.readiness_probe is None or bool(found.ready))
 
 
 def _mounts(container: AnyContainer, able: bool | None, old: ContainerStatus | None) -> list[VolumeMountStatus]:

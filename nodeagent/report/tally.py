@@ -127,6 +127,8 @@ class Tally:
 
     def _node(self) -> None:
         self.evictions = Counter("kubelet_evictions", "Pods evicted, by signal.", "eviction_signal")
+        text = "Pods that had to go for a critical one, by the resource that it lacked."
+        self.preemptions = Counter("kubelet_preemptions", text, "preemption_signal")
         name, text = "kubelet_eviction_stats_age_seconds", "How old the numbers were by which a pod was evicted."
         self.eviction_age = Histogram(name, text, "eviction_signal")
         name = "kubelet_cgroup_manager_duration_seconds"

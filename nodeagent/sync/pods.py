@@ -17,7 +17,7 @@ from kit.backoff import Backoff
 from kit.clock import Clock, deadline
 from nodeagent.cri.errors import RuntimeFault, Unsupported
 from nodeagent.cri.port import Exited, OutOfMemory, Runtime, RuntimeEvent
-from nodeagent.model.memory import Health, PodMemory
+from nodeagent.model.memory import Health, PodMemory, Verdict
 from nodeagent.model.seen import ContainerState, PodRef
 from nodeagent.model.spec import is_terminal
 from nodeagent.plan.pod import is_ending
@@ -327,7 +327,7 @@ class Pods:
             self._defer(pod, self._ask_node(), asked=True)  # the labels that we know of our node may be old
             return False
         if verdict.instead:
-            self._defer(pod, self._make_room(verdict.instead))
+            self._defer(pod, self._make_room(verdict))
             return False
         self._doors.events.tell(pod, WARNING, verdict.reason, verdict.message)
         self._tally.rejected(verdict.reason)
@@ -348,12 +348,13 @@ class Pods:
             self._begin(pod, asked=asked)
             self._weigh()
 
-    async def _make_room(self, uids: Iterable[str]) -> None:
-        """End these, and wait until nothing of them runs."""
-        leaving = [worker for uid in uids if (worker := self.workers.get(uid)) is not None]
+    async def _make_room(self, verdict: Verdict) -> None:
+        """End those that go instead, and wait until nothing of them runs."""
+        leaving = [worker for uid in verdict.instead if (worker := self.workers.get(uid)) is not None]
         for worker in leaving:
             if not is_ending(worker.state.pod, worker.state.memory):
                 worker.end(PREEMPTED)
+                self._tally.preemptions.add(verdict.reason.removeprefix("OutOf"))
         for worker in leaving:
             await worker.over.wait()
 

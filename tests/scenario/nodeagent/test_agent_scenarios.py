@@ -240,6 +240,7 @@ async def test_room_is_made_for_a_critical_pod(scene: Scene) -> None:
     await scene.until(lambda: scene.running() == ["small", "vital"])
     shown = scene.pod("big")
     assert shown is not None and (shown.status.phase, shown.status.reason) == ("Failed", "Preempting")
+    assert scene.agent.tally.preemptions.values == {("cpu",): 1}
     await scene.until(lambda: any(e.reason == "Preempting" for e in scene.api.objects(kinds.EVENT)))
     await scene.create("vaster", containers=asking("1500m"), priority=2_000_000_000)
     await scene.until(lambda: scene.phase("vaster") == "Failed")

@@ -48,6 +48,7 @@ kubelet_evented_pleg_connection_error_count counter -
 kubelet_evented_pleg_connection_success_count counter -
 kubelet_eviction_stats_age_seconds histogram eviction_signal USUAL
 kubelet_evictions counter eviction_signal
+kubelet_preemptions counter preemption_signal
 kubelet_graceful_shutdown_end_time_seconds gauge -
 kubelet_graceful_shutdown_start_time_seconds gauge -
 kubelet_http_inflight_requests gauge long_running,method,path,server_type

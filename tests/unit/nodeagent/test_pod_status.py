@@ -169,6 +169,18 @@ def test_probes_have_a_say() -> None:
     assert not status.started and not status.ready
 
 
+def test_what_was_told_of_a_run_stands_until_probes_have_a_result() -> None:
+    wanted = pod("a")
+    wanted.spec.containers[0].readiness_probe = wanted.spec.containers[0].startup_probe = Probe()
+    wanted.status = status_of(wanted, sandbox(), container("a"), health={"a0": Health(True, True, True)})
+    again = status_of(wanted, sandbox(), container("a")).container_statuses[0]  # by an agent that has just begun
+    assert again.started and again.ready
+    again = status_of(wanted, sandbox(), container("a"), health={"a0": Health(True, False, True)}).container_statuses[0]
+    assert again.started and not again.ready
+    other = status_of(wanted, sandbox(), container("a", attempt=1)).container_statuses[0]
+    assert not other.started and not other.ready
+
+
 def test_waiting_to_be_restarted_shows_the_last_end() -> None:
     known = {"waiting": {"a": Waiting("CrashLoopBackOff", "back-off")}}
     things = (sandbox(), container("a", "exited", 3, code=7, at=4), container("a", "exited", 2, code=1))
