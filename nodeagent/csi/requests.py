@@ -36,6 +36,7 @@ class Terms:
     tokens: tuple[TokenWish, ...] = ()
     tokens_in_secrets: bool = False
     republish: bool = False
+    limits_change: bool = False
 
 
 def terms_of(driver: Any) -> Terms:
@@ -50,6 +51,7 @@ def terms_of(driver: Any) -> Terms:
         tokens=tuple(TokenWish(one.audience, one.expiration_seconds or 3600) for one in spec.token_requests),
         tokens_in_secrets=bool(spec.service_account_token_in_secrets),
         republish=bool(spec.requires_republish),
+        limits_change=bool(spec.node_allocatable_update_period_seconds),
     )
 
 
@@ -70,6 +72,7 @@ class Wanted:
     stage_secret: tuple[str, str] = ("", "")  # namespace and name
     publish_secret: tuple[str, str] = ("", "")
     expand_secret: tuple[str, str] = ("", "")
+    name: str = ""  # the pod's own for it
     access_modes: tuple[str, ...] = field(default=("ReadWriteOnce",))
 
 
@@ -96,6 +99,7 @@ def wanted_of(pod: Pod, volume: Resolved) -> Wanted:
         publish_secret=_secret(publish, namespace),
         expand_secret=_secret(None if inline else source.node_expand_secret_ref, namespace),
         access_modes=modes,
+        name=volume.name,
     )
 
 

@@ -30,13 +30,14 @@ from nodeagent.render.container import pod_directory
 from nodeagent.render.settings import NodeSettings, Token, TokenWish
 from nodeagent.report.events import Recorder
 from nodeagent.volumes.ownership import change_policy, fs_group, give, half_given, marked
-from nodeagent.volumes.problems import VolumeProblem
+from nodeagent.volumes.problems import TooManyAttached, VolumeProblem
 from nodeagent.volumes.resolved import Resolved
 
 if TYPE_CHECKING:
     from nodeagent.csi.expansion import Expansion, Shown
 
 REPUBLISH = 60.0
+RESOURCE_EXHAUSTED = 8  # among gRPC's codes
 LOOK_EVERY = 60.0
 _log = log.get("drivers")
 _PREFIX = "kubernetes.io/csi: "
@@ -47,6 +48,8 @@ class Drivers(Protocol):
     """The drivers that are registered."""
 
     def named(self, name: str) -> Any | None: ...
+
+    async def ask_again(self, driver: Any) -> None: ...
 
 
 class TokenDesk(Protocol):
@@ -143,7 +146,7 @@ class CsiVolumes:
             path = ledger.target_path(
                 self._aids.node.root_dir, pod.metadata.uid or "", wanted.label, block=wanted.block
             )
-            prepared = await self._prepare(pod, driver, wanted, path, attach=terms.attach and not wanted.inline)
+            prepared = await self._prepare(pod, driver, wanted, terms, path)
             fresh = not self._is_shown(pod, wanted, path)
             if fresh or terms.republish or terms.tokens:
                 await self._publish(pod, driver, wanted, terms, prepared)
@@ -158,13 +161,14 @@ class CsiVolumes:
                 await self._grow(replace(shown, fresh=fresh or path in self._too_small))
 
     async def _prepare(
-        self, pod: Pod, driver: Any, wanted: Any, path: str, *, attach: bool
+        self, pod: Pod, driver: Any, wanted: Any, terms: Any, path: str
     ) -> tuple[Mapping[str, str], str]:
         """Attached and made ready, once a node: what the attacher left word of, and where it is."""
+        attach = terms.attach and not wanted.inline
         known = self._ready.get((wanted.driver, wanted.handle))
         if attach:
             await self._name_in_use(pod, wanted)
-        context = known[0] if known is not None else await self._attached(wanted) if attach else {}
+        context = known[0] if known is not None else await self._attached(driver, wanted, terms) if attach else {}
         # Before anything is made ready: only what pods have is ever undone.
         ledger.note(path, wanted.driver, wanted.handle, attached=attach)
         if known is None:
@@ -220,7 +224,7 @@ class CsiVolumes:
             step = "Volume has not been added to the list of VolumesInUse in the node's volume status"
             raise VolumeProblem(wanted.label, "", step)
 
-    async def _attached(self, wanted: Any) -> Mapping[str, str]:
+    async def _attached(self, driver: Any, wanted: Any, terms: Any) -> Mapping[str, str]:
         """What the driver's controller left word of for us, once it has attached the volume."""
         from nodeagent.csi.requests import attachment_name
 
@@ -231,6 +235,8 @@ class CsiVolumes:
             raise VolumeProblem(wanted.label, str(error), step) from error
         own = unique_name(wanted.driver, wanted.handle)
         if not any(one.name == own for one in node.status.volumes_attached):
+            if terms.limits_change and await self._has_too_many(driver, wanted):
+                raise TooManyAttached(wanted.label, wanted.name)
             raise VolumeProblem(wanted.label, "", "Volume not attached according to node status")
         name = attachment_name(wanted.handle, wanted.driver, self._aids.node.name)
         try:
@@ -245,6 +251,22 @@ class CsiVolumes:
             why = failed or f"volume attachment {name} is not attached yet"
             raise _problem(wanted, why, "WaitForAttach")
         return dict(found.status.attachment_metadata)
+
+    async def _has_too_many(self, driver: Any, wanted: Any) -> bool:
+        """Whether the volume cannot be attached because of how many are; then the scheduler hears how many the driver can have."""
+        from nodeagent.csi.driver import DriverFault
+        from nodeagent.csi.requests import attachment_name
+
+        name = attachment_name(wanted.handle, wanted.driver, self._aids.node.name)
+        try:
+            error = (await self._aids.client.get(kinds.VOLUME_ATTACHMENT, name)).status.attach_error
+            if error is None or error.error_code != RESOURCE_EXHAUSTED:
+                return False
+            await self._drivers.ask_again(driver)
+        except (ApiError, DriverFault) as error:
+            _log.info("cannot look whether too many volumes are attached", volume=wanted.label, error=error)
+            return False
+        return True
 
     async def _stage(self, pod: Pod, driver: Any, wanted: Any, context: Mapping[str, str]) -> str:
         from nodeagent.csi.requests import capability

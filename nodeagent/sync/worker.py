@@ -45,9 +45,10 @@ from nodeagent.sync.doors import NORMAL, WARNING, Doors
 from nodeagent.sync.observer import last_words, observe
 from nodeagent.sync.starting import StartProblem
 from nodeagent.sync.state import PodState
-from nodeagent.volumes.pod import VolumeProblem
+from nodeagent.volumes.problems import TooManyAttached, VolumeProblem
 
 RETRY = Backoff(base=0.5, cap=10.0, jitter=0.3)
+ATTACH_PATIENCE = 123.0  # seconds that a pod has until its volumes are attached
 PATIENT_REPEATS = 3  # the same plan again and again does not help: slow down
 _log = log.get("pod")
 
@@ -403,6 +404,9 @@ class PodWorker:
         elif isinstance(action, PrepareVolumes | CreateSandbox):
             memory.sandbox_failures += 1
             memory.sandbox_retry = now + RETRY.delay(memory.sandbox_failures)
+            if isinstance(result, TooManyAttached) and now - memory.accepted_at >= ATTACH_PATIENCE:
+                self.end(Verdict("VolumeAttachmentLimitExceeded", result.verdict, rejected=True))
+                return False
             self._tell_failure(action, result)
         else:
             memory.stop_failures += 1

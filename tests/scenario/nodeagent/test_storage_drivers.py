@@ -26,7 +26,7 @@ from nodeagent.csi.report import NODE_ID, CsiNodeReporter
 from nodeagent.csi.requests import attachment_name
 from nodeagent.csi.volumes import Aids, CsiVolumes
 from nodeagent.render.settings import Token, TokenWish
-from nodeagent.volumes.problems import VolumeProblem
+from nodeagent.volumes.problems import TooManyAttached, VolumeProblem
 from nodeagent.volumes.resolved import Claimed, resolve
 from tests.storage_driver import ABILITY, NAME, StorageDriver
 from tests.unit.nodeagent.pods import NODE, pod
@@ -249,6 +249,26 @@ async def test_volumes_that_have_to_be_attached(world: World) -> None:
     await volumes.unpublish("u")
     assert world.in_use.names() == []
     await registry.close()
+
+
+async def test_a_node_that_can_have_no_more_volumes(world: World) -> None:
+    """The scheduler hears how many it can have, before the pod that waits for one more is given up."""
+    await world.start()
+    world.terms(attachRequired=True, nodeAllocatableUpdatePeriodSeconds=600)
+    failed = {"attached": False, "attachError": {"message": "full", "errorCode": 3}}
+    spec = {"attacher": NAME, "nodeName": "n1", "source": {"persistentVolumeName": "pv"}}
+    body = {"metadata": {"name": attachment_name("vol1", NAME, "n1")}, "spec": spec, "status": failed}
+    world.api.put(kinds.VOLUME_ATTACHMENT, codec.from_dict(kinds.VOLUME_ATTACHMENT, body))
+    with pytest.raises(VolumeProblem) as caught:
+        await world.volumes.publish(*claiming())
+    assert not isinstance(caught.value, TooManyAttached), "it failed for something else"
+    failed["attachError"] = {"message": "full", "errorCode": 8}
+    world.api.put(kinds.VOLUME_ATTACHMENT, codec.from_dict(kinds.VOLUME_ATTACHMENT, body))
+    world.driver.limit = 2
+    with pytest.raises(TooManyAttached) as full:
+        await world.volumes.publish(*claiming())
+    assert str(full.value) == str(caught.value) and "unmounted volumes=[v]" in full.value.verdict
+    assert world.csi_node()[0]["allocatable"] == {"count": 2}
 
 
 async def test_a_volume_is_not_used_before_the_node_has_said_so(world: World) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from api.core_v1 import (
     Container,
+    CSIVolumeSource,
     EmptyDirVolumeSource,
     EnvVar,
     EnvVarSource,
@@ -16,10 +17,13 @@ from api.core_v1 import (
 )
 from api.meta_v1 import ObjectMeta
 from linux.mounts import FakeMounts
+from nodeagent.csi.volumes import NoCsi
 from nodeagent.sync.starting import _env_files
 from nodeagent.sync.state import PodState
 from nodeagent.sync.stopping import clean_up
 from nodeagent.volumes.pod import PodVolumes
+from nodeagent.volumes.problems import TooManyAttached
+from nodeagent.volumes.resolved import Resolved
 from tests.simulation.nodeagent.world import EventLog, World
 from tests.unit.nodeagent.pods import memory
 
@@ -48,6 +52,25 @@ async def test_an_end_between_two_actions_is_heard(tmp_path: Path) -> None:
     object.__setattr__(world.doors, "events", deleter)
     await world.settle()
     assert deleter.told["Started"] == 1, "the other is not begun any more"
+
+
+async def test_a_pod_whose_volume_cannot_be_attached_here_is_given_up_in_the_end(tmp_path: Path) -> None:
+    pod = two()
+    pod.spec.volumes = [Volume(name="v", csi=CSIVolumeSource(driver="d"))]
+    world = World(tmp_path, pod)
+
+    class Full(NoCsi):
+        async def publish(self, pod: Pod, volumes: list[Resolved]) -> None:
+            raise TooManyAttached("pv", "v")
+
+    object.__setattr__(world.doors, "drivers", Full())
+    await world.live(100)
+    assert world.api.status is not None and world.api.status.phase == "Pending", "somebody may detach another"
+    await world.live(60)
+    status = world.api.status
+    assert (status.phase, status.reason) == ("Failed", "VolumeAttachmentLimitExceeded")
+    assert (status.message or "").startswith("Pod was rejected: Node has reached its volume attachment limit")
+    assert world.events.told["FailedMount"] and world.events.told["VolumeAttachmentLimitExceeded"] == 1
 
 
 async def test_what_is_left_of_unknown_pods_is_removed_beside_the_loop(tmp_path: Path) -> None:
