@@ -78,9 +78,7 @@ from nodeagent.sync.pods import Pods
 from nodeagent.sync.slots import Slots
 from nodeagent.upkeep.eviction import Eviction, Senses
 from nodeagent.upkeep.images import ImageCollection
-from nodeagent.upkeep.links import LogLinks
 from nodeagent.upkeep.logs import LogRotation
-from nodeagent.upkeep.shutdown import Shutdown
 from nodeagent.upkeep.uses import MachineSenses
 from nodeagent.volumes.images import ImageVolumes
 from nodeagent.volumes.pod import PodVolumes
@@ -219,14 +217,7 @@ class Agent:
             reclaim=self.images.clear,
             count=self.tally.evicted,
         )
-        self.shutdown = Shutdown(
-            self.pods.workers,
-            clock,
-            _shares(config),
-            node_events,
-            self._going_down,
-            lambda: self.tally.gone_down.set(clock.now()),
-        )
+        self.node_events = node_events
         self.network: network_.Network | None = None
         self._pod_cidrs: tuple[str, ...] = ()
         self._pod_mtu = 0
@@ -307,12 +298,14 @@ class Agent:
         supervisor.spawn("runtime-watch", self.pods.run, restart=True)
         supervisor.spawn("log-rotation", self.rotation.run, restart=True)
         if folder := self.config.container_log_links:
+            from nodeagent.upkeep.links import LogLinks  # where collectors want them
+
             links = LogLinks(self.pods.workers, self.settings, self.clock, folder)
             supervisor.spawn("log-links", links.run, restart=True)
         supervisor.spawn("eviction", self.eviction.run, restart=True)
         supervisor.spawn("image-collection", lambda: self.images.run(self.config.image_gc.every), restart=True)
-        if self.shutdown.shares:
-            supervisor.spawn("shutdown", self._watch_shutdowns, restart=True)
+        if shares := _shares(self.config):
+            supervisor.spawn("shutdown", lambda: self._watch_shutdowns(shares), restart=True)
         if self.link is not None:
             await self.link.start(supervisor)
         self.pods.sources_known()
@@ -353,11 +346,16 @@ class Agent:
             listed = node.spec.pod_cidrs or ([node.spec.pod_cidr] if node.spec.pod_cidr else [])
             self._write_network(network_.pod_cidrs(listed, node.metadata.annotations))
 
-    async def _watch_shutdowns(self) -> None:
+    async def _watch_shutdowns(self, shares: tuple[Share, ...]) -> None:
         """For as long as logind can be reached; tried again by the supervisor."""
         from linux.logind import Logind  # few nodes wait for their pods
+        from nodeagent.upkeep.shutdown import Shutdown
 
-        await self.shutdown.run(await Logind.open())
+        clock, ended = self.clock, self.tally.gone_down.set
+        shutdown = Shutdown(
+            self.pods.workers, clock, shares, self.node_events, self._going_down, lambda: ended(clock.now())
+        )
+        await shutdown.run(await Logind.open())
 
     def _going_down(self, going: bool) -> None:
         """The machine goes down, or stays after all."""

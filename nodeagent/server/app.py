@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -22,17 +23,18 @@ from nodeagent.cri.port import Runtime
 from nodeagent.model.spec import container_named
 from nodeagent.render.settings import NodeSettings
 from nodeagent.server.callers import TEXT, Gate
-from nodeagent.server.container_logs import LogApi
 from nodeagent.server.meter import Meter, Reading
 from nodeagent.server.pages import configuration, pod_list, running_pods
-from nodeagent.server.streams import StreamApi
 from nodeagent.server.survey import Survey, Surveyor
 from nodeagent.sync.pods import Pods
 
 if TYPE_CHECKING:
+    from nodeagent.server.container_logs import LogApi
     from nodeagent.server.resource_metrics import Place
+    from nodeagent.server.streams import StreamApi
 
 _CHECKPOINT = re.compile(r"/checkpoint/(?P<namespace>[^/]+)/(?P<pod>[^/]+)/(?P<container>[^/]+)")
+_DOORS = frozenset(("attach", "exec", "portForward", "run"))
 _MISSING = Response(404, b"404 page not found\n", TEXT)
 # What upstream can switch off, and is off here: there is no Go program to look into, and the log has one verbosity.
 _OFF = {"/debug/pprof": b"profiling endpoint is disabled.\n", "/debug/flags/v": b"flags endpoint is disabled.\n"}
@@ -83,8 +85,6 @@ class AgentApi:
         self._instruments = instruments
         self._surveyor = surveyor
         self._clock = clock
-        self._streams = StreamApi(pods, runtime, clock)
-        self._container_logs = LogApi(pods, runtime, settings, clock)
         self._meter = Meter(runtime, clock)
         self._pages: dict[str, Page] = {
             "/pods": lambda _: Response(200, pod_list(self._pods.pods())),
@@ -115,9 +115,10 @@ class AgentApi:
         return await answer if isinstance(answer, Awaitable) else answer
 
     def _answer(self, request: Request) -> Answer:
-        if (streaming := self._streams(request)) is not None:
-            return streaming
         path = request.path
+        place = path[1:].partition("/")[0]
+        if place in _DOORS and (streaming := self._streams(request)) is not None:
+            return streaming
         if (found := _CHECKPOINT.fullmatch(path)) is not None:
             if request.method != "POST":
                 return not_allowed("POST")
@@ -138,7 +139,19 @@ class AgentApi:
             return self._about(request)
         if path == "/logs" or path.startswith("/logs/"):
             return self._system_log(path[5:])
-        return self._container_logs(request) or _MISSING
+        return (self._container_logs(request) if place == "containerLogs" else None) or _MISSING
+
+    @cached_property
+    def _streams(self) -> "StreamApi":
+        from nodeagent.server.streams import StreamApi  # what many nodes are never asked for is loaded when they are
+
+        return StreamApi(self._pods, self._runtime, self._clock)
+
+    @cached_property
+    def _container_logs(self) -> "LogApi":
+        from nodeagent.server.container_logs import LogApi
+
+        return LogApi(self._pods, self._runtime, self._settings, self._clock)
 
     def _about(self, request: Request) -> Response:
         from nodeagent.server.process import start_time  # for people who look for faults

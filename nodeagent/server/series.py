@@ -7,12 +7,15 @@ through all of that, and finds its place among the others again by what the file
 """
 
 import glob
-import gzip
+import io
 import os
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from nodeagent.server.logs import BLOCK, open_log, tail_offset
+
+if TYPE_CHECKING:
+    from gzip import GzipFile
 
 GZIP = ".gz"
 TEMPORARY = ".tmp"
@@ -131,16 +134,18 @@ def _open(name: str, stamp: str, before: str = "") -> Part:
         raise NoLog(f"cannot read the log {name}: {error.strerror}") from error
 
 
-def _unpacked(name: str) -> gzip.GzipFile:
+def _unpacked(name: str) -> "GzipFile":
+    from gzip import GzipFile  # few logs grow so large
+
     packed = open_log(name)
-    file = gzip.GzipFile(fileobj=packed)
+    file = GzipFile(fileobj=packed)
     file.myfileobj = cast(Any, packed)  # closed with it
     return file
 
 
 def _last_lines(file: BinaryIO, lines: int) -> tuple[int, int]:
     """Where the last so many lines begin, and how many of them the file lacks."""
-    if isinstance(file, gzip.GzipFile):  # going backwards in it would unpack it again and again
+    if not isinstance(file, io.BufferedReader):  # it is packed: going backwards in it would unpack it again and again
         starts, position = [0], 0
         while line := file.readline(BLOCK):
             position += len(line)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from api.core_v1 import HTTPGetAction, LifecycleHandler, Pod
-from api.warnings.text import quoted
 from kit.clock import deadline
 from nodeagent.cri.errors import RuntimeFault
 from nodeagent.model.spec import long_name
@@ -55,6 +54,8 @@ async def _exec(doors: Doors, command: list[str], target: Target) -> str:
         return ""
     stderr = done.stderr.decode(errors="replace")
     output = (done.stdout + done.stderr).decode(errors="replace")
+    from api.warnings.text import quoted  # hooks seldom fail
+
     return f"failed - error: command '{' '.join(command)}' exited with {done.code}: {stderr}, message: {quoted(output)}"
 
 

@@ -6,7 +6,6 @@ than all the lines. What fails is tried again at the next look and stops no othe
 
 import asyncio
 import glob
-import gzip
 import os
 import shutil
 from collections.abc import Iterable
@@ -131,6 +130,8 @@ class LogRotation:
 
 def compress(path: str) -> None:
     """Replace a rotated log by its compressed form; never through a link. Raises OSError."""
+    import gzip  # few logs grow so large
+
     temporary = path + TEMPORARY
     with open_log(path) as source, open(temporary, "xb") as target:
         os.fchmod(target.fileno(), os.fstat(source.fileno()).st_mode & 0o7777)
