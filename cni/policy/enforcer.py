@@ -21,6 +21,7 @@ from kit.backoff import Backoff
 from kit.clock import Clock, Timer, deadline
 from linux.nft import Kernel, NftError
 from linux.nft.counters import counters
+from linux.sysctl import NotFound, ProcSysctl, SysctlError
 
 CHECK_EVERY = 0.5
 PATIENCE = 5.0  # how long a pod's start waits for its policies; without them it starts and is not heard
@@ -94,6 +95,7 @@ class Enforcer:
         """Enforce until cancelled; `complete` are set when Pods, Namespaces and NetworkPolicies are known."""
         self._door = self._open_door()
         try:
+            _look_for_bridge_rules()
             self._close_to_strangers(self._door)
             for event in complete:
                 await event.wait()
@@ -167,3 +169,17 @@ class Enforcer:
             self._rewrite = True
             self.settled.clear()
             self._wake.set()
+
+
+def _look_for_bridge_rules() -> None:
+    """Packets between two pods of a node stay on the bridge; only with this module do they pass any rules."""
+    try:
+        ProcSysctl().read("net.bridge.bridge-nf-call-iptables")
+    except NotFound:
+        _log.error(
+            "policies between pods of this node do not hold",
+            reason="packets on a bridge pass no rules",
+            remedy="modprobe br_netfilter",
+        )
+    except SysctlError as error:
+        _log.warning("cannot see whether packets on a bridge pass rules", error=error)

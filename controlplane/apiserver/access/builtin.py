@@ -37,6 +37,10 @@ PROXY = (
     line(_READ, "nodes"),
     *_EVENTS,
 )
+NETWORK = (  # who reads no policies lets no new pod be heard
+    line(_READ, "pods namespaces nodes"),
+    line(_READ, "networkpolicies", group="networking.k8s.io"),
+)
 CONTROLLERS = (
     *(
         line(_ALL, " ".join(kind.plural for kind in kinds.ALL if kind.group == group), group=group or "")
@@ -56,4 +60,5 @@ GIVEN = (
     Given("User", "system:kube-scheduler", SCHEDULER),
     Given("User", "system:kube-controller-manager", CONTROLLERS),
     Given("User", "system:kube-proxy", PROXY),
+    Given("User", "wherry:network", NETWORK),
 )
