@@ -93,6 +93,7 @@ class Network(NamedTuple):
     vlan: int = 0
     trunk: tuple[int, ...] = ()
     default_vlan: bool = True
+    guard: str = ""
 
     @property
     def gateway_link(self) -> str:
@@ -126,6 +127,7 @@ def network_of(config: NetworkConfig) -> Network:
         vlan=config.vlans.native,
         trunk=config.vlans.tagged,
         default_vlan=config.vlans.keep_default,
+        guard=config.guard,
     )
 
 

@@ -18,7 +18,7 @@ ALL_FAMILIES = (IPV4, BRIDGE, IPV6)
 
 def families(network: Network) -> set[int]:
     """The families whose table there must be for a network."""
-    return {BRIDGE, *(IPV6 if ":" in net else IPV4 for net in network.subnets)}
+    return {IPV6 if ":" in net else IPV4 for net in network.subnets} | ({BRIDGE} if network.guard else set())
 
 
 class Rules:
@@ -40,13 +40,14 @@ class Rules:
             if leaving is not None:
                 self._store.leave(leaving)
             state = self._store.state()
-            self._commit([*portmap.render(state), *isolation.render(state)])
+            guarded = any(one.guard for one in state.networks) or any(one.guard for one in state.attachments)
+            self._commit([*portmap.render(state), *(isolation.render(state) if guarded else ())])
 
     def admit(self, held: Attachment) -> None:
         """Let a new pod's port in."""
         from cni import isolation
 
-        if not self._commit(isolation.admit(held), or_gone=True):
+        if self._judged(held) and not self._commit(isolation.admit(held), or_gone=True):
             self.write()
 
     def release(self, owner: Owner) -> None:
@@ -56,7 +57,8 @@ class Rules:
         with self._store.writing():
             held = self._store.find(owner)
             if held is not None:
-                self._commit(isolation.forget(held), or_gone=True)
+                if self._host.has_table(BRIDGE, TABLE):
+                    self._commit(isolation.forget(held), or_gone=True)
                 self._store.release(owner)
 
     def problems(self, held: Attachment) -> list[str]:
@@ -65,7 +67,7 @@ class Rules:
 
         door = self._host.nft()
         try:
-            found = isolation.problems(held, door)
+            found = isolation.problems(held, door) if self._judged(held) else []
             if held.ports:
                 found += portmap.problems(self._store.state()._replace(attachments=(held,)), door)
             return found
@@ -81,6 +83,10 @@ class Rules:
         if udp:
             self._host.forget_flows(udp, keep)
 
+    def _judged(self, held: Attachment) -> bool:
+        """Whether the bridges' table has a say about a port: not where nobody is guarded, nor on kernels without one."""
+        return bool(held.guard) or self._host.has_table(BRIDGE, TABLE)
+
     def _commit(self, messages: list[bytes], *, or_gone: bool = False) -> bool:
         """Apply messages; False if they need a table that is gone."""
         from linux.nft.door import NftError
@@ -95,5 +101,6 @@ class Rules:
             if or_gone and error.not_found:
                 return False
             text = f"cannot write the rules of table {TABLE}: {error}"
-            raise CniError(KERNEL, text, "isolation of pods needs nf_tables for bridges") from error
+            details = 'a kernel without nf_tables for bridges needs "isolation": false'
+            raise CniError(KERNEL, text, details) from error
         return True

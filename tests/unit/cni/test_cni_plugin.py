@@ -1,6 +1,8 @@
 """Whole requests on a machine in memory: results in each version, repetition, failure at each step, healing, collection."""
 
+import errno
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from cni.ipam import Owner, Store
 from cni.ports import port_name
 from cni.removal import remove_all
 from linux.links import Address, Bridge, LinkChange, NewLink, Rate, Route, Veth
+from linux.nft import FakeKernel, NftError
 from linux.nft.wire import BRIDGE, INET4, INET6
 
 NET: dict[str, Any] = {
@@ -298,6 +301,29 @@ def test_what_a_pod_may_send_comes_and_goes_with_it(lab: Lab) -> None:
     for pod in "abc":
         assert lab.call("DEL", pod) == (0, None)
     assert all(guarded(lab, name) == set() for name in ("macs", "ips", "ips6", "trusted", "anyone"))
+
+
+class NoBridges(FakeKernel):
+    """nf_tables of a kernel that has none for bridges."""
+
+    def commit(self, messages: Iterable[bytes]) -> None:
+        if any(message[16] == BRIDGE for message in messages):
+            raise NftError("add table", errno.EAFNOSUPPORT)
+        super().commit(messages)
+
+
+def test_a_kernel_that_cannot_guard_says_so_and_serves_those_who_are_trusted(lab: Lab) -> None:
+    lab.host.rules = NoBridges()
+    code, error = lab.call("ADD", "a")
+    assert (code, error["code"]) == (1, KERNEL)
+    assert '"isolation": false' in error["details"]
+    assert lab.call("DEL", "a") == (0, None)
+    result = lab.add("a", {"isolation": False} | PORTS)
+    lab.add("b", {"isolation": False})
+    assert lab.call("CHECK", "a", {"isolation": False, "prevResult": result} | PORTS) == (0, None)
+    assert plugin.heal(lab.host, lab.store) == []
+    assert lab.call("DEL", "a") == lab.call("DEL", "b") == (0, None)
+    assert lab.store.state().attachments == ()
 
 
 def test_a_pod_that_changes_its_address_may_no_longer_use_the_old_one(lab: Lab) -> None:
