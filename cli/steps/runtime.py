@@ -55,7 +55,9 @@ def trees() -> list[Path]:
 def remove_shim_folders(root: Path) -> None:
     """containerd's helpers put their sockets here, whatever its configuration says. Others may use it too."""
     sockets = root / SHIM_FOLDERS[0]
-    listening = {line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines() if "/" in line}
+    listening = {
+        line.split()[-1] for line in Path("/proc/net/unix").read_text(errors="replace").splitlines() if "/" in line
+    }
     for path in sockets.glob("*") if sockets.is_dir() else ():
         if str(path) not in listening:
             path.unlink(missing_ok=True)
