@@ -128,6 +128,8 @@ class Network:
 
 
 def _family(name: str, kind: str, words: str, label: str, values: Mapping[str, int]) -> Iterator[str]:
+    if not values:
+        return
     yield f"# HELP wherry_network_{name} {words}"
     yield f"# TYPE wherry_network_{name} {kind}"
     for value, count in sorted(values.items()):

@@ -36,6 +36,8 @@ class FabricKernel:
             opened.callback(self.vxlans.close)
             self.nft = nft.Kernel()
             opened.callback(self.nft.close)
+            self._others = nft.Kernel()  # `open` runs in a thread of its own, and a socket has one user at a time
+            opened.callback(self._others.close)
             self.wireguard: Wireguard | None = None
             try:
                 self.wireguard = Wireguard()
@@ -155,14 +157,14 @@ class FabricKernel:
         for one in self._mixed:
             for family in (4, 6):
                 # Without such a table nobody forbids anything, and to ask would make one.
-                if one.variant == iptables.LEGACY or "filter" in self.nft.tables(nft.FAMILIES[family]):
+                if one.variant == iptables.LEGACY or "filter" in self._others.tables(nft.FAMILIES[family]):
                     changed += one.open(wanted, family)
         for family in (INET4, INET6, INET):
-            for chain in base_chains(self.nft, family):
+            for chain in base_chains(self._others, family):
                 if needs_opening(chain):
-                    messages = plan_chain(wanted, chain, noted_rules(self.nft, chain))
+                    messages = plan_chain(wanted, chain, noted_rules(self._others, chain))
                     if messages:
-                        self.nft.commit(messages)
+                        self._others.commit(messages)
                         changed.append(f"nf_tables {chain.table} {chain.name}")
         return changed
 
