@@ -158,6 +158,7 @@ class Agent:
         self.recorder = self.link.recorder if self.link is not None else LoggedEvents()
         self.static = StaticPods(self.pods, clock, self.link.mirrors.show if self.link is not None else _nobody)
         self.pods.forgotten = self.static.forgotten
+        self.static.restarted = self.tally.restarted.add
         events = PodEventRecorder(self.recorder, clock, slots.busy)
         self.prober = Prober(runtime, clock, events, self.pods.tell_health)
         policy = BackoffPolicy(config.crash_loop.first, config.crash_loop.most)
@@ -188,7 +189,9 @@ class Agent:
             register=self.pods.own,
             network_problem=lambda: self.node.problem,
         )
-        self.allocations = Allocations(config.root_dir, _view(config, machine, self.settings.allocatable), events)
+        self.allocations = Allocations(
+            config.root_dir, _view(config, machine, self.settings.allocatable), events, self.tally
+        )
         self.pods.open(self.doors, self.allocations, self._ask_node)
         port = parse_address(config.listen)[1]
         identity = NodeIdentity(config.node_name, self.settings.host_ips, port, config.max_pods, machine)

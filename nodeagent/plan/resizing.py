@@ -52,6 +52,26 @@ def changed_resources(old: Resources, new: Resources) -> dict[str, set[str]]:
     return {name: kinds for name, kinds in found.items() if kinds}
 
 
+def resize_steps(old: Resources, new: Resources) -> list[tuple[str, str, str]]:
+    """What a wish changes of containers: how, of what, of which resource."""
+    steps = []
+    for name, need in new.items():
+        before = old.get(name) or ResourceRequirements()
+        pairs = (("requests", before.requests, need.requests), ("limits", before.limits, need.limits))
+        for what, was, wish in pairs if name != WHOLE else ():
+            for resource in RESIZED:
+                a, b = (quantity.parse(side.get(resource, "0")) for side in (was, wish))
+                if a != b:
+                    steps.append((_step(bool(a), bool(b), a < b), what, resource))
+    return steps
+
+
+def _step(was: bool, wished: bool, more: bool) -> str:
+    if was != wished:
+        return "add" if wished else "remove"
+    return "increase" if more else "decrease"
+
+
 def _differing(old: ResourceRequirements | None, new: ResourceRequirements) -> set[str]:
     before = old or ResourceRequirements()
     pairs = ((before.requests, new.requests), (before.limits, new.limits))

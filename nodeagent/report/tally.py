@@ -98,8 +98,6 @@ class Tally:
         self.resizes = Counter(name, text, "operation", "requirement", "resource")
         name, text = "kubelet_pod_resize_duration_milliseconds", "How long giving pods other resources took."
         self.resize_milliseconds = Histogram(name, text, "success", bounds=RESIZES)
-        name = "kubelet_pod_infeasible_resizes_total"
-        self.infeasible = Counter(name, "Changes of resources that this node can never allow.", "reason_detail")
 
     def _containers(self) -> None:
         name = "kubelet_started_containers_total"

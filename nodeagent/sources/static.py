@@ -39,6 +39,9 @@ class StaticPods:
         self._clock = clock
         self._show = show
         self._known: dict[str, _Known] = {}
+        self.restarted: Callable[[str], object] = lambda static: (
+            None
+        )  # hears of pods that begin again as what they were
         self.read = False  # whether manifests were read at all
 
     def update(self, pods: list[Pod]) -> None:
@@ -62,6 +65,8 @@ class StaticPods:
                 del self._known[key]
                 self._show(key, None)
                 if known.wanted is not None:
+                    if known.wanted.metadata.uid == uid:
+                        self.restarted("true")
                     self._begin(key, known.wanted)
 
     def _want(self, key: str, known: _Known, pod: Pod | None) -> None:

@@ -17,7 +17,15 @@ from nodeagent.model.memory import PodMemory, ResizeNote
 from nodeagent.model.seen import ContainerState, SeenContainer, SeenPod, SeenSandbox
 from nodeagent.plan.admission import NodeView, judge
 from nodeagent.plan.pod import is_ending
-from nodeagent.plan.resizing import Resources, changed_resources, replacements, resources_of, with_resources
+from nodeagent.plan.resizing import (
+    Resources,
+    changed_resources,
+    replacements,
+    resize_steps,
+    resources_of,
+    with_resources,
+)
+from nodeagent.report.tally import Tally
 from nodeagent.sync.doors import NORMAL, WARNING, PodEvents
 
 FILE = "allocation.json"
@@ -41,6 +49,7 @@ class Allocations:
     root_dir: str
     view: NodeView
     events: PodEvents
+    tally: Tally = field(default_factory=Tally)
     _known: dict[str, Resources] = field(default_factory=dict)
     _own: Mapping[str, str] = field(init=False)  # what the node has by itself
 
@@ -90,6 +99,9 @@ class Allocations:
         if is_ending(pod, memory):
             return with_resources(pod, allowed)
         generation = pod.metadata.generation or 0
+        if memory.resize_pending is None or memory.resize_pending.generation != generation:
+            for step in resize_steps(allowed, wished):
+                self.tally.resizes.add(*step)
         verdict = judge(pod, others(), self.view)
         if verdict is None:
             memory.replace = {**memory.replace, **replacements(pod, changed, seen)}

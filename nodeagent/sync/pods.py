@@ -295,6 +295,8 @@ class Pods:
         left |= {ref.uid: ref for ref in logged(self._doors.settings.pod_logs)}
         unknown = left.keys() - self.workers.keys() - self._asking.keys()
         self._tally.swept.set(len(unknown))
+        gone = (worker.state.memory for worker in self.workers.values() if worker.state.memory.gone)
+        self._tally.swept_errors.set(sum(bool(memory.stop_failures) for memory in gone))
         for uid in unknown:
             self._begin(_orphan(left[uid]), orphan=True)
 

@@ -16,6 +16,7 @@ from api.core_v1 import (
     PodCondition,
     PodSpec,
     PodStatus,
+    ResourceRequirements,
     Volume,
 )
 from api.meta_v1 import ObjectMeta
@@ -23,6 +24,10 @@ from kit import pki
 from kit.clock import FakeClock
 from kit.expiry import expiry
 from kit.http.model import Request, Response
+from nodeagent.model.memory import PodMemory
+from nodeagent.model.seen import SeenPod
+from nodeagent.plan.admission import NodeView
+from nodeagent.plan.resizing import resize_steps
 from nodeagent.report.measures import Counter, Histogram, Shown, Spread
 from nodeagent.report.starts import StartMeter, all_run, has_lasting_volumes
 from nodeagent.report.tally import Tally, exposition, size_class
@@ -31,6 +36,8 @@ from nodeagent.server.probes import probe_page
 from nodeagent.server.process import process_numbers
 from nodeagent.server.requests import Counted, labels_of
 from nodeagent.sources.alone import NoReporter
+from nodeagent.sources.static import StaticPods
+from nodeagent.sync.allocations import Allocations
 
 USUAL = "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 +Inf"
 STARTS = "0.5 1 2 3 4 5 6 8 10 20 30 45 60 120 180 240 300 360 480 600 900 1200 1800 2700 3600 +Inf"
@@ -68,7 +75,6 @@ kubelet_pleg_last_seen_seconds gauge -
 kubelet_pleg_pod_relist_duration_seconds histogram - USUAL
 kubelet_pleg_relist_duration_seconds histogram - USUAL
 kubelet_pleg_relist_interval_seconds histogram - USUAL
-kubelet_pod_infeasible_resizes_total counter reason_detail
 kubelet_pod_resize_duration_milliseconds histogram success 10 50 100 500 1000 2000 5000 10000 20000 30000 60000 120000 300000 600000 +Inf
 kubelet_pod_start_duration_seconds histogram - STARTS
 kubelet_pod_start_sli_duration_seconds histogram - STARTS
@@ -332,3 +338,59 @@ def test_until_when_a_certificate_holds(tmp_path: Path) -> None:
         assert expiry(bad) is None
     for cut in range(0, len(der), 37):
         expiry(ssl.DER_cert_to_PEM_cert(der[:cut]).encode())  # whatever it is, it is no crash
+
+
+def resources(**requests: str) -> dict[str, ResourceRequirements]:
+    return {"a": ResourceRequirements(requests=requests, limits={"memory": "1Gi"})}
+
+
+@pytest.mark.parametrize(
+    ("before", "wish", "steps"),
+    [
+        ({"cpu": "1"}, {"cpu": "1000m"}, []),
+        ({"cpu": "1"}, {"cpu": "2"}, [("increase", "requests", "cpu")]),
+        (
+            {"cpu": "1", "memory": "2Mi"},
+            {"cpu": "500m", "memory": "1Mi"},
+            [("decrease", "requests", r) for r in ("cpu", "memory")],
+        ),
+        ({}, {"memory": "1Mi"}, [("add", "requests", "memory")]),
+        ({"cpu": "1"}, {}, [("remove", "requests", "cpu")]),
+    ],
+)
+def test_what_a_resize_changes(before: dict[str, str], wish: dict[str, str], steps: list[tuple[str, str, str]]) -> None:
+    assert resize_steps(resources(**before), resources(**wish)) == steps
+
+
+def test_resizes_are_counted_once_each(tmp_path: Path) -> None:
+    class Quiet:
+        def tell(self, *_: object) -> None: ...
+
+    def wish(cpu: str, generation: int) -> Pod:
+        one = a_pod("u")
+        one.metadata.generation = generation
+        one.spec.containers[0].resources = ResourceRequirements(requests={"cpu": cpu, "memory": "1Mi"})
+        return one
+
+    tally, memory = Tally(), PodMemory(0.0)
+    node = NodeView("n1", {"cpu": "2", "memory": "1Gi", "pods": "9"}, {})
+    allocations = Allocations(str(tmp_path), node, Quiet(), tally)
+    allocations.admit(wish("1", 1), list, memory, False)
+    allocations.update(wish("2", 2), list, memory, SeenPod())
+    for _ in range(3):  # it is asked again and again, and there is no room
+        allocations.update(wish("3", 3), list, memory, SeenPod())
+    assert tally.resizes.values == {("increase", "requests", "cpu"): 2}
+
+
+def test_a_static_pod_that_begins_again_as_what_it_was_is_counted() -> None:
+    class Sink:
+        def apply(self, *_: object) -> None: ...
+
+    again: list[str] = []
+    static = StaticPods(Sink(), FakeClock(), lambda key, pod: None)
+    static.restarted = again.append
+    static.update([a_pod("u")])
+    static.update([])
+    static.update([a_pod("u")])
+    static.forgotten("u")
+    assert again == ["true"]
