@@ -2,10 +2,11 @@
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,8 @@ FOR_TESTS = (
     Requirement("linux.uml", "user-mode-linux"),
     Requirement("modprobe", "kmod"),
 )
-SECONDS = 3600
+SECONDS = 3600  # for each check, and for all lanes together: what hangs is named before whoever runs this gives up
+FAREWELL = 60  # for a lane that is interrupted, to report what it has
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,41 @@ CHECKS = (
 # The whole suite runs in two lanes side by side: what changes kernels and runs clusters mostly waits, the rest computes.
 KERNEL = "root or containerd or cluster"
 LANES = (KERNEL, f"not ({KERNEL})")
+
+
+# Where a lane's pytest is told to write which test it runs (tests/conftest.py does).
+RUNNING = "WHERRY_RUNNING_TEST"
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One pytest, and the files that it leaves."""
+
+    folder: Path
+    number: int
+    selection: str
+
+    @property
+    def report(self) -> Path:
+        """What came of each test."""
+        return self.folder / f"{self.number}.xml"
+
+    @property
+    def output(self) -> Path:
+        """What it printed, if it did not print it straight to us."""
+        return self.folder / f"{self.number}.txt"
+
+    @property
+    def running(self) -> Path:
+        """The test that runs, or that ran last."""
+        return self.folder / f"{self.number}.running"
+
+    def cut_off(self, code: int | None) -> str:
+        """In which test it ended before its time; "" if it came to its end."""
+        if code is not None and self.report.exists():
+            return ""
+        last = self.running.read_text() if self.running.exists() else "no test at all"
+        return f"{'took too long' if code is None else f'ended with status {code}'} in {last}"
 
 
 @dataclass(frozen=True)
@@ -114,44 +151,44 @@ def run_tests(folder: Path, paths: Sequence[str], only: str) -> tuple[Outcome, l
     print("== pytest", flush=True)
     clock = SystemClock()
     began = clock.monotonic()
-    reports, children = [], []
-    for number, lane in enumerate(("",) if paths else LANES):
-        report, output = folder / f"{number}.xml", folder / f"{number}.txt"
-        marked = " and ".join(f"({expression})" for expression in (lane, only) if expression)
-        selection = ["-m", marked] if marked else []
-        argv = ("pytest", f"--junitxml={report}", "-o", "junit_family=xunit2", *selection, *paths)
-        reports.append(report)
-        children.append((_begin(argv, output if number else None), output))
-    codes = []
+    lanes = [Lane(folder, number, lane) for number, lane in enumerate(("",) if paths else LANES)]
+    children = []
+    for lane in lanes:
+        marked = " and ".join(f"({expression})" for expression in (lane.selection, only) if expression)
+        argv = ("pytest", f"--junitxml={lane.report}", "-o", "junit_family=xunit2", *(["-m", marked] * bool(marked)))
+        children.append(_begin((*argv, *paths), lane.output if lane.number else None, {RUNNING: str(lane.running)}))
+    ended = []
     try:
-        for child, output in children:
-            codes.append(_end(child))
-            if output.exists():
-                print(output.read_text(errors="replace"), flush=True)
+        for lane, child in zip(lanes, children, strict=True):
+            code = _end(child, SECONDS - (clock.monotonic() - began))
+            ended.append((lane, code))
+            if lane.output.exists():
+                print(lane.output.read_text(errors="replace"), flush=True)
     finally:
-        for child, _ in children:
+        for child in children:
             child.stop()
-    made = [report for report in reports if report.exists()]
+    made = [lane.report for lane in lanes if lane.report.exists()]
     skips = [skip for report in made for skip in read_skips(report)]
-    ok, seconds = not any(codes), clock.monotonic() - began
-    return Outcome("pytest", ok, seconds, counts(made) if len(made) == len(reports) else "no report"), skips
+    ok = all(code == 0 for _, code in ended) and len(made) == len(lanes)
+    detail = "; ".join([counts(made), *(cut for lane, code in ended if (cut := lane.cut_off(code)))])
+    return Outcome("pytest", ok, clock.monotonic() - began, detail), skips
 
 
-def _begin(argv: Sequence[str], log: Path | None = None) -> Child:
+def _begin(argv: Sequence[str], log: Path | None = None, more: Mapping[str, str] | None = None) -> Child:
     program = str(Path(sys.executable).parent / argv[0])
     path = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    environment = {**os.environ, "PATH": path}
+    environment = {**os.environ, "PATH": path, **(more or {})}
     return start((program, *argv[1:]), log=log or sys.stdout.fileno(), cwd=CHECKOUT, env=environment)
 
 
-def _end(child: Child) -> int | None:
-    """The exit status; None, and the child is stopped, if it takes too long."""
+def _end(child: Child, seconds: float = SECONDS) -> int | None:
+    """The exit status; None, and the child is interrupted and then stopped, if it takes too long."""
     try:
-        code = child.wait(SECONDS)
-    except BaseException:
-        child.stop()
-        raise
-    if code is None:
+        code = child.wait(max(0, seconds))
+        if code is None:
+            child.signal(signal.SIGINT)
+            child.wait(FAREWELL)
+    finally:
         child.stop()
     return code
 

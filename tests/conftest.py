@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,12 @@ def pytest_configure() -> None:
     """What runs in the background has SIGINT ignored, and so would all that tests start and want to interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_runtest_logstart(nodeid: str) -> None:
+    """Say which test runs, for whoever has to say where a run was cut off."""
+    if place := os.environ.get("WHERRY_RUNNING_TEST"):
+        Path(place).write_text(nodeid)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,6 @@
 """The command line: help everywhere, wrong input in one line."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from _pytest.mark.expression import Expression
 from cli import testing
 from cli.main import COMMANDS, PACKAGES, main
 from cli.testing import Outcome
+from linux.process import start
 
 
 @pytest.mark.parametrize("name", ["", *COMMANDS, *PACKAGES, "bench"])
@@ -65,6 +67,33 @@ def test_the_reports_of_all_lanes_are_counted_together(tmp_path: Path) -> None:
         suite = f'<testsuite tests="{tests}" failures="{failures}" errors="{errors}" skipped="{skipped}"/>'
         reports[-1].write_text(f"<testsuites>{suite}</testsuites>")
     assert testing.counts(reports) == "8 passed, 2 failed, 2 skipped"
+
+
+def test_a_lane_that_is_cut_off_names_its_test(tmp_path: Path) -> None:
+    lane = testing.Lane(tmp_path, 0, "root")
+    assert lane.cut_off(4) == "ended with status 4 in no test at all"
+    lane.running.write_text("tests/a/test_b.py::test_c[1]")
+    assert lane.cut_off(1) == "ended with status 1 in tests/a/test_b.py::test_c[1]"
+    lane.report.write_text("<testsuites/>")  # as an interrupted one has
+    assert lane.cut_off(None) == "took too long in tests/a/test_b.py::test_c[1]"
+    assert lane.cut_off(1) == ""
+
+
+def test_a_run_that_dies_says_in_which_test(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    dying = tmp_path / "test_dying.py"
+    dying.write_text("import os\ndef test_it():\n    os._exit(7)\n")
+    with capfd.disabled():
+        settings = str(testing.CHECKOUT / "pyproject.toml")
+        outcome, _ = testing.run_tests(tmp_path, ["-c", settings, "-p", "tests.conftest", str(dying)], "")
+    assert not outcome.ok
+    assert outcome.detail.startswith("0 passed, 0 failed, 0 skipped; ended with status 7 in ")
+    assert outcome.detail.endswith("test_dying.py::test_it")
+
+
+def test_what_hangs_is_interrupted_and_ended() -> None:
+    child = start(["sleep", "1000"])
+    assert testing._end(child, 0) is None
+    assert child.poll() == -signal.SIGINT
 
 
 def test_every_test_runs_in_one_lane() -> None:
