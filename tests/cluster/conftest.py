@@ -111,8 +111,8 @@ class Host:
         """The ends of all logs, for a failure's report."""
         script = """
             tail -n 60 /var/log/wherry/*.log
-            timeout 20 kubectl get all,events,endpointslices -A -o wide
-            timeout 20 kubectl describe pods -A
+            [ -e $KUBECONFIG ] && timeout 20 kubectl get all,events,endpointslices -A -o wide
+            [ -e $KUBECONFIG ] && timeout 20 kubectl describe pods -A
             ps -eo pid,etimes,stat,args
         """
         return self.node.run(["sh", "-c", f"({script}) 2>&1"], check=False, timeout=90).text

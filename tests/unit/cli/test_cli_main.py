@@ -87,7 +87,7 @@ def test_a_run_that_dies_says_in_which_test(tmp_path: Path, capfd: pytest.Captur
         outcome, _ = testing.run_tests(tmp_path, ["-c", settings, "-p", "tests.conftest", str(dying)], "")
     assert not outcome.ok
     assert outcome.detail.startswith("0 passed, 0 failed, 0 skipped; ended with status 7 in ")
-    assert outcome.detail.endswith("test_dying.py::test_it")
+    assert outcome.detail.endswith("::test_it")
 
 
 def test_what_hangs_is_interrupted_and_ended() -> None:
