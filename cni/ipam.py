@@ -260,8 +260,11 @@ class Store:
     def _networks(self) -> tuple[Network, ...]:
         found = []
         for name, bridge, facts in self._db.execute("SELECT name, bridge, facts FROM network ORDER BY name"):
+            # What a later version wrote beside the running daemon is none of our business.
             known: dict[str, Any] = {
-                key: tuple(v) if isinstance(v, list) else v for key, v in json.loads(facts).items()
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in json.loads(facts).items()
+                if key in Network._fields
             }
             found.append(Network(name, bridge, **known))
         return tuple(found)

@@ -217,6 +217,16 @@ def test_a_broken_file_is_a_clear_error(tmp_path: Path) -> None:
     assert caught.value.code == IO
 
 
+def test_facts_of_a_later_version_are_passed_over(store: Store, tmp_path: Path) -> None:
+    reserve(store, 1)
+    other = apsw.Connection(str(tmp_path / FILE))
+    other.execute("UPDATE network SET facts = json_set(facts, '$.colour', 'red')")
+    other.close()
+    found = store.network("n")
+    assert found is not None
+    assert found.subnets == ("10.1.2.0/28",)
+
+
 def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
     newer = apsw.Connection(str(tmp_path / FILE))
     newer.execute("PRAGMA user_version=99")
