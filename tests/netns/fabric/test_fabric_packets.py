@@ -98,7 +98,7 @@ class Stream(threading.Thread):
     def __init__(self, bed: Bed, source: str, ip: str) -> None:
         super().__init__()
         self._asking = bed._socket(source, ip)
-        self._asking.settimeout(10)
+        self._asking.settimeout(60)
         self.ending = threading.Event()
         self.sent = 0
         self.lost = 0
