@@ -1,0 +1,137 @@
+"""The loop of policies on a kernel in memory: who waits for what, and what follows a refusal, damage and a restart."""
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from cni import ranges
+from cni.policy.enforcer import CHECK_EVERY, PATIENCE, Enforcer
+from cni.policy.render import TABLE
+from kit.clock import FakeClock, settle
+from linux.nft.fake import FakeKernel
+from linux.nft.wire import INET4
+from tests.unit.cni.test_policy_plan import DB, pod, policy
+
+
+class Scene:
+    """A kernel that lasts, and one enforcer after the other."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.kernel = FakeKernel()
+        self.running: asyncio.Task[None] | None = None
+
+    async def start(self) -> Enforcer:
+        await self.stop()
+        made: Any = lambda: self.kernel  # noqa: E731
+        self.enforcer = Enforcer("here", "br0", self.clock, made)
+        self.known = asyncio.Event()
+        self.running = asyncio.create_task(self.enforcer.run([self.known]))
+        await settle()
+        return self.enforcer
+
+    async def stop(self) -> None:
+        if self.running is not None:
+            self.running.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.running
+
+    def verdicts(self, direction: str = "ingress") -> dict[str, str]:
+        return {ranges.show(one.key): one.chain for one in self.kernel.elements(INET4, TABLE, direction)}
+
+    def guarded(self) -> bool:
+        seen = self.kernel.table(INET4, TABLE)
+        assert seen is not None
+        return seen.chains["unknown-in"] == seen.chains["unknown-out"] == 1
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    made = Scene()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def test_strangers_are_not_heard_until_all_is_known_and_then_only_if_there_are_policies(scene: Scene) -> None:
+    assert scene.guarded()
+    scene.enforcer.on_pod("a/x", None, pod("a/x", 1, app="db"))
+    scene.known.set()
+    await settle()
+    assert not scene.guarded()
+    assert scene.verdicts() == {"10.0.0.1": ""}
+    scene.enforcer.on_policy("a/p", None, policy({"podSelector": DB}))
+    await settle()
+    assert scene.guarded()
+    assert scene.verdicts()["10.0.0.1"].startswith("to-")
+    assert scene.verdicts("egress") == {"10.0.0.1": ""}
+
+
+async def test_a_new_agent_leaves_pods_that_are_there_alone(scene: Scene) -> None:
+    scene.enforcer.on_pod("a/x", None, pod("a/x", 1, app="db"))
+    scene.known.set()
+    await settle()
+    enforcer = await scene.start()
+    assert scene.guarded()  # somebody may have made policies meanwhile
+    assert scene.verdicts() == {"10.0.0.1": ""}
+    enforcer.on_pod("a/x", None, pod("a/x", 1, app="db"))
+    scene.known.set()
+    await settle()
+    assert not scene.guarded()
+
+
+async def test_an_add_is_answered_when_its_policies_hold(scene: Scene) -> None:
+    scene.known.set()
+    scene.enforcer.on_policy("a/p", None, policy({"podSelector": DB}))
+    await settle()
+    adding = asyncio.create_task(scene.enforcer.attach("a/x", "c", ["10.0.0.7/24"]))
+    await settle()
+    assert not adding.done()
+    assert "10.0.0.7" not in scene.verdicts()
+    scene.enforcer.on_pod("a/x", None, pod("a/x", 1, app="db")._replace(ips=()))
+    await settle()
+    assert adding.done()
+    assert scene.verdicts()["10.0.0.7"].startswith("to-")
+    scene.enforcer.detach("a/x", "c")
+    await settle()
+    assert scene.verdicts() == {}
+
+
+async def test_an_add_does_not_wait_for_ever(scene: Scene) -> None:
+    adding = asyncio.create_task(scene.enforcer.attach("a/x", "c", ["10.0.0.7/24"]))
+    await settle()
+    await scene.clock.advance(PATIENCE + 0.1)
+    await adding
+    assert scene.verdicts() == {}
+    assert scene.guarded()
+
+
+async def test_a_refusal_is_followed_by_a_whole_replacement(scene: Scene) -> None:
+    scene.known.set()
+    await settle()
+    scene.kernel.refuse = [errno.ENOBUFS, errno.EBUSY]
+    scene.enforcer.on_pod("a/x", None, pod("a/x", 1))
+    await settle()
+    assert not scene.enforcer.settled.is_set()
+    await scene.clock.advance(10)
+    await settle()
+    assert scene.enforcer.settled.is_set()
+    assert scene.verdicts() == {"10.0.0.1": ""}
+
+
+async def test_damage_is_seen_and_mended(scene: Scene) -> None:
+    scene.enforcer.on_pod("a/x", None, pod("a/x", 1))
+    scene.known.set()
+    await settle()
+    scene.kernel.flush()
+    await scene.clock.advance(CHECK_EVERY + 0.01)
+    await settle()
+    assert scene.verdicts() == {"10.0.0.1": ""}
+    assert scene.enforcer.repairs == {"policies": 1}
+    commits = scene.kernel.commits
+    await scene.clock.advance(10 * CHECK_EVERY)
+    assert scene.kernel.commits == commits
