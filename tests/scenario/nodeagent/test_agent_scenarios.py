@@ -233,8 +233,9 @@ async def test_room_is_made_for_a_critical_pod(scene: Scene) -> None:
     def asking(cpu: str) -> list[Container]:
         return [Container(name="a", image="i:1", resources=ResourceRequirements(requests={"cpu": cpu}))]
 
-    await scene.create("small", containers=asking("500m"))
-    await scene.create("big", containers=asking("1500m"))
+    scene.runtime.programs = {"a": Program(deaf=True)}
+    await scene.create("small", containers=asking("500m"), termination_grace_period_seconds=20)
+    await scene.create("big", containers=asking("1500m"), termination_grace_period_seconds=20)
     await scene.until(lambda: scene.running() == ["big", "small"])
     await scene.create("vital", containers=asking("1"), priority=2_000_000_000)
     await scene.until(lambda: scene.running() == ["small", "vital"])
@@ -246,7 +247,8 @@ async def test_room_is_made_for_a_critical_pod(scene: Scene) -> None:
     await scene.until(lambda: scene.phase("vaster") == "Failed")
     assert scene.running() == ["small", "vital"]
     await scene.create("last", containers=asking("900m"), priority=2_000_000_000)
-    await scene.client.delete(kinds.POD, "last", "default", grace=0)
+    await scene.until(lambda: scene.agent.tally.preemptions.values == {("cpu",): 2})
+    await scene.client.delete(kinds.POD, "last", "default", grace=0)  # it waits for the other, who takes his time
     await scene.until(lambda: scene.running() == ["vital"])
     assert scene.agent.pods.named("default", "last") is None
 
