@@ -45,8 +45,8 @@ class Gate(Protocol):
         """A container of a pod has got addresses."""
         ...
 
-    def detach(self, pod: str, container: str) -> None:
-        """A container loses its addresses."""
+    async def detach(self, pod: str, container: str) -> None:
+        """A container loses its addresses; nobody has them yet."""
         ...
 
 
@@ -140,7 +140,7 @@ class Daemon:
             async with turn:
                 pod = _pod_of(environment) if self._gate is not None and ifname != "lo" else ""
                 if pod and self._gate is not None and command == "DEL":
-                    self._gate.detach(pod, container)  # before somebody else may get the address
+                    await self._gate.detach(pod, container)  # before somebody else may get the address
                 work = self._in_thread(lambda host: plugin.answer(environment, body, host, self._store))
                 code, output = await work
                 if pod and self._gate is not None and command == "ADD" and code == 0:

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 from cni import ranges
 from cni.policy.ledger import Ledger
-from cni.policy.objects import DIRECTIONS, PodFacts, PolicyFacts
+from cni.policy.objects import DIRECTIONS, PROTOCOLS, PodFacts, PolicyFacts
 from cni.policy.render import FAMILIES, SELF, TABLE, Table
 from kit import log
 from kit.backoff import Backoff
 from kit.clock import Clock, Timer, deadline
+from linux import conntrack
+from linux.conntrack import ConntrackError
 from linux.nft import Kernel, NftError
 from linux.nft.counters import counters
 from linux.sysctl import NotFound, ProcSysctl, SysctlError
@@ -31,12 +33,20 @@ _log = log.get("policy")
 class Enforcer:
     """See the module."""
 
-    def __init__(self, node: str, bridge: str, clock: Clock, open_door: Callable[[], Kernel] = Kernel) -> None:
+    def __init__(
+        self,
+        node: str,
+        bridge: str,
+        clock: Clock,
+        open_door: Callable[[], Kernel] = Kernel,
+        forget: Callable[[Iterable[bytes]], int] | None = None,
+    ) -> None:
         self.ledger = Ledger(node)
         self.repairs: Counter[str] = Counter()
         self.settled = asyncio.Event()  # set while the kernel has all that is known
         self._clock = clock
         self._open_door = open_door
+        self._forget = forget or forget_flows
         self._tables = {family: Table(family, bridge) for family in FAMILIES}
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
@@ -78,10 +88,19 @@ class Enforcer:
         except TimeoutError:
             _log.warning("a pod starts without its policies and is not heard until they are known", pod=key)
 
-    def detach(self, key: str, container: str) -> None:
-        """A container loses its addresses."""
+    async def detach(self, key: str, container: str) -> None:
+        """A container loses its addresses; returns when nothing speaks for it any more."""
+        before = self.ledger.ips(key)
         self.ledger.detach(key, container)
+        gone = tuple(ip for ip in before if ip not in self.ledger.ips(key))
         self._changed()
+        if gone and self.ledger.policies:
+            # Flows that stand are not judged again: whoever gets the address next must not inherit any.
+            try:
+                count = await asyncio.to_thread(self._forget, gone)
+                _log.debug("forgot flows", pod=key, flows=count)
+            except ConntrackError as error:
+                _log.warning("cannot forget the flows of an address", pod=key, error=error)
 
     def _changed(self) -> None:
         if self.ledger.dirty:
@@ -169,6 +188,21 @@ class Enforcer:
             self._rewrite = True
             self.settled.clear()
             self._wake.set()
+
+
+def forget_flows(ips: Iterable[bytes]) -> int:
+    """Forget all tracked flows of these addresses; how many there were."""
+    gone, door = frozenset(ips), conntrack.Kernel()
+    try:
+        forgotten = 0
+        for family in {4 if len(ip) == 4 else 6 for ip in gone}:
+            for protocol in PROTOCOLS.values():
+                flows = door.flows(family, protocol)
+                theirs = [one for one in flows if not gone.isdisjoint((one.source, one.destination, one.reply_source))]
+                forgotten += door.delete(family, theirs)
+        return forgotten
+    finally:
+        door.close()
 
 
 def _look_for_bridge_rules() -> None:

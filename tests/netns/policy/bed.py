@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.cni_lab import Space
 from cni.policy import objects
-from cni.policy.enforcer import Enforcer
+from cni.policy.enforcer import Enforcer, forget_flows
 from cni.policy.render import FAMILIES, TABLE
 from kit.clock import SystemClock
 from linux.nft import Kernel
@@ -38,7 +38,7 @@ class Bed:
         self.numbers = {key: number for number, key in enumerate(pods, start=5)}
         self.pods, self.namespaces = dict(pods), namespaces
         self.listening: dict[tuple[str, str, int], socket.socket] = {}
-        self._serving: dict[tuple[str, int, int, int], socket.socket] = {}
+        self.serving: dict[tuple[str, int, int, int], socket.socket] = {}
         self.node = self.space("node")
         self.node.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         self.node.run("ip", "link", "add", "wherry0", "type", "bridge", "mcast_snooping", "0")
@@ -62,7 +62,10 @@ class Bed:
 
     def start(self) -> None:
         """Begin to enforce."""
-        self.enforcer = Enforcer(NODE, "wherry0", SystemClock(), lambda: self.node.visit(Kernel))
+        here = self.node.visit
+        self.enforcer = Enforcer(
+            NODE, "wherry0", SystemClock(), lambda: here(Kernel), lambda ips: here(lambda: forget_flows(ips))
+        )
         self._known = asyncio.Event()
         self._running = asyncio.get_running_loop().create_task(self.enforcer.run([self._known]))
 
@@ -146,10 +149,10 @@ class Bed:
             for port in UDP_PORTS:
                 made = self.spaces[key].listen(port, self.ip(key, family), socket.SOCK_DGRAM)
                 made.setblocking(False)
-                self._serving[key, family, socket.IPPROTO_UDP, port] = made
+                self.serving[key, family, socket.IPPROTO_UDP, port] = made
             raw = self.spaces[key].visit(lambda kind=kind: socket.socket(kind, socket.SOCK_RAW, SCTP))
             raw.setblocking(False)
-            self._serving[key, family, SCTP, 0] = raw
+            self.serving[key, family, SCTP, 0] = raw
 
     # --- attempts
 
@@ -194,7 +197,7 @@ class Bed:
 
     def _udp(self, source: str, target: str, ip: str, port: int, kind: int) -> Iterator[bool]:
         words = os.urandom(8)
-        serving = self._serving[target, 4 if kind == socket.AF_INET else 6, socket.IPPROTO_UDP, port]
+        serving = self.serving[target, 4 if kind == socket.AF_INET else 6, socket.IPPROTO_UDP, port]
         with self.spaces[source].visit(lambda: socket.socket(kind, socket.SOCK_DGRAM)) as made:
             made.sendto(words, (ip, port))
             while True:
@@ -204,7 +207,7 @@ class Bed:
         words = os.urandom(4)
         chunk = struct.pack(">BBH", 1, 0, 20) + words + struct.pack(">IHHI", 65536, 1, 1, 1)
         packet = struct.pack(">HHII", 9, port, 0, 0) + chunk  # INIT
-        serving = self._serving[target, 4 if kind == socket.AF_INET else 6, SCTP, 0]
+        serving = self.serving[target, 4 if kind == socket.AF_INET else 6, SCTP, 0]
         with self.spaces[source].visit(lambda: socket.socket(kind, socket.SOCK_RAW, SCTP)) as made:
             made.sendto(packet, (ip, 0))
             while True:
@@ -213,7 +216,7 @@ class Bed:
     async def close(self) -> None:
         await self.stop()
         self.door.close()
-        for one in [*self.listening.values(), *self._serving.values()]:
+        for one in [*self.listening.values(), *self.serving.values()]:
             one.close()
         for space in self.spaces.values():
             space.close()

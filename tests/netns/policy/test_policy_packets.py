@@ -1,10 +1,12 @@
 """A matrix of policies and pairs, with real packets of both families: who is let through, and who is not."""
 
 import asyncio
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -288,6 +290,44 @@ async def test_established_connections_go_on_and_new_ones_do_not(made: Bed) -> N
     taken.close()
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_who_gets_an_address_next_inherits_no_connections(made: Bed) -> None:
+    await made.policies({"namespace": "n", "ingress": []})  # somewhere there are policies
+    await made.enforcer.attach("a/db", "first", [f"{made.ip('a/db', 4)}/24"])
+    asking = made.spaces["b/web"].listen(999, made.ip("b/web", 4), socket.SOCK_DGRAM)
+    serving = made.serving["a/db", 4, socket.IPPROTO_UDP, 53]
+    target = (made.ip("a/db", 4), 53)
+    drained(made, "a/db")
+
+    async def heard(sock: socket.socket) -> bool:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with suppress(BlockingIOError):
+                return bool(sock.recv(10))
+            await a_moment()
+        return False
+
+    asking.setblocking(False)
+    asking.sendto(b"hello", target)
+    assert await heard(serving)
+    serving.sendto(b"answer", asking.getsockname())  # now it stands
+    assert await heard(asking)
+    await made.policies({})  # pods of a are isolated, but what stands goes on
+    asking.sendto(b"again", target)
+    assert await heard(serving)
+    await made.enforcer.detach("a/db", "first")
+    await made.enforcer.attach("a/db", "second", [f"{made.ip('a/db', 4)}/24"])
+    before = made.refusals()
+    asking.sendto(b"to the next", target)
+    deadline = time.monotonic() + PATIENCE
+    while made.refusals() == before:
+        assert time.monotonic() < deadline
+        await a_moment()
+    assert drained(made, "a/db") == 0
+    asking.close()
+    await made.enforcer.attach("a/db", "third", [f"{made.ip('a/db', 4)}/24", f"{made.ip('a/db', 6)}/64"])
+
+
 FLOOD = """
 import socket, sys, time
 made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -305,7 +345,7 @@ def drained(bed: Bed, key: str) -> int:
     """How many datagrams have come to a pod since the last time."""
     count = 0
     try:
-        while bed._serving[key, 4, 17, 53].recv(100):
+        while bed.serving[key, 4, 17, 53].recv(100):
             count += 1
     except BlockingIOError:
         return count

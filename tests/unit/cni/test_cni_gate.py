@@ -27,7 +27,7 @@ class Gate:
         self.told.append(("attach", pod, container, tuple(ips)))
         await self.open.wait()
 
-    def detach(self, pod: str, container: str) -> None:
+    async def detach(self, pod: str, container: str) -> None:
         self.told.append(("detach", pod, container, self._store.find(Owner("pods", container, "eth0")) is not None))
 
 

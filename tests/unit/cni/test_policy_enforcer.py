@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -23,16 +23,21 @@ class Scene:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.kernel = FakeKernel()
+        self.forgotten: list[bytes] = []
         self.running: asyncio.Task[None] | None = None
 
     async def start(self) -> Enforcer:
         await self.stop()
         made: Any = lambda: self.kernel  # noqa: E731
-        self.enforcer = Enforcer("here", "br0", self.clock, made)
+        self.enforcer = Enforcer("here", "br0", self.clock, made, self.forget)
         self.known = asyncio.Event()
         self.running = asyncio.create_task(self.enforcer.run([self.known]))
         await settle()
         return self.enforcer
+
+    def forget(self, ips: Iterable[bytes]) -> int:
+        self.forgotten += ips
+        return 0
 
     async def stop(self) -> None:
         if self.running is not None:
@@ -96,7 +101,8 @@ async def test_an_add_is_answered_when_its_policies_hold(scene: Scene) -> None:
     await settle()
     assert adding.done()
     assert scene.verdicts()["10.0.0.7"].startswith("to-")
-    scene.enforcer.detach("a/x", "c")
+    await scene.enforcer.detach("a/x", "c")
+    assert scene.forgotten == [ranges.parse("10.0.0.7")]
     await settle()
     assert scene.verdicts() == {}
 

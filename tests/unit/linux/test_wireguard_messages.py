@@ -3,6 +3,9 @@
 import base64
 import struct
 
+import pytest
+from pyroute2.netlink.generic.wireguard import wgmsg
+
 from linux.netlink import attribute, attributes, nested
 from linux.wireguard import Peer, SeenWireguard, merge, peer_body
 
@@ -32,3 +35,15 @@ def test_the_endpoint_has_the_kernels_form() -> None:
     seen = attributes(attributes(peer_body(V4))[0])
     assert seen[4] == struct.pack("=H", 2) + struct.pack(">H", 51877) + bytes([192, 0, 2, 2]) + bytes(8)
     assert len(attributes(attributes(peer_body(V6))[0])[4]) == 28
+
+
+@pytest.mark.parametrize("peer", [V4, V6])
+def test_another_program_reads_the_same(peer: Peer) -> None:
+    body = struct.pack("=BBH", 1, 1, 0) + attribute(1, struct.pack("=I", 7)) + nested(8, peer_body(peer))
+    found = wgmsg(struct.pack("=IHHII", 16 + len(body), 30, 5, 1, 0) + body)
+    found.decode()
+    seen = found.get_attr("WGDEVICE_A_PEERS")[0]
+    endpoint = seen.get_attr("WGPEER_A_ENDPOINT")
+    networks = tuple(one["addr"] for one in seen.get_attr("WGPEER_A_ALLOWEDIPS"))
+    key = seen.get_attr("WGPEER_A_PUBLIC_KEY").decode()
+    assert Peer(key, endpoint["addr"], endpoint["port"], networks) == peer
