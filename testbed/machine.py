@@ -37,7 +37,7 @@ from testbed.guest import ENVIRONMENT, Spec
 KERNEL = "linux.uml"
 NEEDED = {KERNEL: "user-mode-linux", "modprobe": "kmod"}
 PATH = ENVIRONMENT["PATH"]
-BOOT_SECONDS = 120.0
+BOOT_SECONDS = 300.0
 SIZES = {"M": 1 << 20, "G": 1 << 30}
 
 
