@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from cni.fabric.nodes import MODE, POD_CIDRS
-from tests.netns.fabric.bed import FAR, NEAR, NUMBERS, PATIENCE, Bed, node_ips, pod_cidrs, pod_ips
+from tests.netns.fabric.bed import FAR, NEAR, NUMBERS, Bed, node_ips, pod_cidrs, pod_ips
 
 pytestmark = pytest.mark.root
 FAMILIES = {"IPv4": (4,), "IPv6": (6,), "dual": (4, 6)}
