@@ -171,7 +171,7 @@ def reached(server: Space, client: Space, ip: str, port: int, target: int) -> bo
     """Whether a client gets through to the pod."""
     with server.listen(target) as listener:
         try:
-            with client.connect(ip, port, 2) as sent, listener.accept()[0] as got:
+            with client.connect(ip, port) as sent, listener.accept()[0] as got:
                 sent.sendall(b"word")
                 return got.recv(16) == b"word"
         except OSError:

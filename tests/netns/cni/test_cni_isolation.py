@@ -150,7 +150,7 @@ def test_forged_frames_go_nowhere_and_honest_ones_arrive() -> None:
         assert [name for name, frame in forged.items() if arrives(frame, me, other)] == []
         assert [name for name, frame in honest(me, other).items() if not arrives(frame, me, other)] == []
         counted = made.host.run("nft", "list", "chain", "bridge", "wherry-cni", "refuse")
-        assert f"packets {len(forged)} " in counted
+        assert int(counted.partition("packets ")[2].split()[0]) >= len(forged)
         made.host.run("nft", "delete", "table", "bridge", "wherry-cni")
         assert [name for name, frame in forged.items() if not arrives(frame, me, other)] == []
 

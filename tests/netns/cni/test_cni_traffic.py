@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bench.cni_lab import HOST_IP, IN_CLUSTER_IP, OUTSIDE_IP, Lab, Space, lab
+from linux import conntrack
 
 pytestmark = pytest.mark.root
 PORTS = [
@@ -218,7 +219,7 @@ def test_a_vlan_is_a_network_of_its_own_or_the_kernel_says_that_it_has_none() ->
         assert one.call("ADD", "c", other).code == 0
         b_ip = answers[1].body["ips"][0]["address"].partition("/")[0]
         assert talk(a, b, (b_ip, 80), 80)
-        a.run("ping", "-c1", "-W5", "10.244.7.1")
+        a.run("ping", "-c1", "-W60", "10.244.7.1")
         alone.run("ip", "addr", "add", "10.244.7.200/24", "dev", "eth0")
         with pytest.raises(RuntimeError):
             alone.run("ping", "-c1", "-W1", "-I", "10.244.7.200", b_ip)
@@ -251,20 +252,27 @@ def test_host_ports_of_sctp_lead_to_the_pod(made: Lab) -> None:
     assert (peer[0], struct.unpack(">HH", seen[20:24]), seen[16:20]) == (OUTSIDE_IP, (5000, 3900), socket.inet_aton(ip))
 
 
+def tracked(host: Space, port: int) -> bool:
+    """Whether the host knows of UDP to a port."""
+    kernel = host.visit(conntrack.Kernel)
+    try:
+        return any(flow.destination_port == port for flow in list(kernel.flows(4, socket.IPPROTO_UDP)))
+    finally:
+        kernel.close()
+
+
 def test_who_goes_on_sending_udp_finds_the_new_pod(made: Lab) -> None:
     network = {"runtimeConfig": {"portMappings": [{"hostPort": 5300, "containerPort": 53, "protocol": "udp"}]}}
     with made.outside.visit(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client:
-        client.connect((HOST_IP, 5300))
-        client.settimeout(60)
+        client.bind(("", 0))
+        add(made, "first")  # from now on the host tracks what comes
         for name in "abc":
-            try:
-                client.send(b"is anybody there?")  # and the host has tracked it
-                client.recv(16)
-            except ConnectionRefusedError:
-                pass
+            client.sendto(b"is anybody there?", (HOST_IP, 5300))
+            while not tracked(made.host, 5300):
+                time.sleep(0.01)
             pod, _ = add(made, name, **network)
             with pod.listen(53, kind=socket.SOCK_DGRAM) as listener:
-                client.send(b"word")
+                client.sendto(b"word", (HOST_IP, 5300))
                 assert listener.recv(16) == b"word"
             assert made.call("DEL", name, made.network(**network)).code == 0
 
@@ -276,7 +284,7 @@ def test_address_and_mac_that_the_runtime_asks_for(made: Lab) -> None:
     assert answer.code == 0, answer.output
     link = json.loads(space.run("ip", "-j", "addr", "show", "eth0"))[0]
     assert (link["address"], link["addr_info"][0]["local"]) == ("0a:58:0a:f4:07:aa", "10.244.7.77")
-    space.run("ping", "-c1", "-W5", "10.244.7.1")  # its own MAC address is not taken for a forged one
+    space.run("ping", "-c1", "-W60", "10.244.7.1")  # its own MAC address is not taken for a forged one
     made.space("b")
     taken = made.call("ADD", "b", CNI_ARGS="IP=10.244.7.77")
     assert (taken.code, taken.body["code"]) == (1, 102)
@@ -289,5 +297,5 @@ def test_a_pod_with_two_interfaces(made: Lab) -> None:
     assert {link["ifname"] for link in json.loads(space.run("ip", "-j", "link"))} == {"lo", "eth0", "net1"}
     assert second.body["ips"][0]["address"] != f"{first}/24"
     assert made.call("DEL", "a", CNI_IFNAME="net1").code == 0
-    space.run("ping", "-c1", "-W5", "10.244.7.1")
+    space.run("ping", "-c1", "-W60", "10.244.7.1")
     assert len(made.links()) == 1
