@@ -92,7 +92,7 @@ def _plan_end(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> Plan:
         return Plan(plan_removal(seen) or (Forget(),))
     if pod.metadata.deletion_timestamp is not None and not memory.reported:
         return Plan((DeleteObject(),))
-    return Plan()
+    return Plan(_garbage(seen))
 
 
 def _stops(pod: Pod, seen: SeenPod, memory: PodMemory, now: float) -> tuple[StopContainer, ...]:

@@ -3,7 +3,6 @@
 A second, plain port can be opened for those on the same machine: it shows pods and numbers, and neither logs nor ways into containers.
 """
 
-import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable
@@ -138,7 +137,7 @@ class AgentApi:
         if path in ("/statusz", "/flagz"):
             return self._about(request)
         if path == "/logs" or path.startswith("/logs/"):
-            return self._system_log(path[5:])
+            return self._system_log(request, path[5:])
         return (self._container_logs(request) if place == "containerLogs" else None) or _MISSING
 
     @cached_property
@@ -225,10 +224,10 @@ class AgentApi:
         except RuntimeFault as error:
             return Response(500, str(error).encode(), TEXT)
 
-    async def _system_log(self, path: str) -> Response:
-        from nodeagent.server.system_logs import system_log
+    async def _system_log(self, request: Request, path: str) -> Response | None:
+        from nodeagent.server.system_logs import send_system_log
 
-        return await asyncio.to_thread(system_log, self._config.system_logs, path)
+        return await send_system_log(request, self._config.system_logs, path)
 
     async def _checkpoint(self, request: Request, namespace: str, name: str, container: str) -> Response:
         worker = self._pods.named(namespace, name)

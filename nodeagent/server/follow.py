@@ -7,6 +7,7 @@ before the next is opened, however many there are by then, so that nothing is lo
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import BinaryIO
 
 from linux.inotify import CREATE, MODIFY, MOVED_TO, Watch
@@ -33,8 +34,9 @@ async def stream_log(
     part = await asyncio.to_thread(open_at, path, options.tail)
     waiter: asyncio.Task[None] | None = None
     try:
-        async with Watch() as watch:
-            if options.follow:
+        async with AsyncExitStack() as stack:
+            watch = await stack.enter_async_context(Watch()) if options.follow else None
+            if watch is not None:
                 watch.add(os.path.dirname(path), CREATE | MOVED_TO)
                 watch.add(path, MODIFY)
                 waiter = asyncio.create_task(_wake_at_end(ended, watch))
@@ -52,9 +54,9 @@ async def stream_log(
                 elif drained and (new := following(path, part)) is not None:
                     part.file.close()
                     part, drained = new, False
-                    if options.follow and not part.stamp:
+                    if watch is not None and not part.stamp:
                         watch.add(path, MODIFY)
-                elif over:
+                elif over or watch is None:
                     break
                 else:
                     await watch.wait()

@@ -66,17 +66,6 @@ def tail_offset(file: BinaryIO, lines: int) -> int:
     return 0
 
 
-def tail_text(path: str, lines: int, limit: int) -> str:
-    """The end of a log as plain text."""
-    try:
-        with open_log(path) as file:
-            file.seek(tail_offset(file, lines))
-            parsed = [parse_line(line) for line in file]
-    except OSError:
-        return ""
-    return b"".join(line.text for line in parsed if line is not None)[-limit:].decode(errors="replace")
-
-
 @dataclass(frozen=True, slots=True)
 class LogOptions:
     """Which lines of a log, and how, as the query of a request says."""

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from nodeagent.server.logs import BLOCK, open_log, tail_offset
+from nodeagent.server.logs import BLOCK, open_log, parse_line, tail_offset
 
 if TYPE_CHECKING:
     from gzip import GzipFile
@@ -70,6 +70,21 @@ def open_at(path: str, tail: int | None) -> Part:
                 break
     chosen.file.seek(place)
     return chosen
+
+
+def tail_text(path: str, lines: int, limit: int) -> str:
+    """The end of a log as plain text, from as many files as it takes: right after a rotation the newest is empty."""
+    text = b""
+    try:
+        part: Part | None = open_at(path, lines)
+        while part is not None:
+            with part.file:
+                parsed = [parse_line(line) for line in part.file]
+                text += b"".join(line.text for line in parsed if line is not None)
+                part = following(path, part)
+    except (NoLog, OSError, EOFError):
+        pass  # what there is must do
+    return text[-limit:].decode(errors="replace")
 
 
 def following(path: str, part: Part) -> Part | None:

@@ -118,7 +118,6 @@ class Surveyor:
         self._known_rates: Mapping[str, int] = {}
         self._disks: dict[str, PodDisks] = {}
         self._disks_at: float | None = None
-        self._disks_seen = 0.0  # the same by the wall clock
         self._turn = asyncio.Lock()
 
     async def look(self) -> Survey:
@@ -140,7 +139,7 @@ class Surveyor:
         """What is on disks, as of a minute ago at most; pods that are new are looked at in any case."""
         now = self._clock.monotonic()
         if self._disks_at is None or now - self._disks_at >= DISKS_EVERY:
-            self._disks, self._disks_seen, self._disks_at = {}, self._clock.now(), now
+            self._disks, self._disks_at = {}, now
         missing = [pod for pod in pods if pod.uid not in self._disks]
         found = await asyncio.to_thread(self._look_at, missing) if missing else {}
         self._disks = {pod.uid: found.get(pod.uid) or self._disks[pod.uid] for pod in pods}
@@ -178,12 +177,13 @@ class Surveyor:
         networks = {pod.uid: seen for pod in pods if (seen := _network(pod, details))}
         root = filesystem(self._root_dir)
         place = images.fs_id.mountpoint if images is not None else ""
+        now, steady = self._clock.now(), self._clock.monotonic()
         return Survey(
-            at=self._clock.now(),
+            at=now,
             pods={pod.uid: pod for pod in pods},
             groups=groups,
             disks=disks,
-            disks_at=self._disks_seen,
+            disks_at=now - (steady - self._disks_at if self._disks_at is not None else 0.0),
             root=root,
             images=(filesystem(place) if place else None) or root,
             image_use=Usage(images.used_bytes.value, images.inodes_used.value) if images is not None else Usage(),

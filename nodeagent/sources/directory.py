@@ -37,7 +37,8 @@ class ManifestDirectory:
         self._clock = clock
         self._tell = tell
         self._files: dict[str, _File] = {}
-        self._problem = ""
+        self._told: set[str] = set()  # what was wrong at the last look, and was said
+        self._wrong: set[str] = set()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -71,6 +72,7 @@ class ManifestDirectory:
 
     def read(self) -> list[Pod]:
         """All pods of the directory as it is now; a name or a uid that two of them have belongs to the first."""
+        self._told, self._wrong = self._wrong, set()
         try:
             names = sorted(entry.name for entry in os.scandir(self._path) if not entry.name.startswith("."))
         except FileNotFoundError:
@@ -120,6 +122,6 @@ class ManifestDirectory:
             return _File(stamp if isinstance(error, BadManifest) else (), kept)
 
     def _complain(self, problem: str) -> None:
-        if problem != self._problem:
+        if problem not in self._told | self._wrong:
             _log.error(problem)
-        self._problem = problem
+        self._wrong.add(problem)

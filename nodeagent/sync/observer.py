@@ -11,7 +11,7 @@ from nodeagent.model.spec import container_named
 from nodeagent.render.container import termination_file
 from nodeagent.render.sandbox import log_directory
 from nodeagent.render.settings import NodeSettings
-from nodeagent.server.logs import tail_text
+from nodeagent.server.series import tail_text
 
 MAX_MESSAGE = 4096
 MAX_LOG, MAX_LOG_LINES = 2048, 80

@@ -56,6 +56,14 @@ class PodState:
             if self.slot is None:
                 self.slot = await slots.take()
 
+    def forget_gone(self) -> None:
+        """What is remembered of containers and sandboxes that are not there any more."""
+        known = {s.id for s in self.seen.sandboxes} | {c.id for c in self.seen.containers}
+        for kept in (self.exits, self.words, self.stopped, self.memory.health, self.memory.applied):
+            for ident in kept.keys() - known:
+                del kept[ident]
+        self.killed &= known
+
     def leave_slot(self) -> None:
         """Let another pod start."""
         if self.slot is not None:

@@ -81,6 +81,7 @@ async def remove_sandbox(doors: Doors, state: PodState, action: RemoveSandbox) -
     """Remove it and the containers in it."""
     await doors.runtime.remove_sandbox(action.id)
     state.seen = state.seen.without(action.id)
+    state.forget_gone()
 
 
 async def remove_container(doors: Doors, state: PodState, action: RemoveContainer) -> None:
@@ -88,13 +89,8 @@ async def remove_container(doors: Doors, state: PodState, action: RemoveContaine
     found = _known(state, action.id)
     await doors.runtime.remove_container(action.id)
     state.seen = state.seen.without(action.id)
-    state.exits.pop(action.id, None)
-    state.words.pop(action.id, None)
-    state.stopped.pop(action.id, None)
-    state.killed.discard(action.id)
     state.memory.retries.pop(action.id, None)
-    state.memory.health.pop(action.id, None)
-    state.memory.applied.pop(action.id, None)
+    state.forget_gone()
     if found is not None:
         base = f"{log_directory(state.pod, doors.settings)}/{found.name}/{found.attempt}.log"
         for path in glob.glob(glob.escape(base) + "*"):

@@ -186,6 +186,7 @@ class PodWorker:
             except BaseException:
                 state.dirty = True
                 raise
+            state.forget_gone()
             for ident in (*(s.id for s in state.seen.sandboxes), *(c.id for c in state.seen.containers)):
                 doors.register(ident, state.uid)
         state.seen = state.seen.overlay(state.exits)

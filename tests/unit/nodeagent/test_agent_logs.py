@@ -9,7 +9,8 @@ import pytest
 from kit.http.model import Request
 from nodeagent.server.container_logs import BadOptions, read_options
 from nodeagent.server.follow import NoLog, stream_log
-from nodeagent.server.logs import Formatter, LogLine, LogOptions, comparable, parse_line, tail_offset, tail_text
+from nodeagent.server.logs import Formatter, LogLine, LogOptions, comparable, parse_line, tail_offset
+from nodeagent.server.series import tail_text
 
 T = "2026-03-01T10:20:30.123456789Z"
 LINES = [f"{T} stdout F line {i}\n".encode() for i in range(5)]
@@ -139,3 +140,16 @@ def test_numbers_in_queries_may_be_of_any_size() -> None:
     ):
         with pytest.raises(BadOptions):
             asked(query)
+
+
+async def test_nothing_is_watched_for_who_does_not_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are few watches, and what is only read once needs none."""
+    log = tmp_path / "0.log"
+    log.write_bytes(b"".join(LINES))
+    monkeypatch.delattr("nodeagent.server.follow.Watch")
+
+    async def never() -> None:
+        raise AssertionError("nobody asks whether it has ended")
+
+    pieces = [piece async for piece in stream_log(str(log), LogOptions(), never)]
+    assert b"".join(pieces).count(b"line") == 5

@@ -10,6 +10,7 @@ import pytest
 
 from kit.clock import FakeClock
 from kit.config import ConfigError
+from kit.http.model import Response
 from linux.cgroup_detail import DeviceUse, GroupDetail, Pressure
 from linux.cgroup_use import GroupUse
 from nodeagent.config import Config, Eviction, Pki, Reservations
@@ -27,7 +28,7 @@ from nodeagent.server.pages import configuration, running_pods
 from nodeagent.server.stats import summarize
 from nodeagent.server.storage import NoDrivers, Storage, StorageSurvey, StorageUse, claim_metrics
 from nodeagent.server.survey import PodDisks, Survey, SurveyedContainer, SurveyedPod, Surveyor, VolumeUse
-from nodeagent.server.system_logs import system_log
+from nodeagent.server.system_logs import BLOCK, DISABLED, send_system_log, system_log
 from nodeagent.serving import container_group, eviction_policy, group_path, reserved_by, rotation_policy
 from proto import cri_v1_pb2 as pb
 from proto import csi_v1_pb2 as csi
@@ -276,8 +277,31 @@ def test_logs_of_the_machine(tmp_path: Path, path: str, status: int) -> None:
     (root / "odd").mkdir()
     (root / "odd" / os.fsdecode(b"not-\xff-utf8")).write_text("")
     found = system_log(str(root), path)
+    assert isinstance(found, Response)
     assert found.status == status and b"hush" not in bytes(found.body)  # type: ignore[arg-type]
-    assert system_log("", path).status == 405
+    assert system_log("", path) is DISABLED
+
+
+async def test_a_large_log_of_the_machine_is_sent_in_pieces(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"0123456789abcdef" * 40_000)
+    sent = list[bytes]()
+
+    class Sink:
+        def write(self, data: bytes) -> None:
+            sent.append(data)
+
+        async def drain(self) -> None:
+            if len(sent) == 1:
+                with (tmp_path / "large").open("ab") as file:
+                    file.write(b"written meanwhile")
+
+        def close(self) -> None:
+            sent.append(b"")
+
+    request: Any = type("Asked", (), {"start_stream": lambda *_: Sink()})()
+    assert await send_system_log(request, str(tmp_path), "/large") is None
+    assert sent.pop() == b"" and b"".join(sent) == b"0123456789abcdef" * 40_000
+    assert len(sent) > 1 and max(map(len, sent)) <= BLOCK
 
 
 async def test_disks_are_walked_through_once_a_minute(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from nodeagent.plan.rotation import (
     plan_rotation,
 )
 from nodeagent.server.follow import NoLog, stream_log
-from nodeagent.server.logs import LogOptions, tail_text
+from nodeagent.server.logs import LogOptions
+from nodeagent.server.series import tail_text
 from nodeagent.upkeep.logs import compress
 
 NOW = "20260301-102030"
@@ -135,6 +136,16 @@ async def test_a_log_that_is_renamed_and_not_yet_opened_anew(tmp_path: Path) -> 
     got += await anext(pieces)
     assert got == b"line 0\nline 1\nline 2\n"
     await pieces.aclose()
+
+
+def test_the_end_of_a_log_is_found_right_after_a_rotation(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    (tmp_path / "0.log.20260301-090000.gz").write_bytes(gzip.compress(line(0) + line(1)))
+    (tmp_path / "0.log.20260301-100000").write_bytes(line(2))
+    path.write_bytes(b"")
+    assert tail_text(str(path), 2, 1000) == "line 1\nline 2\n"
+    path.write_bytes(line(3))
+    assert tail_text(str(path), 2, 1000) == "line 2\nline 3\n"
 
 
 @pytest.mark.parametrize("name", ["0.log", "0.log.20260301-100000", "0.log.20260301-100000.gz"])

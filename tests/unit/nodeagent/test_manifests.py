@@ -111,6 +111,20 @@ def test_what_a_mirror_needs() -> None:
     assert plan_mirror(None, mirror) is plan_mirror(other, mirror) is plan_mirror(static, ending) is Step.DELETE
 
 
+def test_each_problem_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.yaml").write_text(GOOD)
+    directory = ManifestDirectory(str(tmp_path), "n1", FakeClock(), lambda pods: None)
+    for _ in range(3):
+        directory.read()
+    assert capsys.readouterr().err.count("another manifest has one of that name") == 2
+    (tmp_path / "c.yaml").unlink()
+    directory.read()
+    (tmp_path / "c.yaml").write_text(GOOD)
+    directory.read()
+    assert capsys.readouterr().err.count("another manifest has one of that name") == 1, "it is wrong again"
+
+
 def test_a_directory_is_read_as_a_whole(tmp_path: Path) -> None:
     (tmp_path / ".hidden").write_text(GOOD.replace("web", "hidden"))
     (tmp_path / "sub").mkdir()

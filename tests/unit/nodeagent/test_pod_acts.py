@@ -18,14 +18,17 @@ from api.core_v1 import (
 from api.meta_v1 import ObjectMeta
 from linux.mounts import FakeMounts
 from nodeagent.csi.volumes import NoCsi
+from nodeagent.model.memory import Health
+from nodeagent.model.seen import Exit
+from nodeagent.plan.actions import RemoveSandbox
 from nodeagent.sync.starting import _env_files
 from nodeagent.sync.state import PodState
-from nodeagent.sync.stopping import clean_up
+from nodeagent.sync.stopping import clean_up, remove_sandbox
 from nodeagent.volumes.pod import PodVolumes
 from nodeagent.volumes.problems import TooManyAttached
 from nodeagent.volumes.resolved import Resolved
 from tests.simulation.nodeagent.world import EventLog, World
-from tests.unit.nodeagent.pods import memory
+from tests.unit.nodeagent.pods import NOW, container, memory, sandbox, seen
 
 
 def two() -> Pod:
@@ -108,3 +111,16 @@ def test_files_of_variables_are_plain_and_inside(tmp_path: Path) -> None:
     (root / "outside").symlink_to("../../../../../../../../../../../../etc/passwd")
     found = _env_files(world.doors, wanted, wanted.spec.containers[0])
     assert found == {("v", "plain"): "K='1'", ("v", "linked"): "K='1'"}
+
+
+async def test_nothing_is_remembered_of_containers_that_went_with_their_sandbox(tmp_path: Path) -> None:
+    world = World(tmp_path, two())
+    state = PodState(two(), memory(), seen=seen(sandbox(), sandbox(1), container("a", "exited")))
+    gone, kept = (f"s{attempt}" for attempt in (0, 1))
+    for ident in (gone, kept, "a0"):
+        state.exits[ident] = Exit(0, NOW)
+        state.words[ident] = "bye"
+        state.killed.add(ident)
+    state.memory.health["a0"] = Health()
+    await remove_sandbox(world.doors, state, RemoveSandbox(gone))
+    assert set(state.exits) == set(state.words) == state.killed == {kept} and not state.memory.health

@@ -284,6 +284,9 @@ def test_a_finished_pod_is_taken_down_but_stays() -> None:
     assert plan_pod(wanted, done, memory(ended=True, cleaned=True), NOW).converged
     wanted.status.phase = "Succeeded"
     assert words(plan_pod(wanted, done, memory(), NOW)) == ["clean up"]
+    older = seen(sandbox(0, False), container("a", "exited", 1), container("a", "exited"))
+    plan = plan_pod(wanted, older, memory(ended=True, cleaned=True), NOW)
+    assert words(plan) == ["remove a0"], "of its dead containers the newest is enough"
 
 
 @pytest.mark.parametrize(
