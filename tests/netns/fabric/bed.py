@@ -70,6 +70,7 @@ class Agent:
         self._thread.start()
         self.lines = 0
         self.mtu = 0
+        self.told = ""
         self.repairs: dict[str, int] = {}
 
     def _listen(self) -> None:
@@ -90,6 +91,7 @@ class Agent:
         while True:
             said = self._heard.get(timeout=max(0.1, deadline - time.monotonic()))
             self.mtu = said.get("mtu", self.mtu)
+            self.told = said.get("told", self.told)
             self.repairs = said.get("repairs", self.repairs)
             if said.get("settled") == self.lines:
                 return

@@ -3,10 +3,13 @@
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from cni.fabric.nodes import MODE, POD_CIDRS
+from cni.fabric.nodes import FABRIC, MODE, POD_CIDRS, WIREGUARD
+from linux.netlink import NotFound
+from linux.wireguard import Wireguard
 from tests.netns.fabric.bed import FAR, NEAR, NUMBERS, Bed, node_ips, pod_cidrs, pod_ips
 
 pytestmark = pytest.mark.root
@@ -167,6 +170,26 @@ def test_what_somebody_takes_away_comes_back(made: Bed) -> None:
     node.run("ip", "link", "set", "eth0", "down")  # takes all routes along, and does not say so of each
     node.run("ip", "link", "set", "eth0", "up")
     made.place("a", NEAR)
+    check_pairs(made, (4, 6))
+
+
+def test_who_wants_encryption_gets_it_or_nothing(made: Bed) -> None:
+    made.place("c", FAR)
+    show_all(made)
+    check_pairs(made, (4, 6))
+    show_all(made, mode=WIREGUARD)
+    told = {name: {MODE: WIREGUARD, FABRIC: made.agents[name].told} for name in NUMBERS}
+    made.show(*(made.object_of(name, (4, 6), notes) for name, notes in told.items()))
+    try:
+        made.spaces["a"].visit(Wireguard).close()
+    except NotFound:
+        assert kinds(made, "a") == {}
+        assert "this kernel has no such module" in Path(made.agents["a"].log.name).read_text()
+        assert made.silent("pod-a", pod_ips("b").v4)
+    else:
+        assert set(kinds(made, "a").values()) == {"wherry-wg"}
+        check_pairs(made, (4, 6))
+    show_all(made)
     check_pairs(made, (4, 6))
 
 
