@@ -69,7 +69,3 @@ def test_containerd_dies_and_comes_back(host: Host) -> None:
     host.wait_for_file(player, "/run/wherry/start-now")
     host.start_containerd()
     host.finish(player)
-
-
-def test_agent_is_killed_again_and_again(host: Host) -> None:
-    host.play("trouble.agent_killed_again_and_again")

@@ -1,10 +1,7 @@
 """Scenes in which the test outside takes part."""
 
-import asyncio
-import random
 from pathlib import Path
 
-from api import kinds
 from api.core_v1 import HostPathVolumeSource, Volume, VolumeMount
 from tests.cri.inside.basics import state_of
 from tests.cri.stage import Stage, make_pod, shell
@@ -33,36 +30,3 @@ async def runtime_goes_away(stage: Stage) -> None:
     await stage.until(stage.node_ready, "the node is ready again")
     await stage.create(make_pod("after", shell("a", "sleep 1000")))
     await stage.phase("after", "Running")
-
-
-async def agent_killed_again_and_again(stage: Stage) -> None:
-    """The agent dies while pods start and stop; nothing is lost, doubled or left."""
-    rng = random.Random(1)
-    for turn in range(8):
-        for i in range(3):
-            hook = shell("a", "sleep 1000")
-            await stage.create(make_pod(f"p{turn}-{i}", hook, init_containers=[shell("i", "true")]))
-        await asyncio.sleep(rng.uniform(0, 0.6))
-        for pod in rng.sample(stage.api.objects(kinds.POD), 1):
-            await stage.client.delete(kinds.POD, pod.metadata.name or "", "default", grace=0)
-        await asyncio.sleep(rng.uniform(0, 0.3))
-        await stage.kill_agent()
-        await stage.start_agent()
-
-    def settled() -> bool:
-        pods = stage.api.objects(kinds.POD)
-        return all(p.status.phase == "Running" for p in pods) and len(stage.agent.pods.workers) == len(pods)
-
-    await stage.until(settled, "all pods run")
-
-    async def none_lost_or_doubled() -> None:
-        pods = stage.api.objects(kinds.POD)
-        running = [c for c in await stage.runtime.containers() if c.thing.running]
-        assert len(running) == len(pods) == len({c.pod.uid for c in running}), "lost or doubled"
-        ready = [s for s in await stage.runtime.sandboxes() if s.thing.ready]
-        assert len(ready) == len(pods)
-        assert len({p.status.pod_ip for p in pods}) == len(pods)
-
-    await stage.agrees(none_lost_or_doubled, "each runs once")
-    await asyncio.sleep(1)
-    await none_lost_or_doubled()
