@@ -26,13 +26,17 @@ class Before(msgspec.Struct):
 
     settings: dict[str, str] = {}
     pod_logs: list[str] = []
+    cni_results: bool = False
 
 
 def note(layout: Layout) -> None:
     """Keep how things are; the first time counts."""
     if _path(layout).exists():
         return
-    found = Before(pod_logs=[path.name for path in _entries(layout.pod_logs)])
+    found = Before(
+        pod_logs=[path.name for path in _entries(layout.pod_logs)],
+        cni_results=(layout.root / CNI_RESULTS).exists(),
+    )
     for name in SETTINGS:
         try:
             found.settings[name] = ProcSysctl().read(name)
@@ -65,13 +69,14 @@ def remove_logs(layout: Layout) -> None:
 
 
 def remove_cni_results(layout: Layout) -> None:
-    """Remove the cached results that name network namespaces of ours."""
+    """Remove the cached results that name network namespaces of ours, and their folder if it came with us."""
     folder = layout.root / CNI_RESULTS
     mark = str(layout.containerd_state).encode()
     for path in _entries(folder):
         if mark in path.read_bytes():
             path.unlink()
-    _remove_empty(folder, folder.parent)
+    if not _noted(layout).cni_results:
+        _remove_empty(folder, folder.parent)
 
 
 def remove_rules(layout: Layout) -> list[Exception]:

@@ -20,7 +20,7 @@ def start(machine: Machine) -> str:
 
 def ready(machine: Machine) -> str:
     """Wait for its socket."""
-    health.wait_for(machine, "containerd", 20)
+    health.wait_for(machine, "containerd", 60)
     return "ready"
 
 
