@@ -82,7 +82,7 @@ class Enforcer:
         self._changed()
         try:
             async with deadline(self._clock, PATIENCE):
-                while not (self.settled.is_set() and key in self.ledger.pods):
+                while not (self.settled.is_set() and (key in self.ledger.pods or not self.ledger.policies)):
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:

@@ -107,6 +107,20 @@ async def test_an_add_is_answered_when_its_policies_hold(scene: Scene) -> None:
     assert scene.verdicts() == {}
 
 
+async def test_what_the_api_server_never_heard_of_waits_only_where_there_are_policies(scene: Scene) -> None:
+    scene.known.set()
+    await settle()
+    async with asyncio.timeout(60):
+        await scene.enforcer.attach("a/made-by-hand", "c", ["10.0.0.7/24"])
+    scene.enforcer.on_policy("b/p", None, policy({"podSelector": DB}))
+    await settle()
+    adding = asyncio.create_task(scene.enforcer.attach("a/another", "d", ["10.0.0.8/24"]))
+    await settle()
+    assert not adding.done()
+    await scene.clock.advance(PATIENCE + 0.1)
+    await adding
+
+
 async def test_an_add_does_not_wait_for_ever(scene: Scene) -> None:
     adding = asyncio.create_task(scene.enforcer.attach("a/x", "c", ["10.0.0.7/24"]))
     await settle()
