@@ -215,7 +215,8 @@ class HttpClient:
                 self._keep(turn.result())
             raise
         finally:
-            turn.cancel()
+            if turn.cancel():  # where connections never get free nobody else would take it away
+                self._waiting.remove(turn)
         return None if turn.cancelled() or not turn.result().reusable else turn.result()
 
     def _release(self, connection: ClientConnection) -> None:
@@ -226,12 +227,9 @@ class HttpClient:
 
     def _keep(self, connection: ClientConnection) -> None:
         """For who waits for it, or for later."""
-        while connection.reusable and self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(connection)
-                return
-        if connection.reusable and len(self._idle) < MAX_IDLE:
+        if connection.reusable and self._waiting:
+            self._waiting.popleft().set_result(connection)
+        elif connection.reusable and len(self._idle) < MAX_IDLE:
             connection.idle_since = self._clock.monotonic()
             self._idle.append(connection)
         else:

@@ -143,6 +143,25 @@ async def test_nobody_waits_long_for_another_ones_connection() -> None:
         assert not client._busy and len(client._idle) == MAX_IDLE
 
 
+async def test_who_waited_in_vain_leaves_nothing_behind() -> None:
+    clock, go = FakeClock(), asyncio.Event()
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await go.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n.")
+
+    async with scripted(once, clock) as client:
+        asked = [asyncio.create_task(client.request("GET", "/")) for _ in range(MAX_IDLE + 5)]
+        await wait_until(lambda: len(client._waiting) == 5)
+        asked[-1].cancel()
+        await clock.advance(1)
+        go.set()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert [a.body for a in answers if isinstance(a, Reply)] == [b"."] * (MAX_IDLE + 4)
+        assert not client._waiting, "no connection ever gets free that would take them away"
+
+
 async def test_streams_hold_up_nobody(site: Site) -> None:
     async with serving(site) as server, client_of(server, FakeClock()) as client, AsyncExitStack() as streams:
         for _ in range(MAX_IDLE + 1):
