@@ -52,6 +52,7 @@ class VolumesInUse:
         for name in unused:
             del known[name]
         if unused:
+            self._told = set(self._told).difference(unused)  # whoever wants one again waits until that is told again
             self.changed()
 
     def told(self, names: Collection[str]) -> None:

@@ -288,6 +288,24 @@ async def test_a_volume_is_not_used_before_the_node_has_said_so(world: World) ->
     await registry.close()
 
 
+async def test_a_volume_that_was_given_up_is_named_anew_before_it_is_used_again(world: World) -> None:
+    in_use, name = world.in_use, unique_name(NAME, "h")
+    in_use.told([name])
+    assert await in_use.take("a", name)
+    reports: list[list[str]] = []
+    in_use.changed = lambda: reports.append(in_use.names())
+    in_use.release("a")
+    assert reports == [[]], "the report that it is not used any more is on its way"
+    again = asyncio.create_task(in_use.take("b", name))
+    await world.until(lambda: again.done() or reports == [[], [name]])
+    assert not again.done(), "the API server may forget it at any moment"
+    in_use.told(reports[0])
+    await world.until(lambda: again.done() or len(reports) == 3)
+    assert not again.done()
+    in_use.told(reports[1])
+    assert await again
+
+
 async def test_a_driver_that_is_not_there(world: World) -> None:
     with pytest.raises(VolumeProblem) as caught:
         await world.volumes.publish(*claiming())
