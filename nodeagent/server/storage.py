@@ -1,7 +1,7 @@
 """How full the volumes are that pods do not have from this node's own disk: drivers are asked, file systems are looked at.
 
 Either may take for ever when a server is away. So each volume is looked at by itself, nobody waits for it long, and it is not looked at
-again before that look has come to an end. What was found is kept for a minute.
+again before that look has come to an end; who asks while one takes long does not wait for it. What was found is kept for a minute.
 """
 
 import asyncio
@@ -95,10 +95,10 @@ class StorageSurvey:
                 self._at[one] = now
                 task = self._looks[one] = asyncio.create_task(self._look(one), name=f"use of volume {one.name}")
                 task.add_done_callback(lambda done, one=one: self._seen(one, done))  # type: ignore[misc]
-        if self._looks:
+        if young := [task for one, task in self._looks.items() if now - self._at.get(one, -PATIENCE) < PATIENCE]:
             try:
                 async with deadline(self._clock, PATIENCE):
-                    await asyncio.wait(list(self._looks.values()))
+                    await asyncio.wait(young)
             except TimeoutError:
                 pass
         return [self._known[one] for one in wanted if one in self._known]

@@ -127,7 +127,7 @@ class Surveyor:
             pods = self._pods()
             disks = await self._fresh_disks(pods)
             survey = await asyncio.to_thread(self._survey, pods, images, disks)
-            return replace(survey, storage=await self._storage.look())
+        return replace(survey, storage=await self._storage.look())
 
     async def disks(self) -> tuple[list[SurveyedPod], Mapping[str, PodDisks]]:
         """Only what pods have on disks; the runtime is not asked."""
