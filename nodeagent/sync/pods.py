@@ -15,6 +15,7 @@ from api.meta_v1 import ObjectMeta
 from kit import log
 from kit.backoff import Backoff
 from kit.clock import Clock, deadline
+from linux.cgroup import CgroupError
 from nodeagent.cri.errors import RuntimeFault, Unsupported
 from nodeagent.cri.port import Exited, OutOfMemory, Runtime, RuntimeEvent
 from nodeagent.model.memory import Health, PodMemory, Verdict
@@ -344,7 +345,10 @@ class Pods:
         task.add_done_callback(self._asks.discard)
 
     async def _begin_after(self, uid: str, work: Coroutine[Any, Any, None], asked: bool) -> None:
-        await work
+        try:
+            await work
+        except Exception as error:  # the edge of one pod: it is judged by what is known
+            _log.exception("cannot do what was to be done before a pod begins", pod=uid, error=error)
         pod = self._asking.pop(uid, None)
         if pod is not None and uid not in self.workers:
             self._begin(pod, asked=asked)
@@ -374,7 +378,10 @@ class Pods:
 
     def _weigh(self) -> None:
         assert self._doors is not None
-        self._doors.cgroups.weigh(_living(self.workers.values()))
+        try:
+            self._doors.cgroups.weigh(_living(self.workers.values()))
+        except CgroupError as error:
+            _log.warning("cannot weigh Burstable pods; tried again with the next news of a pod", error=error)
 
 
 def _is_over(memory: PodMemory) -> bool:

@@ -30,7 +30,7 @@ from client.fake.transport import FakeTransport
 from cni.conflist import FILE
 from kit.clock import FakeClock, settle
 from kit.supervisor import Supervisor
-from linux.cgroup import FakeCgroups
+from linux.cgroup import CgroupError, FakeCgroups, Limits
 from linux.mounts import FakeMounts
 from nodeagent.app import Agent, Kernel
 from nodeagent.config import Cni, Config, Pki, load
@@ -288,6 +288,37 @@ async def test_a_pod_that_changes_while_the_node_is_asked_for_is_not_refused_for
     worker = pods.named("default", "chosen")
     assert worker is not None and worker.state.pod.metadata.labels == {"zone": "x"}
     assert scene.running() == ["chosen"] and pods.named("default", "gone") is None
+
+
+async def test_a_pod_is_judged_also_when_the_node_cannot_be_asked_for(scene: Scene) -> None:
+    await scene.start()
+
+    async def broken() -> None:
+        raise OSError("no space left for what is written of the node")
+
+    scene.agent.pods._ask_node = broken
+    await scene.create("elsewhere", node_selector={"zone": "y"})
+    await scene.until(lambda: scene.phase("elsewhere") == "Failed")
+    assert not scene.agent.pods._asking
+
+
+async def test_pods_go_on_while_burstable_ones_cannot_be_weighed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    await scene.start()
+    pods, ensure = scene.agent.pods, scene.cgroups.ensure
+    retried: list[bool] = []
+
+    def refuse(path: str, limits: Limits) -> None:
+        if path.endswith("burstable") and not retried:
+            raise CgroupError("cannot make slice: the bus is away")
+        ensure(path, limits)
+
+    monkeypatch.setattr(scene.cgroups, "ensure", refuse)
+    monkeypatch.setattr(pods, "retry_resizes", lambda: retried.append(True))
+    few = ResourceRequirements(requests={"cpu": "500m"})
+    await scene.create("a", containers=[Container(name="a", image="i:1", resources=few)])
+    await scene.until(lambda: bool(retried))
+    await scene.create("b", containers=[Container(name="b", image="i:1", resources=few)])
+    await scene.until(lambda: scene.cgroups.groups["/kubepods/burstable"].shares == 1024)
 
 
 async def test_all_containers_begin_anew_when_a_rule_says_so(scene: Scene) -> None:
