@@ -31,11 +31,13 @@ class Counted:
         labels, began = labels_of(request.method, request.path, self._server), self._clock.monotonic()
         self._tally.served.add(*labels)
         self._tally.serving.add(*labels)
-        answer = self._handler(request)
-        if isinstance(answer, Awaitable):
-            return self._waited(answer, labels, began)
-        self._done(labels, began)
-        return answer
+        answer: Answer = None
+        try:
+            answer = self._handler(request)
+        finally:
+            if not isinstance(answer, Awaitable):
+                self._done(labels, began)
+        return self._waited(answer, labels, began) if isinstance(answer, Awaitable) else answer
 
     async def _waited(
         self, answer: Awaitable[Response | None], labels: tuple[str, ...], began: float

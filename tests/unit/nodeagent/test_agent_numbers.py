@@ -232,6 +232,16 @@ async def test_a_request_is_in_flight_until_it_is_answered() -> None:
     assert tally.served.values == {labels: 2} and sum(tally.served_seconds.values[labels].counts) == 2
 
 
+def test_a_request_that_cannot_be_answered_is_over_all_the_same() -> None:
+    def broken(request: Request) -> Response:
+        raise ValueError("no answer")
+
+    tally, labels = Tally(), ("false", "GET", "pods", "readwrite")
+    with pytest.raises(ValueError, match="no answer"):
+        Counted(broken, "readwrite", tally, FakeClock())(Request("GET", "/pods", [], b"", Carrier()))  # type: ignore[arg-type]
+    assert tally.serving.values == {labels: 0} and tally.served.values == {labels: 1}
+
+
 def status(*states: ContainerState) -> PodStatus:
     init = ContainerStateTerminated(started_at="2026-03-01T12:00:00Z", finished_at="2026-03-01T12:00:03Z")
     return PodStatus(
