@@ -211,11 +211,10 @@ class AgentApi:
     def _started(self) -> "dict[Place, float]":
         """When each running container was started."""
         found = {}
-        for pod in self._pods.pods():
-            namespace, name = pod.metadata.namespace or "", pod.metadata.name or ""
-            worker = self._pods.named(namespace, name)
-            for container in worker.seen().running() if worker is not None else ():
-                found[namespace, name, container.name] = container.started_at
+        for worker in self._pods.workers.values():
+            meta = worker.state.pod.metadata
+            for container in worker.seen().running() if not worker.state.memory.gone else ():
+                found[meta.namespace or "", meta.name or "", container.name] = container.started_at
         return found
 
     async def _running_pods(self) -> Response:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from linux.cgroup_detail import GroupDetail
 from linux.cgroup_use import GroupUse
 from nodeagent.report.facts import MachineFacts
-from nodeagent.report.measures import Labels, escaped
+from nodeagent.report.measures import Labels, head, line
 from nodeagent.server.container_measures import DETAILS, DEVICES, MEASURES
 from nodeagent.server.interfaces import COUNTS, Interface, interface_of
 from nodeagent.server.meter import Reading
@@ -196,9 +196,4 @@ def _family(name: str, kind: str, text: str, samples: Iterable[tuple[Labels, flo
     found = list(samples)
     if not found:
         return []
-    lines = [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
-    stamp = f" {at}" if at else ""
-    for labels, value in found:
-        shown = ",".join(f'{key}="{escaped(label)}"' for key, label in sorted(labels.items()))
-        lines.append(f"{name}{{{shown}}} {value:.16g}{stamp}" if shown else f"{name} {value:.16g}{stamp}")
-    return lines
+    return [*head(name, kind, text, ""), *(line(name, labels, value, at) for labels, value in found)]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from nodeagent.cri.port import CONTAINER_NAME
+from nodeagent.report.measures import head, line
 from nodeagent.server.meter import Reading
 from proto import cri_v1_pb2 as pb
 
@@ -25,8 +26,8 @@ def exposition(reading: Reading, started: Mapping[Place, float]) -> bytes:
     lines: list[str] = []
     for name, type_, help_, samples in _families(reading, started):
         stage = "ALPHA" if "_swap_" in name else "STABLE"
-        lines += [f"# HELP {name} [{stage}] {help_}", f"# TYPE {name} {type_}"] if samples else []
-        lines += [_line(name, sample) for sample in samples]
+        lines += head(name, type_, help_, stage) if samples else ()
+        lines += [line(name, *sample) for sample in samples]
     return "\n".join([*lines, ""]).encode()
 
 
@@ -121,9 +122,3 @@ def _measure(
 
 def _of(place: Place) -> dict[str, str]:
     return {"container": place[2], "namespace": place[0], "pod": place[1]}
-
-
-def _line(name: str, sample: Sample) -> str:
-    labels = ",".join(f'{key}="{value}"' for key, value in sample.labels.items())
-    shown = f"{name}{{{labels}}}" if labels else name
-    return f"{shown} {sample.value:.12g}" + (f" {sample.at}" if sample.at else "")
