@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from cni import ranges
 from cni.policy.ledger import Ledger
@@ -82,7 +83,7 @@ class Enforcer:
         self._changed()
         try:
             async with deadline(self._clock, PATIENCE):
-                while not (self.settled.is_set() and (key in self.ledger.pods or not self.ledger.policies)):
+                while not (self.settled.is_set() and (self.ledger.local(key) or not self.ledger.policies)):
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
@@ -90,12 +91,13 @@ class Enforcer:
 
     async def detach(self, key: str, container: str) -> None:
         """A container loses its addresses; returns when nothing speaks for it any more."""
-        before = self.ledger.ips(key)
-        self.ledger.detach(key, container)
-        gone = tuple(ip for ip in before if ip not in self.ledger.ips(key))
+        gone = self.ledger.detach(key, container)
         self._changed()
         if gone and self.ledger.policies:
             # Flows that stand are not judged again: whoever gets the address next must not inherit any.
+            with suppress(TimeoutError):  # forgotten before its verdicts are gone, a flow could begin anew
+                async with deadline(self._clock, PATIENCE):
+                    await self.settled.wait()
             try:
                 count = await asyncio.to_thread(self._forget, gone)
                 _log.debug("forgot flows", pod=key, flows=count)

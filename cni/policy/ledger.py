@@ -133,22 +133,32 @@ class Ledger:
         self.dirty.policies.add(key)
 
     def attach(self, key: str, container: str, ips: tuple[bytes, ...]) -> None:
-        """A container of a pod of this node has got these addresses."""
+        """A container of a pod of this node has got these addresses, and nobody else here has them any more."""
+        for other, (old, held) in list(self._attached.items()):
+            if other != key and not set(ips).isdisjoint(held):  # its DEL went by us, as that of a GC does
+                self._hold(other, old, tuple(ip for ip in held if ip not in ips))
+                if other not in self.pods:
+                    del self._attached[other]
+        self._hold(key, container, ips)
+
+    def _hold(self, key: str, container: str, ips: tuple[bytes, ...]) -> None:
         before = self.ips(key)
         self._attached[key] = (container, ips)
         self._moved(key, before)
 
-    def detach(self, key: str, container: str) -> None:
-        """The addresses of a container are not its pod's any more."""
+    def detach(self, key: str, container: str) -> tuple[bytes, ...]:
+        """The addresses of a container are not its pod's any more; which these are, also if the pod is over or gone."""
         known = self._attached.get(key)
         if known is not None and known[0] != container:
-            return  # the pod has another one by now
+            return ()  # the pod has another one by now
         before = self.ips(key)
+        held = known[1] if known is not None else before
         if key in self.pods:
             self._attached[key] = (container, ())
         else:
             self._attached.pop(key, None)
         self._moved(key, before)
+        return held
 
     # --- what is so
 
@@ -222,8 +232,10 @@ class Ledger:
     def _belongs(self, group: _Group, pod: PodFacts) -> bool:
         if group.who.namespace:
             return pod.namespace == group.who.namespace and group.pods.matches(pod.labels)
-        if group.who.namespaces and not group.namespaces.matches(self.namespaces.get(pod.namespace, {})):
-            return False
+        if group.who.namespaces:
+            labels = self.namespaces.get(pod.namespace)  # unknown ones are in no group: `notin` would take them in
+            if labels is None or not group.namespaces.matches(labels):
+                return False
         return group.pods.matches(pod.labels)
 
     def _isolate(self, key: str, policies: Iterable[str], on: bool) -> None:

@@ -121,6 +121,49 @@ async def test_what_the_api_server_never_heard_of_waits_only_where_there_are_pol
     await adding
 
 
+async def test_an_add_waits_until_its_pod_is_known_to_be_here(scene: Scene) -> None:
+    scene.known.set()
+    scene.enforcer.on_policy("a/p", None, policy({"podSelector": DB}))
+    unbound = pod("a/x", 1, "", app="db")._replace(ips=())
+    scene.enforcer.on_pod("a/x", None, unbound)
+    await settle()
+    adding = asyncio.create_task(scene.enforcer.attach("a/x", "c", ["10.0.0.7/24"]))
+    await settle()
+    assert not adding.done()  # it has no verdict yet, and would not be heard
+    scene.enforcer.on_pod("a/x", unbound, unbound._replace(node="here"))
+    await settle()
+    assert adding.done()
+    assert scene.verdicts()["10.0.0.7"].startswith("to-")
+
+
+@pytest.mark.parametrize("over", [True, False])
+async def test_flows_of_pods_that_are_over_or_gone_are_forgotten_too(scene: Scene, over: bool) -> None:
+    scene.known.set()
+    scene.enforcer.on_policy("a/p", None, policy({"podSelector": DB}))
+    was = pod("a/x", 1, app="db")
+    scene.enforcer.on_pod("a/x", None, was)
+    await scene.enforcer.attach("a/x", "c", ["10.0.0.7/24"])
+    scene.enforcer.on_pod("a/x", was, was._replace(apart=True) if over else None)
+    await scene.enforcer.detach("a/x", "c")
+    assert scene.forgotten == [ranges.parse("10.0.0.7")]
+
+
+async def test_flows_are_forgotten_when_their_verdicts_are_gone(scene: Scene) -> None:
+    scene.known.set()
+    scene.enforcer.on_policy("a/p", None, policy({"podSelector": DB}))
+    scene.enforcer.on_pod("a/x", None, pod("a/x", 1, app="db"))
+    await scene.enforcer.attach("a/x", "c", ["10.0.0.7/24"])
+    scene.kernel.refuse = [errno.EBUSY]
+    leaving = asyncio.create_task(scene.enforcer.detach("a/x", "c"))
+    await settle()
+    assert "10.0.0.7" in scene.verdicts()
+    assert scene.forgotten == []
+    await scene.clock.advance(1)
+    await leaving
+    assert scene.verdicts() == {}
+    assert scene.forgotten == [ranges.parse("10.0.0.7")]
+
+
 async def test_an_add_does_not_wait_for_ever(scene: Scene) -> None:
     adding = asyncio.create_task(scene.enforcer.attach("a/x", "c", ["10.0.0.7/24"]))
     await settle()

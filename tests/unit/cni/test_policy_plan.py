@@ -158,6 +158,38 @@ def test_one_who_got_an_address_last_has_it() -> None:
     assert table.written.owners[ranges.parse("10.0.0.1")] == "a/old"
 
 
+def test_who_lost_an_address_does_not_get_it_back_by_a_change() -> None:
+    ledger, table, kernel = Ledger("here"), Table(INET4, "br0"), FakeKernel()
+    ip = ranges.parse("10.0.0.1")
+    ledger.on_policy("a/p", policy({"podSelector": DB}))
+    for number, key in enumerate(("a/a", "a/b")):
+        ledger.on_pod(key, pod(key, number, app="web")._replace(ips=()))
+        ledger.attach(key, f"c{number}", (ip,))  # what a GC has freed, nobody has told of
+    kernel.commit(table.replace(ledger))
+    ledger.take()
+    ledger.on_pod("a/a", pod("a/a", 3, app="db"))
+    kernel.commit(table.change(ledger, ledger.take()))
+    assert table.written.owners[ip] == "a/b"
+    assert ledger.ips("a/a") == ()
+
+
+def test_a_pod_of_a_namespace_that_is_not_known_yet_is_selected_by_no_labels_of_namespaces() -> None:
+    ledger = Ledger("here")
+    others = {"matchExpressions": [{"key": "env", "operator": "NotIn", "values": ["dev"]}]}
+    found = policy({"ingress": [{"from": [{"namespaceSelector": others}]}]})
+    ledger.on_policy("a/p", found)
+    ledger.on_pod("b/x", pod("b/x", 1))
+    (match,) = ledger.matches("a/p", INGRESS)
+    assert isinstance(match.peer, AddressSet)
+    assert not ledger.members(match.peer.who)
+    ledger.on_namespace("b", {"env": "dev"})
+    assert not ledger.members(match.peer.who)
+    ledger.on_namespace("b", {})
+    assert ledger.members(match.peer.who) == {"b/x"}
+    ledger.on_namespace("b", None)
+    assert not ledger.members(match.peer.who)
+
+
 def shown(kernel: FakeKernel) -> Any:
     """All of the tables, to compare."""
     found = {}
