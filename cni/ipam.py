@@ -237,13 +237,12 @@ class Store:
     def _claim_ports(self, owner: Owner, ports: tuple[PortMapping, ...]) -> None:
         self._db.execute("DELETE FROM port WHERE network=? AND container=? AND ifname=?", owner)
         for mapping in ports:
-            taken = self._db.execute(
-                "SELECT container FROM port WHERE protocol=? AND host_port=? AND (host_ip=? OR host_ip='' OR ?='')",
-                (mapping.protocol, mapping.host_port, mapping.host_ip, mapping.host_ip),
-            ).fetchone()
-            if taken is not None:
-                where = f"{mapping.host_ip or '*'}:{mapping.host_port}/{mapping.protocol}"
-                raise CniError(PORT_TAKEN, f"cannot map host port {where}: container {taken[0]} has it")
+            query = "SELECT host_ip, network, container, ifname FROM port WHERE protocol=? AND host_port=?"
+            for host_ip, *holder in self._db.execute(query, (mapping.protocol, mapping.host_port)).fetchall():
+                # One pod may have an address and all the others: the address counts first.
+                if host_ip == mapping.host_ip or (tuple(holder) != owner and _collide(host_ip, mapping.host_ip)):
+                    where = f"{mapping.host_ip or '*'}:{mapping.host_port}/{mapping.protocol}"
+                    raise CniError(PORT_TAKEN, f"cannot map host port {where}: container {holder[1]} has it")
             row = (mapping.host_ip, mapping.protocol, mapping.host_port, mapping.pod_port, *owner)
             self._db.execute("INSERT INTO port VALUES (?,?,?,?,?,?,?)", row)
 
@@ -285,6 +284,13 @@ class Store:
     def _one(self, query: str, values: tuple[Any, ...] = ()) -> Any:
         row = self._db.execute(query, values).fetchone()
         return None if row is None else row[0]
+
+
+def _collide(one: str, other: str) -> bool:
+    """Whether a packet may be to both: none is every address, 0.0.0.0 and :: are all of their family."""
+    if "" in (one, other) or one == other:
+        return True
+    return (":" in one) == (":" in other) and not {"0.0.0.0", "::"}.isdisjoint((one, other))
 
 
 def remove(data_dir: str) -> None:

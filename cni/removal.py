@@ -1,5 +1,7 @@
 """Removes everything the pod network made on this host: `wherry reset`."""
 
+from contextlib import closing
+
 from cni import ipam
 from cni.config import BRIDGE
 from cni.errors import CniError
@@ -38,12 +40,10 @@ def remove_all(data_dir: str, host: Host | None = None) -> None:
 def _bridges(data_dir: str, failures: list[Exception]) -> set[str]:
     names = {BRIDGE}
     try:
-        store = Store(data_dir)
+        with closing(Store(data_dir)) as store:
+            names |= {network.bridge for network in store.state().networks}
     except CniError as error:
         failures.append(error)
-        return names
-    names |= {network.bridge for network in store.state().networks}
-    store.close()
     return names
 
 

@@ -153,6 +153,14 @@ def test_an_address_that_was_asked_for(store: Store) -> None:
     assert store.find(owner(2)) is None
 
 
+def test_a_pod_may_map_a_port_of_one_address_and_of_all_others(store: Store) -> None:
+    both = (PortMapping("tcp", 80, 1, "192.0.2.1"), PortMapping("tcp", 80, 2, "0.0.0.0"))
+    held, _ = store.reserve(owner(1), "", "wv1", network(ports=both))
+    assert held.ports == both
+    with pytest.raises(CniError, match="container c1 has it"):
+        reserve(store, 2, network(ports=(PortMapping("tcp", 80, 1, "192.0.2.9"),)))
+
+
 @pytest.mark.parametrize(
     ("first", "second", "clash"),
     [
@@ -161,6 +169,11 @@ def test_an_address_that_was_asked_for(store: Store) -> None:
         (PortMapping("tcp", 80, 1, "192.0.2.1"), PortMapping("tcp", 80, 2, "192.0.2.2"), False),
         (PortMapping("tcp", 80, 1, "192.0.2.1"), PortMapping("tcp", 80, 2), True),
         (PortMapping("tcp", 80, 1), PortMapping("tcp", 80, 2, "192.0.2.1"), True),
+        (PortMapping("tcp", 80, 1), PortMapping("tcp", 80, 2, "0.0.0.0"), True),
+        (PortMapping("tcp", 80, 1, "0.0.0.0"), PortMapping("tcp", 80, 2, "192.0.2.1"), True),
+        (PortMapping("tcp", 80, 1, "fd00::1"), PortMapping("tcp", 80, 2, "::"), True),
+        (PortMapping("tcp", 80, 1, "0.0.0.0"), PortMapping("tcp", 80, 2, "::"), False),
+        (PortMapping("tcp", 80, 1, "0.0.0.0"), PortMapping("tcp", 80, 2, "fd00::1"), False),
     ],
 )
 def test_host_ports_are_given_once(store: Store, first: PortMapping, second: PortMapping, clash: bool) -> None:

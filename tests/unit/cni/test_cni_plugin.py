@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from cni import cleanup, plugin, portmap
 from cni.config import VERSIONS
 from cni.errors import CHECK_FAILED, CONFIG, CONTAINER, INTERFACE_TAKEN, IO, KERNEL, NO_ADDRESS, UNAVAILABLE
 from cni.host_fake import FakeHost
-from cni.ipam import Owner, Store
+from cni.ipam import FILE, Owner, Store
 from cni.ports import port_name
 from cni.removal import remove_all
 from linux.links import Address, Bridge, LinkChange, NewLink, Rate, Route, Veth
@@ -627,6 +628,19 @@ def test_cleanup_removes_all_and_may_be_repeated(lab: Lab, tmp_path: Path) -> No
         assert not lab.host.has_table(INET4, "wherry-cni")
         assert list(tmp_path.iterdir()) == []
     assert callable(cleanup)
+
+
+def test_cleanup_goes_on_when_the_store_cannot_be_read(lab: Lab, tmp_path: Path) -> None:
+    lab.add("a")
+    lab.store.close()
+    damaged = apsw.Connection(str(tmp_path / FILE))
+    damaged.execute("DROP TABLE network")
+    damaged.close()
+    with pytest.raises(ExceptionGroup) as caught:
+        remove_all(str(tmp_path), lab.host)
+    assert "no such table" in str(caught.value.exceptions[0])
+    assert {link.name for link in lab.host.links.links()} == {"lo"}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_loopback(lab: Lab) -> None:
