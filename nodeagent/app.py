@@ -9,7 +9,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from api.core_v1 import Node, Pod
 from client import kubeconfig
 from client.client import Client
 from client.errors import ApiError
-from client.events import EventRecorder
 from client.http import HttpTransport
 from client.informer import Informer
 from cni import daemon as cni
@@ -38,14 +37,9 @@ from nodeagent.cri.client import GrpcRuntime
 from nodeagent.cri.errors import RuntimeFault, Unsupported
 from nodeagent.cri.port import Runtime
 from nodeagent.cri.snapshots import ContainerdViews
-from nodeagent.csi.in_use import VolumesInUse
-from nodeagent.csi.limits import VolumeLimits
-from nodeagent.csi.registry import Registry
-from nodeagent.csi.report import CsiNodeReporter
-from nodeagent.csi.volumes import Aids, CsiVolumes, NoCsi
+from nodeagent.csi.volumes import NoCsi
 from nodeagent.images.puller import Puller
 from nodeagent.model.memory import BackoffPolicy
-from nodeagent.model.origin import is_mirror
 from nodeagent.plan import qos
 from nodeagent.plan.admission import NodeView
 from nodeagent.plan.shutdown import Share, shares_of
@@ -58,19 +52,17 @@ from nodeagent.report.facts import MachineFacts, read_machine
 from nodeagent.report.groups import TimedCgroups
 from nodeagent.report.lease import keep_alive
 from nodeagent.report.node import NodeIdentity, NodeReporter, initial_node
-from nodeagent.report.pods import PodReporter
 from nodeagent.report.starts import StartMeter
 from nodeagent.report.tally import Tally
 from nodeagent.server.requests import Counted
+from nodeagent.server_link import ServerLink
 from nodeagent.serving import agent_api, eviction_policy, image_policy, reserved_by, rotation_policy
 from nodeagent.sources.alone import LoggedEvents, NoObjects, NoReporter
-from nodeagent.sources.claims import Claims, NoClaims
+from nodeagent.sources.claims import NoClaims
 from nodeagent.sources.directory import ManifestDirectory
-from nodeagent.sources.mirrors import Mirrors
-from nodeagent.sources.objects import Objects
 from nodeagent.sources.runtime_classes import RuntimeClasses
 from nodeagent.sources.static import StaticPods
-from nodeagent.sources.tokens import NoTokens, Tokens
+from nodeagent.sources.tokens import NoTokens
 from nodeagent.sync.allocations import Allocations
 from nodeagent.sync.cgroups import PodCgroups
 from nodeagent.sync.doors import Doors
@@ -265,7 +257,7 @@ class Agent:
         late = looked is not None and self.clock.monotonic() - looked > LOOKS_LATE
         return "sync Loop took longer than expected" if late else ""
 
-    async def _be_a_node(self, link: "ServerLink", supervisor: Supervisor) -> None:
+    async def _be_a_node(self, link: ServerLink, supervisor: Supervisor) -> None:
         """Register, tell the API server that we live, and listen to what it says of our node."""
         client = link.client
         node = await self.node.register()
@@ -399,66 +391,6 @@ class Agent:
             masquerade=self.network is None,
         )
         self.node.look()
-
-
-class ServerLink:
-    """Everything that needs the API server: what is read from it and what it is told."""
-
-    def __init__(
-        self, client: Client, node: str, clock: Clock, pods: Pods, tally: Tally, busy: Callable[[], bool]
-    ) -> None:
-        self.client = client
-        self.recorder = EventRecorder(client, "kubelet", node, clock=clock)
-        self.reporter = PodReporter(client, clock, took=tally.report_seconds.add, busy=busy)
-        self.objects = Objects(client, clock, pods.objects_changed)
-        self.tokens = Tokens(client, clock, pods.objects_changed)
-        self.claims = Claims(client)
-        self.clock = clock
-        self.node_uid = ""
-        self.registered = asyncio.Event()
-        self.mirrors = Mirrors(client, clock, node, self.reporter, lambda: self.node_uid)
-        self._pods = pods
-        self._informer = Informer(
-            client, kinds.POD, lambda data: codec.decode(Pod, data), fields=f"spec.nodeName={node}", clock=clock
-        )
-
-    def storage(self, mounts: Mounts, node: NodeSettings) -> CsiVolumes:
-        """Volumes of storage drivers, which register by themselves."""
-        reporter = CsiNodeReporter(self.client, node.name)
-        self.drivers = Registry(node.root_dir, self.clock, reporter.tell, self._pods.drivers_changed)
-        self.limits = VolumeLimits(self.client, self.drivers, self.clock)
-        self.in_use = VolumesInUse(node.root_dir, self.clock)
-        aids = Aids(
-            client=self.client,
-            mounts=mounts,
-            node=node,
-            tokens=self.tokens,
-            clock=self.clock,
-            changed=self._pods.objects_changed,
-            recorder=self.recorder,
-            in_use=self.in_use,
-        )
-        self.volumes = CsiVolumes(self.drivers, aids)
-        return self.volumes
-
-    async def start(self, supervisor: Supervisor) -> None:
-        """Follow our pods; returns when all are known."""
-        self.reporter.start(supervisor)
-        supervisor.defer("objects", self.objects.close)
-        supervisor.defer("tokens", self.tokens.close)
-        self._informer.subscribe(self._told)
-        await self.registered.wait()
-        supervisor.spawn("pods-watch", self._informer.run, restart=True)
-        await self._informer.synced.wait()
-        self.mirrors.start(supervisor)
-
-    def _told(self, key: str, old: Pod | None, new: Pod | None) -> None:
-        """Mirrors are shown, not run."""
-        mirror, before = new is not None and is_mirror(new), old is not None and is_mirror(old)
-        if mirror or before:
-            self.mirrors.observed_mirror(key, new if mirror else None)
-        if not (mirror and before):
-            self._pods.apply(key, None if before else old, None if mirror else new)
 
 
 def _network(config: Config) -> network_.NetworkSettings:

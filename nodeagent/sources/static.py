@@ -39,9 +39,7 @@ class StaticPods:
         self._clock = clock
         self._show = show
         self._known: dict[str, _Known] = {}
-        self.restarted: Callable[[str], object] = lambda static: (
-            None
-        )  # hears of pods that begin again as what they were
+        self.restarted: Callable[[str], object] = lambda static: None  # hears of a pod that begins again
         self.read = False  # whether manifests were read at all
 
     def update(self, pods: list[Pod]) -> None:

@@ -7,7 +7,7 @@ class VolumeProblem(Exception):
     """One volume; the text is what users are told."""
 
     def __init__(self, volume: str, reason: str, step: str = "MountVolume.SetUp failed") -> None:
-        super().__init__(f'{step} for volume "{volume}" {f": {reason}" if reason else reason}')
+        super().__init__(f'{step} for volume "{volume}" {reason and f": {reason}"}')
         self.volume = volume
 
 
