@@ -26,7 +26,7 @@ class Before(msgspec.Struct):
 
     settings: dict[str, str] = {}
     pod_logs: list[str] = []
-    cni_results: bool = False
+    cni_results: bool = True  # who knows: then it stays
 
 
 def note(layout: Layout) -> None:

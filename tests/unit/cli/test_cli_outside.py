@@ -32,3 +32,10 @@ def test_results_of_others_stay(tmp_path: Path) -> None:
     (folder / "theirs").write_text("{}")
     outside.remove_cni_results(layout)
     assert (folder / "theirs").read_text() == "{}"
+
+
+def test_where_nothing_of_ours_was_nothing_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / outside.CNI_RESULTS
+    folder.mkdir(parents=True)
+    outside.remove_cni_results(Layout(tmp_path))
+    assert folder.exists()
