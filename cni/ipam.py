@@ -238,7 +238,8 @@ class Store:
         self._db.execute("DELETE FROM port WHERE network=? AND container=? AND ifname=?", owner)
         for mapping in ports:
             query = "SELECT host_ip, network, container, ifname FROM port WHERE protocol=? AND host_port=?"
-            for host_ip, *holder in self._db.execute(query, (mapping.protocol, mapping.host_port)).fetchall():
+            rows: list[Any] = self._db.execute(query, (mapping.protocol, mapping.host_port)).fetchall()
+            for host_ip, *holder in rows:
                 # One pod may have an address and all the others: the address counts first.
                 if host_ip == mapping.host_ip or (tuple(holder) != owner and _collide(host_ip, mapping.host_ip)):
                     where = f"{mapping.host_ip or '*'}:{mapping.host_port}/{mapping.protocol}"
