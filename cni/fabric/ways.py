@@ -60,12 +60,21 @@ def mode_between(settings: Settings, me: NodeFacts, peer: NodeFacts) -> str:
 
 
 def choose(settings: Settings, me: NodeFacts, peers: Iterable[NodeFacts], paths: Mapping[str, Path]) -> list[Way]:
-    """A way for each network of each peer, in a fixed order. Where two nodes claim a network, the first by name has it."""
+    """A way for each network of each peer, in a fixed order. Where two nodes claim a network, the first by name has it.
+
+    Nobody has one in which a node itself lies: a route there would lead the tunnels, or the control plane, astray.
+    """
     ways: list[Way] = []
+    ordered = sorted(peers)
+    hosts = [(ranges.parse(address), node.name) for node in (me, *ordered) for address in node.addresses]
     taken = [(ranges.subnet(cidr), me.name) for cidr in me.pod_cidrs]
-    for peer in sorted(peers):
+    for peer in ordered:
         for cidr in peer.pod_cidrs:
             net = ranges.subnet(cidr)
+            within = next((name for address, name in hosts if net.holds(address)), None)
+            if within is not None:
+                ways.append(Way(peer.name, cidr, NOWHERE, reason=f"the address of node {within} itself lies in it"))
+                continue
             owner = next((name for other, name in taken if _overlap(net, other)), None)
             if owner is not None:
                 ways.append(Way(peer.name, cidr, NOWHERE, reason=f"node {owner} has addresses of it"))

@@ -1,6 +1,7 @@
 """What a new Node gets, and what a node's agent may write: no more than it takes to be that node.
 
-A stolen node credential must not steer pods to itself (labels, taints) nor reach other nodes' secrets (mirror pods that refer to them).
+A stolen node credential must not steer pods to itself (labels, taints) or others' packets (ranges of pods' addresses), nor reach other
+nodes' secrets (mirror pods that refer to them).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from controlplane.apiserver.core import Core
 
 NOT_READY = "node.kubernetes.io/not-ready"
+_POD_CIDRS = "network.wherry.local/pod-cidrs"  # the control plane's to give: all nodes make routes to these
 MIRROR = "kubernetes.io/config.mirror"
 _OWN_LABELS = frozenset(
     f"{prefix}kubernetes.io/{name}"
@@ -92,6 +94,9 @@ def _node_problem(node: str, new: Node, old: Node | None) -> str:
     before = old.metadata.labels if old is not None else {}
     changed = {key for key, _ in new.metadata.labels.items() ^ before.items()}
     refused = ", ".join(sorted(key for key in changed if not _may_label(key)))
+    noted = old.metadata.annotations if old is not None else {}
+    if new.metadata.annotations.get(_POD_CIDRS) != noted.get(_POD_CIDRS):
+        return f'node "{node}" is not allowed to modify annotation {_POD_CIDRS}'
     if old is None:
         if new.spec.config_source is not None:
             return f'node "{node}" is not allowed to create pods with a non-nil configSource'

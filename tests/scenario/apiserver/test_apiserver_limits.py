@@ -261,6 +261,10 @@ async def node(cluster: Cluster, admin: Client) -> Node:
     [
         ({"spec": {"taints": None}}, "not allowed to modify taints"),
         (
+            {"metadata": {"annotations": {"network.wherry.local/pod-cidrs": "8.8.8.0/24"}}},
+            "not allowed to modify annotation network.wherry.local/pod-cidrs",
+        ),
+        (
             {"metadata": {"labels": {"node-restriction.kubernetes.io/trusted": "yes"}}},
             "node-restriction.kubernetes.io/trusted",
         ),

@@ -75,6 +75,15 @@ def test_two_nodes_with_one_network() -> None:
     assert owners["you", "10.244.2.0/24"] == NOWHERE
 
 
+@pytest.mark.parametrize("cidr", ["0.0.0.0/0", "192.0.2.0/28", "2001:db8::/64"])
+def test_no_network_of_pods_holds_a_node(cidr: str) -> None:
+    found = w.choose(Settings("me"), ME, [PEER, PEER._replace(name="a", addresses=(), pod_cidrs=(cidr,))], NEAR)
+    ways = {way.cidr: way for way in found}
+    assert ways[cidr].kind == NOWHERE
+    assert ways[cidr].reason == "the address of node me itself lies in it"
+    assert [ways[cidr].kind for cidr in PEER.pod_cidrs] == [ROUTES, ROUTES]
+
+
 def seen_of(want: Desired, paths: dict[str, Path]) -> Seen:
     """A kernel that has everything."""
     links = {"eth0": ETH0}
