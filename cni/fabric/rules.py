@@ -1,13 +1,18 @@
-"""Masquerading: the tables `wherry-fabric`, rendered whole. Pure.
+"""Masquerading, and tunnels that pods would forge: the tables `wherry-fabric`, rendered whole. Pure.
 
     set nodes      addresses of nodes that get pods' packets as they are
+    forged         VXLAN from a pod of this node, to outside of all pod ranges -> drop
+                   VXLAN from any pod, to this node                            -> drop
     postrouting    from a pod of this node, to a node of that set        -> as it is
                    from a pod of this node, to outside of all pod ranges -> masquerade
 
 What a pod sends to a node over somebody's router is masqueraded: the router does not know pods' addresses and may drop
-what bears one. What goes to pods never is. A transaction replaces a whole table.
+what bears one. What goes to pods never is. A packet in VXLAN comes out with whatever addresses it was given, and a node
+cannot see who has wrapped it: a pod that sent such to a node could be anybody there, whatever policies say. Between pods
+the port is theirs. A transaction replaces a whole table.
 """
 
+import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -23,6 +28,9 @@ from linux.nft.wire import INET4, INET6
 
 TABLE = "wherry-fabric"
 _SIZES = {INET4: 4, INET6: 16}
+_PRIORITY_RAW = -300  # before a Service's address becomes a pod's
+_UDP = 17
+_LINK_LOCAL = ranges.subnet("fe80::/10")  # pods have such addresses too
 _MULTICAST = {4: ranges.subnet("224.0.0.0/4"), 16: ranges.subnet("ff00::/8")}
 
 
@@ -34,6 +42,7 @@ class Masquerade(NamedTuple):
     inside: tuple[str, ...] = ()
     """Ranges of all pods."""
     nodes: frozenset[str] = frozenset()
+    vxlan_port: int = 0
 
 
 def render(wanted: Masquerade) -> list[bytes]:
@@ -43,7 +52,7 @@ def render(wanted: Masquerade) -> list[bytes]:
         pods = _of(wanted.pods, size)
         if pods:
             messages += [objects.destroy_table(family, TABLE), objects.new_table(family, TABLE)]
-            messages += _table(family, pods, _outermost(_of([*wanted.inside, *wanted.pods], size)), wanted.nodes)
+            messages += _table(family, pods, wanted)
         else:
             messages.append(objects.destroy_table(family, TABLE))
     return messages
@@ -58,26 +67,51 @@ def is_whole(wanted: Masquerade, door: Door) -> bool:
             return False
         if seen is not None:
             nodes = sum(len(ranges.parse(one)) == size for one in wanted.nodes)
-            if seen.chains != {"postrouting": 2 * len(pods)} or len(door.elements(family, TABLE, "nodes")) != nodes:
+            forged = len(list(_forged(family, pods, _inside(wanted, size), wanted.vxlan_port)))
+            chains = {"postrouting": 2 * len(pods), "forged": forged}
+            if seen.chains != chains or len(door.elements(family, TABLE, "nodes")) != nodes:
                 return False
     return True
 
 
-def _table(family: int, pods: list[Subnet], inside: list[Subnet], nodes: frozenset[str]) -> Iterable[bytes]:
+def _table(family: int, pods: list[Subnet], wanted: Masquerade) -> Iterable[bytes]:
     size = _SIZES[family]
+    inside = _inside(wanted, size)
     kind = T_IPV4 if family == INET4 else T_IPV6
     described = userdata.of_set((userdata.destination(family),))
     yield objects.new_set(family, TABLE, Set("nodes", kind, (size,), userdata=described), 1)
     shape = Format(size)
-    packed = b"".join(shape.element(ip) for ip in sorted(map(ranges.parse, nodes)) if len(ip) == size)
+    packed = b"".join(shape.element(ip) for ip in sorted(map(ranges.parse, wanted.nodes)) if len(ip) == size)
     yield from Batch(family, TABLE, "nodes").uniform(packed, shape.size)
+    yield objects.new_base_chain(family, TABLE, "forged", objects.PREROUTING, _PRIORITY_RAW, "filter")
+    for rule in _forged(family, pods, inside, wanted.vxlan_port):
+        yield objects.new_rule(family, TABLE, "forged", rule, ex.count(), ex.verdict(ex.DROP))
     yield objects.new_base_chain(family, TABLE, "postrouting", objects.POSTROUTING, objects.PRIORITY_SNAT)
     for net in pods:
         ours = source(family) + within(net, ex.EQUAL)
         as_is = destination(family) + ex.lookup("nodes", R0) + ex.verdict(ex.ACCEPT)
         yield objects.new_rule(family, TABLE, "postrouting", ours, as_is)
-        beyond = b"".join(destination(family) + within(one, ex.NOT_EQUAL) for one in [*inside, _MULTICAST[size]])
+        beyond = _beyond(family, [*inside, _MULTICAST[size]])
         yield objects.new_rule(family, TABLE, "postrouting", ours, beyond, ex.masquerade())
+
+
+def _forged(family: int, pods: list[Subnet], inside: list[Subnet], port: int) -> Iterable[bytes]:
+    """Go on only if a packet is VXLAN that no node has sent."""
+    to_port = ex.payload(R0, ex.TRANSPORT_HEADER, 2, 2) + ex.compare(R0, ex.EQUAL, struct.pack(">H", port))
+    vxlan = ex.meta(R0, ex.META_L4PROTO) + ex.compare(R0, ex.EQUAL, bytes([_UDP])) + to_port
+    here = ex.fib_type(R0, ex.FIB_DESTINATION) + ex.compare(R0, ex.EQUAL, struct.pack("=I", ex.ADDRESS_LOCAL))
+    for net in pods:
+        yield vxlan + source(family) + within(net, ex.EQUAL) + _beyond(family, inside)
+    for net in [*inside, *([_LINK_LOCAL] if family == INET6 else [])]:
+        yield vxlan + source(family) + within(net, ex.EQUAL) + here
+
+
+def _beyond(family: int, nets: list[Subnet]) -> bytes:
+    return b"".join(destination(family) + within(one, ex.NOT_EQUAL) for one in nets)
+
+
+def _inside(wanted: Masquerade, size: int) -> list[Subnet]:
+    return _outermost(_of([*wanted.inside, *wanted.pods], size))
 
 
 def source(family: int) -> bytes:

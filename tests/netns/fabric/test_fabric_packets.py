@@ -1,13 +1,17 @@
 """Real packets between three nodes: every pod to every pod, every node to every pod, over each kind of way."""
 
+import socket
+import struct
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from cni.fabric.nodes import FABRIC, MODE, POD_CIDRS, WIREGUARD
+from cni import ranges
+from cni.fabric.nodes import FABRIC, MODE, POD_CIDRS, WIREGUARD, mac_of
 from linux.netlink import NotFound
 from linux.wireguard import Wireguard
 from tests.netns.fabric.bed import FAR, NEAR, NUMBERS, Bed, node_ips, pod_cidrs, pod_ips
@@ -93,6 +97,44 @@ def test_a_second_family_comes_to_a_living_cluster(made: Bed) -> None:
         node["spec"]["podCIDRs"].pop()
     made.show(*nodes)
     check_pairs(made, (4, 6))
+
+
+def test_a_pod_cannot_send_as_another_in_a_tunnel_of_its_own(made: Bed) -> None:
+    made.place("c", FAR)
+    show_all(made)
+    check_pairs(made, (4,))
+    victim = made.spaces["pod-b"].visit(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    forger = made.spaces["pod-a"].visit(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    with victim, forger:
+        victim.bind((pod_ips("b").v4, 7001))
+        victim.settimeout(0.5)
+        wrapped = vxlan(mac_of("b"), pod_ips("c").v4, pod_ips("b").v4, 7001)
+        for target in (node_ips("b").v4, "10.244.2.1", node_ips("a").v4):
+            forger.sendto(wrapped, (target, 8472))
+            with pytest.raises(TimeoutError):
+                victim.recv(100)
+        heard = b""
+        for _ in range(120):  # what is not wrapped is heard
+            forger.sendto(b"x", (pod_ips("b").v4, 7001))
+            with suppress(TimeoutError):
+                heard = victim.recv(100)
+                break
+        assert heard == b"x"
+    refused = {name: made.spaces[name].run("nft", "list", "chain", "ip", "wherry-fabric", "forged") for name in "ab"}
+    assert refused["a"].count("packets 2 ") == 1
+    assert refused["b"].count("packets 1 ") == 1
+
+
+def vxlan(mac: str, source: str, destination: str, port: int) -> bytes:
+    """A datagram from one pod to another as it would come out of a tunnel."""
+    udp = struct.pack(">HHHH", 7001, port, 9, 0) + b"!"
+    head = struct.pack(
+        ">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, *map(ranges.parse, (source, destination))
+    )
+    total = sum(struct.unpack(">10H", head))
+    head = head[:10] + struct.pack(">H", 0xFFFF - total % 0xFFFF) + head[12:]
+    ethernet = bytes.fromhex(mac.replace(":", "")) + bytes.fromhex(mac_of("c").replace(":", "")) + b"\x08\x00"
+    return struct.pack(">BxxxI", 8, 87 << 8) + ethernet + head + udp
 
 
 class Stream(threading.Thread):
