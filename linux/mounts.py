@@ -7,12 +7,12 @@ must never be emptied by us.
 import ctypes
 import os
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from linux import process
+from linux.trees import remove_all
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 32, 4096, 16384, 1 << 19
@@ -51,7 +51,7 @@ def remove_tree(mounts: Mounts, path: str | Path) -> None:
     if left := mounts.below(root):
         raise MountError(f"cannot remove {root}: {left[0]} is still mounted")
     try:
-        shutil.rmtree(root)
+        remove_all(root)
     except FileNotFoundError:
         pass
     except OSError as error:

@@ -5,6 +5,7 @@ it, and never through a link, so nothing outside the volume is ever changed. Bef
 and taken away when all of it was given: whoever comes after an agent that died on the way begins anew.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -74,6 +75,8 @@ def give(directory: str, group: int, policy: str = "", *, read_only: bool = Fals
         if policy == ON_ROOT_MISMATCH and is_given(os.stat(root), group, read_only=read_only):
             return False
         _give(root, group, read_only)
+    except RecursionError:  # a path to what is so deep would be longer than any may be
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), directory) from None
     finally:
         os.close(root)
     return True
