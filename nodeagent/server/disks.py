@@ -53,13 +53,15 @@ def usage(path: str) -> Usage:
         top = os.lstat(path)
     except OSError:
         return Usage()
-    seen: set[int] = {top.st_ino}
-    used = top.st_blocks * 512
+    linked: set[int] = set()  # only these may come again: there may be millions of others
+    blocks, inodes = top.st_blocks, 1
     for status in _below(path, top.st_dev):
-        if status.st_ino not in seen:
-            seen.add(status.st_ino)
-            used += status.st_blocks * 512
-    return Usage(used, len(seen))
+        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+            if status.st_ino in linked:
+                continue
+            linked.add(status.st_ino)
+        blocks, inodes = blocks + status.st_blocks, inodes + 1
+    return Usage(blocks * 512, inodes)
 
 
 def _below(path: str, device: int) -> Iterator[os.stat_result]:
@@ -68,7 +70,10 @@ def _below(path: str, device: int) -> Iterator[os.stat_result]:
         try:
             with os.scandir(folders.pop()) as entries:
                 for entry in entries:
-                    status = entry.stat(follow_symlinks=False)
+                    try:
+                        status = entry.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue  # removed while we look; the others are still there
                     if status.st_dev != device:
                         continue
                     yield status

@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -354,6 +357,34 @@ def test_what_files_take(tmp_path: Path) -> None:
     assert 100_000 <= found.used < 200_000 and found.inodes == 3
     assert list(volumes(str(pod))) == [("empty-dir", "v", str(volume))]
     assert usage(str(tmp_path / "none")) == Usage()
+
+
+def test_a_file_that_is_removed_meanwhile_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = os.scandir
+
+    @contextmanager
+    def busy(path: str) -> Iterator[list[os.DirEntry[str]]]:
+        with listed(path) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        os.remove(found[0].path)
+        yield found
+
+    (tmp_path / "a").touch()
+    (tmp_path / "b").write_bytes(b"x" * 100_000)
+    monkeypatch.setattr(os, "scandir", busy)
+    found = usage(str(tmp_path))
+    assert found.used >= 100_000 and found.inodes == 2
+
+
+def test_many_files_take_no_memory_to_count(tmp_path: Path) -> None:
+    for n in range(3000):
+        (tmp_path / str(n)).touch()
+    tracemalloc.start()
+    try:
+        assert usage(str(tmp_path)).inodes == 3001
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
