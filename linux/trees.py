@@ -22,7 +22,7 @@ def _remove_deep(root: str | Path) -> None:
     try:
         while names := os.listdir(top):
             for name in names:
-                if _is_folder(name, top):
+                if not _unlinked(name, top):
                     _lift_all(name, top)
                     os.rmdir(name, dir_fd=top)
     finally:
@@ -35,16 +35,16 @@ def _lift_all(name: str, top: int) -> None:
     folder = os.open(name, _FOLDER, dir_fd=top)
     try:
         for inner in os.listdir(folder):
-            if _is_folder(inner, folder):
+            if not _unlinked(inner, folder):
                 os.rename(inner, f"lifted-{os.urandom(8).hex()}", src_dir_fd=folder, dst_dir_fd=top)
     finally:
         os.close(folder)
 
 
-def _is_folder(name: str, where: int) -> bool:
-    """Whether it is a directory; whatever else it was is removed."""
+def _unlinked(name: str, where: int) -> bool:
+    """Remove it; False for a directory, which stays."""
     try:
         os.unlink(name, dir_fd=where)
     except IsADirectoryError:
-        return True
-    return False
+        return False
+    return True
