@@ -48,18 +48,21 @@ def filesystem(path: str) -> Filesystem | None:
 
 
 def usage(path: str) -> Usage:
-    """What the files at and below a path take, without what is mounted there; each file counts once, whatever its names."""
+    """What the files at and below a path take, without what is mounted there; each file counts once, whatever its names.
+
+    What is mounted shows in the devices of folders alone: on an overlay, files have those of the layers that they are in.
+    """
     try:
         top = os.lstat(path)
     except OSError:
         return Usage()
-    linked: set[int] = set()  # only these may come again: there may be millions of others
+    linked: set[tuple[int, int]] = set()  # only these may come again: there may be millions of others
     blocks, inodes = top.st_blocks, 1
     for status in _below(path, top.st_dev):
         if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
-            if status.st_ino in linked:
+            if (file := (status.st_dev, status.st_ino)) in linked:
                 continue
-            linked.add(status.st_ino)
+            linked.add(file)
         blocks, inodes = blocks + status.st_blocks, inodes + 1
     return Usage(blocks * 512, inodes)
 
@@ -74,11 +77,11 @@ def _below(path: str, device: int) -> Iterator[os.stat_result]:
                         status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue  # removed while we look; the others are still there
-                    if status.st_dev != device:
-                        continue
-                    yield status
                     if stat.S_ISDIR(status.st_mode):
+                        if status.st_dev != device:
+                            continue
                         folders.append(entry.path)
+                    yield status
         except OSError:
             continue  # removed while we look
 

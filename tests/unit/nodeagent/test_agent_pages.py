@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 from kit.clock import FakeClock
 from kit.config import ConfigError
 from kit.http.model import Response
+from linux import process
 from linux.cgroup_detail import DeviceUse, GroupDetail, Pressure
 from linux.cgroup_use import GroupUse
 from nodeagent.config import Config, Eviction, Pki, Reservations
@@ -35,6 +37,7 @@ from nodeagent.server.system_logs import BLOCK, DISABLED, send_system_log, syste
 from nodeagent.serving import container_group, eviction_policy, group_path, reserved_by, rotation_policy
 from proto import cri_v1_pb2 as pb
 from proto import csi_v1_pb2 as csi
+from testbed.checkout import CHECKOUT
 
 AT = 1_700_000_000.0
 SECOND = 10**9
@@ -385,6 +388,37 @@ def test_many_files_take_no_memory_to_count(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()
+
+
+OVERLAY = """
+mount -t tmpfs none .
+cd "$PWD"
+mkdir lower layers all
+mount -t tmpfs none lower
+mount -t tmpfs none layers
+mkdir layers/upper layers/work lower/log
+dd if=/dev/zero of=lower/log/old bs=1000 count=100
+mount -t overlay none all -o lowerdir=lower,upperdir=layers/upper,workdir=layers/work
+cd all/log
+dd if=/dev/zero of=new bs=1000 count=50
+ln new again
+mkdir other
+mount -t tmpfs none other
+dd if=/dev/zero of=other/mounted bs=1000 count=900
+stat -c %d . old new | uniq | wc -l
+"$@" "$PWD"
+"""
+
+
+@pytest.mark.root
+def test_what_files_take_on_an_overlay(tmp_path: Path) -> None:
+    """Its files have the devices of their layers; what is mounted in it is left out as anywhere."""
+    show = "import sys; from nodeagent.server.disks import usage; print(usage(sys.argv[1]))"
+    argv = ["unshare", "--mount", "sh", "-ec", OVERLAY, "sh", sys.executable, "-c", show]
+    found = process.run(argv, timeout=120, env=os.environ | {"PYTHONPATH": str(CHECKOUT)}, cwd=tmp_path)
+    devices, taken = found.text.splitlines()
+    assert int(devices) > 1, "all have one device: this shows nothing"
+    assert taken == str(Usage(102_400 + 53_248, 3))
 
 
 @pytest.mark.parametrize(
