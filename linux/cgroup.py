@@ -51,6 +51,9 @@ class Cgroups(Protocol):
     def children(self, path: str) -> list[str]:
         """The names of the groups directly below."""
 
+    def kills(self, path: str) -> tuple[int, int]:
+        """How often the kernel killed for memory in the group and below: processes, and whole groups. Version 1 does not tell."""
+
 
 def open_cgroups(root: Path = ROOT) -> Cgroups:
     """The hierarchy this machine has."""
@@ -83,6 +86,9 @@ class UnifiedCgroups:
     def children(self, path: str) -> list[str]:
         return _children(self.root / path.lstrip("/"))
 
+    def kills(self, path: str) -> tuple[int, int]:
+        return unified_kills(self.root / path.lstrip("/"))
+
 
 class SplitCgroups:
     """Version 1: one tree a controller."""
@@ -109,6 +115,9 @@ class SplitCgroups:
 
     def children(self, path: str) -> list[str]:
         return sorted({name for tree in self._trees() for name in _children(tree / path.lstrip("/"))})
+
+    def kills(self, path: str) -> tuple[int, int]:
+        return 0, 0  # a group counts only what was killed in itself, and that one is gone with its container
 
     def _trees(self) -> list[Path]:
         return [tree for tree in self.root.iterdir() if tree.is_dir() and not tree.is_symlink()]
@@ -162,6 +171,16 @@ def split_values(limits: Limits) -> dict[str, str]:
     return values
 
 
+def unified_kills(group: Path) -> tuple[int, int]:
+    """Processes and whole groups killed for memory in a group of version 2 and below; kernels before 5.17 count no groups."""
+    try:
+        lines = (group / "memory.events").read_text().splitlines()
+    except OSError:
+        return 0, 0  # it is not there, or nobody counts its memory
+    counts = dict(line.split() for line in lines)
+    return int(counts.get("oom_kill", 0)), int(counts.get("oom_group_kill", 0))
+
+
 class FakeCgroups:
     """Control groups as a dictionary."""
 
@@ -169,6 +188,7 @@ class FakeCgroups:
         self.version = version
         self.groups: dict[str, Limits] = {}
         self.busy: set[str] = set()
+        self.killed: dict[str, tuple[int, int]] = {}
 
     def ensure(self, path: str, limits: Limits) -> None:
         self.groups[path] = limits
@@ -187,6 +207,9 @@ class FakeCgroups:
     def children(self, path: str) -> list[str]:
         prefix = path.rstrip("/") + "/"
         return sorted({p[len(prefix) :].partition("/")[0] for p in self.groups if p.startswith(prefix)})
+
+    def kills(self, path: str) -> tuple[int, int]:
+        return self.killed.get(path, (0, 0))
 
 
 def _make(group: Path) -> None:

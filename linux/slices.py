@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from linux import dbus_call, systemd
-from linux.cgroup import PERIOD, ROOT, CgroupBusy, CgroupError, Limits, slice_path, weight_of
+from linux.cgroup import PERIOD, ROOT, CgroupBusy, CgroupError, Limits, slice_path, unified_kills, weight_of
 from linux.dbus import DbusError
 from linux.logind import SYSTEMD
 
@@ -101,6 +101,10 @@ class SliceCgroups:
             return sorted(entry.name for entry in self._group(path).iterdir() if entry.name.endswith(".slice"))
         except FileNotFoundError:
             return []
+
+    def kills(self, path: str) -> tuple[int, int]:
+        """What the kernel counts there, which it does of the whole slice in version 2 alone."""
+        return unified_kills(self._group(path)) if self.version == 2 else (0, 0)
 
     def _group(self, name: str) -> Path:
         return self._tree / slice_path(name).lstrip("/")

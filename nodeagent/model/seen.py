@@ -102,13 +102,10 @@ class Exit:
 
     code: int
     at: float
-    oom: bool = False
 
     @property
     def reason(self) -> str:
-        """The word that statuses show."""
-        if self.oom:
-            return "OOMKilled"
+        """The word that statuses show, unless more is known."""
         return "Completed" if self.code == 0 else "Error"
 
 

@@ -42,3 +42,7 @@ class TimedCgroups:
     def children(self, path: str) -> list[str]:
         """The groups directly below."""
         return self.inner.children(path)
+
+    def kills(self, path: str) -> tuple[int, int]:
+        """What the kernel killed there."""
+        return self.inner.kills(path)

@@ -7,6 +7,7 @@ from api.core_v1 import Pod
 from linux.cgroup import CgroupBusy, Cgroups, Limits
 from nodeagent.model import seen
 from nodeagent.plan import qos
+from nodeagent.plan.kills import Kills
 
 CLASSES = {qos.GUARANTEED: "", qos.BURSTABLE: "burstable", qos.BEST_EFFORT: "besteffort"}
 
@@ -56,6 +57,10 @@ class PodCgroups:
             except CgroupBusy:
                 self.cgroups.kill(name)
                 raise
+
+    def kills(self, pod: Pod) -> Kills:
+        """What the kernel has killed for memory in the group of a pod until now."""
+        return Kills(*self.cgroups.kills(self.parent(pod)))
 
     def weigh(self, pods: Iterable[Pod]) -> None:
         """Give the Burstable pods together the CPU they asked for."""

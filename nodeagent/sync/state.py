@@ -8,6 +8,7 @@ from api.core_v1 import Pod, PodStatus
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.seen import Exit, SeenContainer, SeenPod
 from nodeagent.plan.conditions import OWNED
+from nodeagent.plan.kills import SIGKILLED, Kills, claim
 from nodeagent.sync.slots import Slot, Slots
 
 
@@ -20,6 +21,7 @@ class PodState:
     seen: SeenPod = field(default_factory=SeenPod)
     exits: dict[str, Exit] = field(default_factory=dict)
     killed: set[str] = field(default_factory=set)  # containers of which the kernel killed something for memory
+    kills: Kills = field(default_factory=Kills)  # of all that it killed, what is accounted for
     words: dict[str, str] = field(default_factory=dict)  # termination messages of containers that ended
     stopped: dict[str, asyncio.Event] = field(default_factory=dict)  # set when the runtime has been asked to stop it
     slot: Slot | None = None
@@ -30,10 +32,14 @@ class PodState:
     def uid(self) -> str:
         return self.pod.metadata.uid or ""
 
-    def current(self, last_words: Callable[[SeenContainer], str]) -> SeenPod:
-        """What is seen, with what events told and with the last words of those that ended."""
+    def current(self, last_words: Callable[[SeenContainer], str], count_kills: Callable[[], Kills]) -> SeenPod:
+        """What is seen, with what events told and, of those that ended, whether it was for memory and their last words."""
         seen = self.seen.overlay(self.exits)
-        containers = tuple(self._worded(c, last_words) if c.exited else c for c in seen.containers)
+        for container in seen.containers:
+            if container.exited and container.id not in self.words:
+                self._find_cause(container, count_kills)
+                self.words[container.id] = last_words(container)
+        containers = tuple(self._worded(c) if c.exited else c for c in seen.containers)
         return replace(seen, containers=containers)
 
     def adopt(self, pod: Pod, published: PodStatus | None) -> None:
@@ -70,8 +76,12 @@ class PodState:
             self.slot.leave()
             self.slot = None
 
-    def _worded(self, container: SeenContainer, last_words: Callable[[SeenContainer], str]) -> SeenContainer:
-        if container.id not in self.words:
-            self.words[container.id] = last_words(container)
+    def _find_cause(self, container: SeenContainer, count_kills: Callable[[], Kills]) -> None:
+        if container.exit_code == SIGKILLED and (accounted := claim(self.kills, count_kills())) is not None:
+            self.kills = accounted
+            self.killed.add(container.id)
+
+    def _worded(self, container: SeenContainer) -> SeenContainer:
         message = ": ".join(part for part in (container.message, self.words[container.id]) if part)
-        return replace(container, message=message)
+        reason = "OOMKilled" if container.id in self.killed else container.reason
+        return replace(container, reason=reason, message=message)

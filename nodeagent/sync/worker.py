@@ -99,12 +99,13 @@ class PodWorker:
 
     def note_exit(self, ident: str, code: int, at: float) -> None:
         """A container or sandbox of ours ended."""
-        self.state.exits[ident] = Exit(code, at, ident in self.state.killed)
+        self.state.exits[ident] = Exit(code, at)
         self.wake()
 
     def note_out_of_memory(self, ident: str) -> None:
-        """The kernel killed something in a container of ours; its end, if it ends, is told next."""
+        """The kernel killed something in a container of ours; its end, if it ends, is told next, or was told before."""
         self.state.killed.add(ident)
+        self.wake()
 
     def note_health(self, ident: str, health: Health) -> None:
         """What probes found of a container."""
@@ -177,6 +178,8 @@ class PodWorker:
     async def step(self) -> Plan:
         """One round. Raises `RuntimeFault` when the runtime cannot be looked at."""
         state, doors = self.state, self._doors
+        if not state.seen.running():  # as when the agent begins: what was killed until now is nobody's that will end
+            state.kills = doors.cgroups.kills(state.pod)
         if state.dirty:
             state.dirty = False
             began = doors.clock.monotonic()
@@ -190,8 +193,9 @@ class PodWorker:
             for ident in (*(s.id for s in state.seen.sandboxes), *(c.id for c in state.seen.containers)):
                 doors.register(ident, state.uid)
         state.seen = state.seen.overlay(state.exits)
-        self._count_ends(state.seen)
-        plan = self.last_plan = plan_pod(state.pod, self.seen(), state.memory, doors.clock.now())
+        seen = self.seen()
+        self._count_ends(seen)
+        plan = self.last_plan = plan_pod(state.pod, seen, state.memory, doors.clock.now())
         self._remember(plan)
         self._publish()
         if plan.actions:
@@ -210,7 +214,8 @@ class PodWorker:
 
     def seen(self) -> SeenPod:
         """The pod in the runtime, as far as we know."""
-        return self.state.current(lambda c: last_words(self.state.pod, c, self._doors.settings))
+        state, doors = self.state, self._doors
+        return state.current(lambda c: last_words(state.pod, c, doors.settings), lambda: doors.cgroups.kills(state.pod))
 
     def ended(self, ident: str) -> asyncio.Event:
         """Set as soon as this container does not run any more."""
@@ -261,8 +266,7 @@ class PodWorker:
         ended = {c.id: c for c in seen.containers if c.exited}
         for ident in ended.keys() - (ended.keys() if self._counted is None else self._counted):
             found = ended[ident]
-            usual = "Error" if found.exit_code else "Completed"
-            reason = "OOMKilled" if ident in self.state.killed else found.reason or usual
+            reason = found.reason or ("Error" if found.exit_code else "Completed")
             kind = container_type(self.state.pod, found.name)
             self._doors.tally.containers_ended.add(kind, str(found.exit_code), reason)
         self._counted = set(ended)

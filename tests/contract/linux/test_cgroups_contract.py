@@ -49,6 +49,23 @@ def test_groups_come_and_go(cgroups: Cgroups, group: str) -> None:
     assert cgroups.children(group) == ["pod2"]
 
 
+def test_what_was_killed_for_memory(cgroups: Cgroups, group: str) -> None:
+    assert cgroups.kills(group) == (0, 0), "there is no such group"
+    cgroups.ensure(group, Limits())
+    assert cgroups.kills(group) == (0, 0)
+
+
+def test_what_version_2_counts_of_kills(tmp_path: Path) -> None:
+    (tmp_path / "pod").mkdir()
+    events, cgroups = tmp_path / "pod/memory.events", UnifiedCgroups(tmp_path)
+    assert cgroups.kills("/pod") == (0, 0), "nobody counts memory"
+    old = "low 0\nhigh 0\nmax 7\noom 1\noom_kill 3\n"
+    events.write_text(old)
+    assert cgroups.kills("/pod") == (3, 0)
+    events.write_text(f"{old}oom_group_kill 1\nsock_throttled 0\n")
+    assert cgroups.kills("/pod") == (3, 1)
+
+
 @pytest.mark.root
 def test_the_kernel_keeps_to_the_limits(tmp_path: Path) -> None:
     cgroups = open_cgroups()

@@ -82,6 +82,8 @@ def test_a_slice_goes_when_nothing_lives_in_it(version: int, tmp_path: Path) -> 
     group = (tmp_path if version == 2 else tmp_path / "systemd") / slice_path(POD)[1:]
     scope = group / "cri-1.scope"
     scope.mkdir(parents=True)
+    (group / "memory.events").write_text("oom_kill 2\noom_group_kill 1\n")
+    assert slices.kills(POD) == ((2, 1) if version == 2 else (0, 0))
     assert slices.children("kubepods-burstable.slice") == [POD] and slices.children(POD) == []
     (scope / "cgroup.procs").write_text("7\n8\n")
     with pytest.raises(CgroupBusy, match="processes live in it"):
