@@ -205,7 +205,8 @@ class Fabric:
     async def _rules(self, me: NodeFacts, kernel: FabricKernel) -> None:
         suspect, self._rules_suspect = self._rules_suspect, False
         every = tuple(sorted({*self._inside, *me.pod_cidrs, *(way.cidr for way in self.desired.ways if way.kind)}))
-        wanted = Masquerade(me.pod_cidrs, every, self.desired.near, self.settings.port)
+        secret = tuple(way.cidr for way in self.desired.ways if way.secret)
+        wanted = Masquerade(me.pod_cidrs, every, self.desired.near, self.settings.port, secret)
         openings = Open(every if me.pod_cidrs else (), self._tunnels())
         try:
             if wanted != self._masquerade or (suspect and not is_whole(wanted, kernel.nft)):

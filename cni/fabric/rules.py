@@ -1,6 +1,7 @@
 """Masquerading, and tunnels that pods would forge: the tables `wherry-fabric`, rendered whole. Pure.
 
     set nodes      addresses of nodes that get pods' packets as they are
+    secret         to pods of a node that wants encryption, not by WireGuard    -> drop
     forged         VXLAN from a pod of this node, to outside of all pod ranges -> drop
                    VXLAN from any pod, to this node                            -> drop
     postrouting    from a pod of this node, to a node of that set        -> as it is
@@ -9,7 +10,8 @@
 What a pod sends to a node over somebody's router is masqueraded: the router does not know pods' addresses and may drop
 what bears one. What goes to pods never is. A packet in VXLAN comes out with whatever addresses it was given, and a node
 cannot see who has wrapped it: a pod that sent such to a node could be anybody there, whatever policies say. Between pods
-the port is theirs. A transaction replaces a whole table.
+the port is theirs. Without a route to pods, packets for them would leave by the default route, in plain: not where encryption
+is wanted. A transaction replaces a whole table.
 """
 
 import struct
@@ -17,6 +19,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from cni import ranges
+from cni.fabric.ways import WIREGUARD_LINK
 from cni.ranges import Subnet
 from linux.nft import expressions as ex
 from linux.nft import objects, userdata
@@ -30,6 +33,8 @@ TABLE = "wherry-fabric"
 _SIZES = {INET4: 4, INET6: 16}
 _PRIORITY_RAW = -300  # before a Service's address becomes a pod's
 _UDP = 17
+_OIFNAME = 7
+_PLAIN = ex.meta(R0, _OIFNAME) + ex.compare(R0, ex.NOT_EQUAL, WIREGUARD_LINK.encode().ljust(16, b"\0"))
 _LINK_LOCAL = ranges.subnet("fe80::/10")  # pods have such addresses too
 _MULTICAST = {4: ranges.subnet("224.0.0.0/4"), 16: ranges.subnet("ff00::/8")}
 
@@ -43,6 +48,8 @@ class Masquerade(NamedTuple):
     """Ranges of all pods."""
     nodes: frozenset[str] = frozenset()
     vxlan_port: int = 0
+    secret: tuple[str, ...] = ()
+    """Ranges of pods to which nothing is sent but encrypted."""
 
 
 def render(wanted: Masquerade) -> list[bytes]:
@@ -68,7 +75,7 @@ def is_whole(wanted: Masquerade, door: Door) -> bool:
         if seen is not None:
             nodes = sum(len(ranges.parse(one)) == size for one in wanted.nodes)
             forged = len(list(_forged(family, pods, _inside(wanted, size), wanted.vxlan_port)))
-            chains = {"postrouting": 2 * len(pods), "forged": forged}
+            chains = {"postrouting": 2 * len(pods), "forged": forged, "secret": len(_of(wanted.secret, size))}
             if seen.chains != chains or len(door.elements(family, TABLE, "nodes")) != nodes:
                 return False
     return True
@@ -86,6 +93,10 @@ def _table(family: int, pods: list[Subnet], wanted: Masquerade) -> Iterable[byte
     yield objects.new_base_chain(family, TABLE, "forged", objects.PREROUTING, _PRIORITY_RAW, "filter")
     for rule in _forged(family, pods, inside, wanted.vxlan_port):
         yield objects.new_rule(family, TABLE, "forged", rule, ex.count(), ex.verdict(ex.DROP))
+    yield objects.new_base_chain(family, TABLE, "secret", objects.POSTROUTING, _PRIORITY_RAW, "filter")
+    for net in _of(wanted.secret, size):
+        there = destination(family) + within(net, ex.EQUAL)
+        yield objects.new_rule(family, TABLE, "secret", there, _PLAIN, ex.count(), ex.verdict(ex.DROP))
     yield objects.new_base_chain(family, TABLE, "postrouting", objects.POSTROUTING, objects.PRIORITY_SNAT)
     for net in pods:
         ours = source(family) + within(net, ex.EQUAL)

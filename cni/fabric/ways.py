@@ -46,6 +46,8 @@ class Way(NamedTuple):
     host: str = ""
     """The peer's address that they are sent to."""
     reason: str = ""
+    secret: bool = False
+    """Nothing may travel there but encrypted."""
 
 
 def version(text: str) -> int:
@@ -80,7 +82,8 @@ def choose(settings: Settings, me: NodeFacts, peers: Iterable[NodeFacts], paths:
                 ways.append(Way(peer.name, cidr, NOWHERE, reason=f"node {owner} has addresses of it"))
                 continue
             taken.append((net, peer.name))
-            ways.append(_way(settings, me, peer, cidr, paths))
+            secret = mode_between(settings, me, peer) == WIREGUARD
+            ways.append(_way(settings, me, peer, cidr, paths)._replace(secret=secret))
     return ways
 
 

@@ -227,7 +227,15 @@ def test_who_wants_encryption_gets_it_or_nothing(made: Bed) -> None:
     except NotFound:
         assert kinds(made, "a") == {}
         assert "this kernel has no such module" in Path(made.agents["a"].log.name).read_text()
-        assert made.silent("pod-a", pod_ips("b").v4)
+        router = made.spaces["router"]
+        hook = "{ type filter hook prerouting priority -300; }"
+        pods = "ip daddr 10.244.0.0/16 counter; add rule inet tap p ip6 daddr fd00:244::/48 counter"
+        router.run("nft", f"add table inet tap; add chain inet tap p {hook}; add rule inet tap p {pods}")
+        for ip in pod_ips("b"):
+            assert made.silent("pod-a", ip)
+            assert made.silent("a", ip)
+        assert router.run("nft", "list", "table", "inet", "tap").count("packets 0 ") == 2  # nor in plain to some router
+        router.run("nft", "delete", "table", "inet", "tap")
     else:
         assert set(kinds(made, "a").values()) == {"wherry-wg"}
         check_pairs(made, (4, 6))

@@ -63,6 +63,13 @@ def test_nothing_is_sent_unencrypted_where_encryption_is_wanted() -> None:
         found = w.choose(Settings("me", WIREGUARD), me, [peer], NEAR)
         assert [way.kind for way in found] == [NOWHERE, NOWHERE]
         assert "nothing is sent unencrypted" in found[0].reason
+        assert all(way.secret for way in found)
+
+
+def test_who_asks_for_encryption_makes_no_secret_of_anothers_pods() -> None:
+    claims = PEER._replace(name="z", mode=WIREGUARD)
+    ways = w.choose(Settings("me"), ME, [PEER, claims], NEAR)
+    assert {(way.peer, way.kind, way.secret) for way in ways} == {("you", ROUTES, False), ("z", NOWHERE, False)}
 
 
 def test_two_nodes_with_one_network() -> None:
