@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 from cni.fabric.rules import destination, source, within
 from cni.policy.ledger import AddressSet, Dirty, Ledger, Match, PodSet, PortSet
@@ -171,6 +172,7 @@ class Table:
         """What makes sets right, and what removes those that nobody needs."""
         made: Messages = []
         gone: Messages = []
+        own = cache(lambda key: tuple(ip for ip in ledger.ips(key) if len(ip) == self.size))  # a pod is in many sets
         for number, one in enumerate(sorted(dirty.sets, key=str), start=100):
             name, have = set_name(one), self.written.sets.get(set_name(one))
             if one not in ledger.sets:
@@ -180,7 +182,7 @@ class Table:
                 continue
             if have is None:
                 made.append(objects.new_set(self.family, TABLE, self._set(one), number))
-            want = set(self._elements(ledger, one))
+            want = self._elements(ledger, one, own)
             made += self._difference(name, have or set(), want)
             self.written.sets[name] = want
         return made, gone
@@ -193,17 +195,17 @@ class Table:
         kind = concatenated(address, T_PROTOCOL, T_PORT)
         return Set(set_name(one), kind, (self.size, 4, 4), userdata=userdata.of_set(parts))
 
-    def _elements(self, ledger: Ledger, one: PodSet) -> Iterable[bytes]:
-        for key in ledger.members(one.who):
-            for ip in ledger.ips(key):
-                if len(ip) != self.size:
-                    continue
-                if isinstance(one, AddressSet):
-                    yield ip
-                    continue
-                for port in ledger.pods[key].ports:
-                    if (port.name, port.protocol) == (one.name, one.protocol):
-                        yield ip + struct.pack("=B3x", port.protocol) + struct.pack(">Hxx", port.port)
+    def _elements(self, ledger: Ledger, one: PodSet, own: Callable[[str], tuple[bytes, ...]]) -> set[bytes]:
+        members = ledger.members(one.who)
+        if isinstance(one, AddressSet):
+            return {ip for key in members for ip in own(key)}
+        return {
+            ip + struct.pack("=B3x", port.protocol) + struct.pack(">Hxx", port.port)
+            for key in members
+            for port in ledger.pods[key].ports
+            if (port.name, port.protocol) == (one.name, one.protocol)
+            for ip in own(key)
+        }
 
     def _difference(self, name: str, have: set[bytes], want: set[bytes]) -> Messages:
         messages: Messages = []
