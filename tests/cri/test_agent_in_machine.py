@@ -6,7 +6,7 @@ import pytest
 
 from tests.cri.guest import Guest
 
-pytestmark = [pytest.mark.root, pytest.mark.containerd]
+pytestmark = [pytest.mark.root, pytest.mark.containerd, pytest.mark.slow, pytest.mark.long]
 
 SCENES = {
     "cgroupfs": (

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cri.stage import CHECKOUT, Host
 
-pytestmark = [pytest.mark.root, pytest.mark.containerd, pytest.mark.slow]
+pytestmark = [pytest.mark.root, pytest.mark.containerd, pytest.mark.slow, pytest.mark.long]
 
 AGENTS, RUNTIMES = 60, 40
 
