@@ -98,5 +98,13 @@ def test_what_hangs_is_interrupted_and_ended() -> None:
 
 def test_every_test_runs_in_one_lane() -> None:
     expressions = [Expression.compile(lane) for lane in testing.LANES]
-    for markers in ({"root"}, {"containerd", "slow"}, {"containerd", "long"}, {"cluster", "root"}, {"slow"}, {"etcd"}, set()):
+    for markers in (
+        {"root"},
+        {"containerd", "slow"},
+        {"containerd", "long"},
+        {"cluster", "root"},
+        {"slow"},
+        {"etcd"},
+        set(),
+    ):
         assert sum(expression.evaluate(lambda name, has=markers, **_: name in has) for expression in expressions) == 1
