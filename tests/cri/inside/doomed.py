@@ -92,10 +92,14 @@ def watch(fate: Fate) -> None:
             return await call(self, what, *rest)
         fate.point("runtime")
         asked = asyncio.ensure_future(call(self, what, *rest))
+        asked.add_done_callback(lambda over: over.cancelled() or over.exception())  # who asked may have been cancelled
         turn[0] += 1
-        await asyncio.wait([asked], timeout=IN_FLIGHT[turn[0] % len(IN_FLIGHT)])
-        fate.point("runtime")
-        answer = await asked
+        try:
+            await asyncio.wait([asked], timeout=IN_FLIGHT[turn[0] % len(IN_FLIGHT)])
+            fate.point("runtime")
+            answer = await asked
+        finally:
+            asked.cancel()
         fate.point("runtime")
         return answer
 
