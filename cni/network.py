@@ -1,7 +1,7 @@
 """The network between nodes, hosted by the agent: what the API server tells goes to the fabric and to the policies.
 
-A node may read nothing of other nodes and of their pods, so Nodes, Pods, Namespaces and NetworkPolicies take a client of their own.
-Without one, policies are not enforced, and the log says so; Nodes are then asked for as the node itself, which some servers allow.
+Nodes are read as the node itself, Pods of others, Namespaces and NetworkPolicies by a client of their own. Without one, policies
+are not enforced, and the log says so.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Network:
         self._node = settings.fabric.node
         key_file = Path(settings.data_dir, "wireguard.key")
         self.fabric = Fabric(settings.fabric, settings.cluster_cidr, key_file, clock, self._tell, mtu_changed)
-        self.nodes = Informer(reader or client, kinds.NODE, nodes.extract, clock=clock)
+        self.nodes = Informer(client, kinds.NODE, nodes.extract, clock=clock)
         self.nodes.subscribe(self.fabric.on_node)
         self.policies: Enforcer | None = None
         self._told: list[Informer[Any]] = []

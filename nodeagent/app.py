@@ -388,7 +388,7 @@ class Agent:
             self.config.pod_cidr,
             settings.bridge,
             mtu,
-            masquerade=self.network is None,
+            masquerade=True,  # also where the fabric does it: it may not be allowed to read Nodes
         )
         self.node.look()
 

@@ -94,12 +94,9 @@ def watch(fate: Fate) -> None:
         asked = asyncio.ensure_future(call(self, what, *rest))
         asked.add_done_callback(lambda over: over.cancelled() or over.exception())  # who asked may have been cancelled
         turn[0] += 1
-        try:
-            await asyncio.wait([asked], timeout=IN_FLIGHT[turn[0] % len(IN_FLIGHT)])
-            fate.point("runtime")
-            answer = await asked
-        finally:
-            asked.cancel()
+        await asyncio.wait([asked], timeout=IN_FLIGHT[turn[0] % len(IN_FLIGHT)])
+        fate.point("runtime")
+        answer = await asked
         fate.point("runtime")
         return answer
 
