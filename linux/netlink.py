@@ -12,8 +12,8 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
-from typing import Self
+from collections.abc import Callable, Iterator
+from typing import Self, TypeVar
 
 ROUTE = 0
 REQUEST, MULTI, ACK, DUMP_INTERRUPTED = 0x1, 0x2, 0x4, 0x10
@@ -26,6 +26,8 @@ _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 _BUFFER = 1 << 17
 _DUMP_TRIES = 5
+
+_T = TypeVar("_T")
 
 
 class NetlinkError(Exception):
@@ -167,6 +169,21 @@ class Connection:
             return self._socket.recv(_BUFFER, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return b""
+
+    def news(self, read: Callable[[int, bytes], _T | None], lost: _T) -> list[_T]:
+        """What was announced since, without waiting, as `read` makes of each message; `lost` where there was more than we could hold."""
+        found: list[_T] = []
+        while True:
+            try:
+                data = self.receive()
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                found.append(lost)
+                continue
+            if not data:
+                return found
+            found += [one for kind, _, _, body in messages(data) if (one := read(kind, body)) is not None]
 
     def _ask(self, doing: str, kind: int, flags: int, body: bytes) -> Iterator[tuple[int, bytes]]:
         """Send one request; yield (flags, body) of each answer until the kernel says that was all."""

@@ -341,18 +341,7 @@ class RtnlEvents:
 
     def read(self) -> Sequence[Event]:
         """What happened since, without waiting."""
-        events: list[Event] = []
-        while True:
-            try:
-                data = self._kernel.receive()
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise
-                events.append(Event(None))
-                continue
-            if not data:
-                return events
-            events += [event for kind, _, _, body in netlink.messages(data) if (event := _event(kind, body))]
+        return self._kernel.news(_event, Event(None))
 
     def close(self) -> None:
         """Stop listening."""

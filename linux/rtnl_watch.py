@@ -1,10 +1,8 @@
 """Hears that links, addresses, routes, neighbours or forwarding entries changed: enough to know when to look again."""
 
-import errno
 import struct
 from typing import NamedTuple
 
-from linux import netlink
 from linux.netlink import Connection, attributes, string
 
 LINK, ADDRESS, ROUTE, NEIGHBOUR, LOST = "link", "address", "route", "neighbour", "lost"
@@ -33,18 +31,7 @@ class Watch:
 
     def read(self) -> list[Change]:
         """What happened since, without waiting."""
-        found: list[Change] = []
-        while True:
-            try:
-                data = self._kernel.receive()
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise
-                found.append(Change(LOST))
-                continue
-            if not data:
-                return found
-            found += [change for kind, _, _, body in netlink.messages(data) if (change := _change(kind, body))]
+        return self._kernel.news(_change, Change(LOST))
 
     def close(self) -> None:
         """Stop listening."""

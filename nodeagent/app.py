@@ -382,14 +382,7 @@ class Agent:
         self._pod_cidrs = pod_cidrs
         settings = self.config.cni
         mtu = settings.mtu or self._pod_mtu
-        cni.write_conflist(
-            settings.conf_dir,
-            ",".join(pod_cidrs),
-            self.config.pod_cidr,
-            settings.bridge,
-            mtu,
-            masquerade=True,  # also where the fabric does it: it may not be allowed to read Nodes
-        )
+        cni.write_conflist(settings.conf_dir, ",".join(pod_cidrs), self.config.pod_cidr, settings.bridge, mtu)
         self.node.look()
 
 
