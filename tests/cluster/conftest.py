@@ -22,6 +22,10 @@ DEMO = "wherry.local/demo:1"
 IN_ITS_OWN_TIME = {"links", "addresses", "routes", "namespaces"}
 
 
+class NotYet(Exception):
+    """What was seen instead of what is waited for."""
+
+
 class Host:
     """A test host with the words that these tests need."""
 
@@ -59,6 +63,13 @@ class Host:
         """An answer to a request from this host, "" when there is none; who asks but once gives it longer."""
         return self.node.run(["curl", "-sS", "-m", str(seconds), url], check=False).text.strip()
 
+    def answered_by(self, url: str, names: set[str], times: int = 20) -> bool:
+        """So many requests are answered by exactly these pods; NotYet says by whom else."""
+        seen = {self.curl(url) for _ in range(times)}
+        if seen != names:
+            raise NotYet(f"answers of {sorted(seen)}, not of {sorted(names)}")
+        return True
+
     def curl_from_outside(self, url: str) -> str:
         """An answer to a request from elsewhere on the network."""
         return self.switch.run(["curl", "-sS", "-m", "5", url], check=False).text.strip()
@@ -93,7 +104,7 @@ class Host:
             try:
                 if last := condition():
                     return last
-            except (ProcessFailed, json.JSONDecodeError, KeyError) as error:
+            except (ProcessFailed, json.JSONDecodeError, KeyError, NotYet) as error:
                 last = error
             time.sleep(0.1)
         pytest.fail(f"not within {seconds} s: {what} (last: {last!r})\n{self.logs()}")
@@ -112,7 +123,8 @@ class Host:
         script = """
             tail -n 60 /var/log/wherry/*.log
             [ -e $KUBECONFIG ] && timeout 20 kubectl get all,events,endpointslices -A -o wide
-            [ -e $KUBECONFIG ] && timeout 20 kubectl describe pods -A
+            [ -e $KUBECONFIG ] && timeout 20 kubectl describe pods,endpointslices -A
+            nft list ruleset
             ps -eo pid,etimes,stat,args
         """
         return self.node.run(["sh", "-c", f"({script}) 2>&1"], check=False, timeout=90).text

@@ -63,7 +63,7 @@ def test_the_first_paragraph(cluster: Host) -> None:
     cluster.kubectl("scale deployment web --replicas=1")
     cluster.until("one pod is left", lambda: len(cluster.get("pods -l app=web")["items"]) == 1)
     left = cluster.ready_pods("app=web")[0]["metadata"]["name"]
-    cluster.until("only it answers", lambda: {cluster.curl(f"http://{cluster_ip}/") for _ in range(10)} == {left})
+    cluster.until("only it answers", lambda: cluster.answered_by(f"http://{cluster_ip}/", {left}))
 
     cluster.kubectl("delete service,deployment web")
     cluster.until("all pods are gone", lambda: not cluster.get("pods -l app=web")["items"])

@@ -43,8 +43,7 @@ def test_killed_while_scaling(cluster: Host, load: str, name: str, delay: float)
         cluster.until(f"{replicas} pods are ready", lambda replicas=replicas: as_wanted(cluster, replicas))
         names = {pod["metadata"]["name"] for pod in cluster.ready_pods("app=web")}
         cluster.until(
-            "exactly these pods answer",
-            lambda names=names: {cluster.curl(f"http://{load}/") for _ in range(40)} == names,
+            "exactly these pods answer", lambda names=names: cluster.answered_by(f"http://{load}/", names, 40)
         )
     cluster.until("no sandbox is forgotten", lambda: cluster.node.sh("pgrep -x pause | wc -l").text.strip() == "1")
 
@@ -97,7 +96,7 @@ def test_power_cut(cluster: Host) -> None:
     cluster.until("pods are ready again", lambda: len(cluster.ready_pods("app=kept")) == 2)
     address = cluster.get("service kept")["spec"]["clusterIP"]
     names = {pod["metadata"]["name"] for pod in cluster.ready_pods("app=kept")}
-    cluster.until("both answer", lambda: {cluster.curl(f"http://{address}/") for _ in range(20)} == names)
+    cluster.until("both answer", lambda: cluster.answered_by(f"http://{address}/", names))
     cluster.kubectl("delete service,deployment kept")
 
 
