@@ -26,6 +26,7 @@ from cni.errors import CniError
 from cni.host import Host, KernelHost
 from cni.install import install
 from cni.ipam import Store
+from cni.pods import PodInterface, interface_of
 from kit import log
 from kit.clock import Clock, SystemClock, deadline
 from linux.links import NetlinkError
@@ -39,14 +40,14 @@ _T = TypeVar("_T")
 
 
 class Gate(Protocol):
-    """Who must know of pods' addresses (`pod` is namespace/name): policies hold before an ADD is answered."""
+    """Who must know of pods' addresses: policies hold before an ADD is answered."""
 
-    async def attach(self, pod: str, container: str, ips: Iterable[str]) -> None:
-        """A container of a pod has got addresses."""
+    async def attach(self, interface: PodInterface, ips: Iterable[str]) -> None:
+        """An interface of a pod has got addresses."""
         ...
 
-    async def detach(self, pod: str, container: str) -> None:
-        """A container loses its addresses; nobody has them yet."""
+    async def detach(self, interface: PodInterface, ips: Iterable[str]) -> None:
+        """An interface loses its addresses; nobody has them yet."""
         ...
 
 
@@ -138,13 +139,14 @@ class Daemon:
         turn = self._turns.setdefault(key, asyncio.Lock())
         try:
             async with turn:
-                pod = _pod_of(environment) if self._gate is not None and ifname != "lo" else ""
-                if pod and self._gate is not None and command == "DEL":
-                    await self._gate.detach(pod, container)  # before somebody else may get the address
+                interface = interface_of(environment)
+                if interface and self._gate is not None and command == "DEL":
+                    held = await self._in_thread(lambda _host: plugin.addresses(environment, body, self._store))
+                    await self._gate.detach(interface, held)  # before somebody else may get them
                 work = self._in_thread(lambda host: plugin.answer(environment, body, host, self._store))
                 code, output = await work
-                if pod and self._gate is not None and command == "ADD" and code == 0:
-                    await self._gate.attach(pod, container, [ip["address"] for ip in json.loads(output)["ips"]])
+                if interface and self._gate is not None and command == "ADD" and code == 0:
+                    await self._gate.attach(interface, [ip["address"] for ip in json.loads(output)["ips"]])
         finally:
             if not turn.locked() and not getattr(turn, "_waiters", None):
                 self._turns.pop(key, None)
@@ -183,13 +185,6 @@ def _listen(path: Path) -> socket.socket:
         fresh.unlink(missing_ok=True)
         raise
     return listener
-
-
-def _pod_of(environment: dict[str, str]) -> str:
-    """The pod that a runtime of Kubernetes names in its call, as namespace/name."""
-    given = dict(part.partition("=")[::2] for part in environment.get("CNI_ARGS", "").split(";"))
-    namespace, name = given.get("K8S_POD_NAMESPACE", ""), given.get("K8S_POD_NAME", "")
-    return f"{namespace}/{name}" if namespace and name else ""
 
 
 class _Nothing(Exception):

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cni import bridge, config, loopback, plan, request, resolver, result
+from cni import bridge, config, loopback, plan, ranges, request, resolver, result
 from cni.bridge import Execution, observe, path_mtu
 from cni.errors import CHECK_FAILED, CONFIG, INTERFACE_TAKEN, INTERNAL, IO, KERNEL, UNAVAILABLE, CniError
 from cni.host import Host
@@ -35,6 +35,15 @@ def answer(
     except Exception as error:  # the edge: one request must not hurt another
         text = f"cannot serve the request: {type(error).__name__}: {error}"
         return failed(body, CniError(INTERNAL, text))
+
+
+def addresses(environment: Mapping[str, str], body: bytes, store: Store) -> list[str]:
+    """The addresses that the attachment of a call has now; none for a call that cannot be understood."""
+    try:
+        held = store.find(owner_of(request.parse(environment, config.decode(body))))
+    except CniError:
+        return []
+    return [ranges.show(ip) for ip in held.ips] if held is not None else []
 
 
 def version(body: bytes) -> tuple[int, bytes]:

@@ -1,7 +1,8 @@
 """NetworkPolicies: which connections pods of this node may take and make. Must not know how pods get their addresses.
 
-objects    what Pods, Namespaces and NetworkPolicies say, reduced to what counts here
-ledger     who is selected by what, kept up to date change by change; what is to be written again. Pure.
-render     from the ledger to tables, sets, chains and verdict maps of nf_tables: the difference to what is there. Pure.
-enforcer   the loop: one transaction for all that has changed
+objects      what Pods, Namespaces and NetworkPolicies say, reduced to what counts here
+attachments  which addresses the runtime has given to whom. Pure.
+ledger       who is selected by what, kept up to date change by change; what is to be written again. Pure.
+render       from the ledger to tables, sets, chains and verdict maps of nf_tables: the difference to what is there. Pure.
+enforcer     the loop: one transaction for all that has changed
 """

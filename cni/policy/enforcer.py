@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from cni import ranges
+from cni.pods import PodInterface
 from cni.policy.ledger import Ledger
 from cni.policy.objects import DIRECTIONS, PROTOCOLS, PodFacts, PolicyFacts
 from cni.policy.render import FAMILIES, SELF, TABLE, Table
@@ -77,21 +78,21 @@ class Enforcer:
         self.ledger.on_policy(key, new)
         self._changed()
 
-    async def attach(self, key: str, container: str, ips: Iterable[str]) -> None:
-        """A container of a pod has got addresses; returns when its policies hold, or after a while without them."""
-        self.ledger.attach(key, container, tuple(ranges.parse(ip.partition("/")[0]) for ip in ips))
+    async def attach(self, interface: PodInterface, ips: Iterable[str]) -> None:
+        """An interface of a pod has got addresses; returns when its policies hold, or after a while without them."""
+        self.ledger.attach(interface, tuple(map(_address, ips)))
         self._changed()
         try:
             async with deadline(self._clock, PATIENCE):
-                while not (self.settled.is_set() and (self.ledger.local(key) or not self.ledger.policies)):
+                while not (self.settled.is_set() and (self.ledger.speaks_for(interface) or not self.ledger.policies)):
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
-            _log.warning("a pod starts without its policies and is not heard until they are known", pod=key)
+            _log.warning("a pod starts without its policies and is not heard until they are known", pod=interface.pod)
 
-    async def detach(self, key: str, container: str) -> None:
-        """A container loses its addresses; returns when nothing speaks for it any more."""
-        gone = self.ledger.detach(key, container)
+    async def detach(self, interface: PodInterface, ips: Iterable[str]) -> None:
+        """An interface loses its addresses; returns when nothing speaks for it any more."""
+        gone = self.ledger.detach(interface, tuple(map(_address, ips)))
         self._changed()
         if gone and self.ledger.policies:
             # Flows that stand are not judged again: whoever gets the address next must not inherit any.
@@ -100,9 +101,9 @@ class Enforcer:
                     await self.settled.wait()
             try:
                 count = await asyncio.to_thread(self._forget, gone)
-                _log.debug("forgot flows", pod=key, flows=count)
+                _log.debug("forgot flows", pod=interface.pod, flows=count)
             except ConntrackError as error:
-                _log.warning("cannot forget the flows of an address", pod=key, error=error)
+                _log.warning("cannot forget the flows of an address", pod=interface.pod, error=error)
 
     def _changed(self) -> None:
         if self.ledger.dirty:
@@ -190,6 +191,10 @@ class Enforcer:
             self._rewrite = True
             self.settled.clear()
             self._wake.set()
+
+
+def _address(text: str) -> bytes:
+    return ranges.parse(text.partition("/")[0])
 
 
 def forget_flows(ips: Iterable[bytes]) -> int:

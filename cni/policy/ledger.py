@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from api.selectors import EVERYTHING, Selector
+from cni.pods import PodInterface
+from cni.policy.attachments import Attachments, same_pod
 from cni.policy.objects import DIRECTIONS, EGRESS, INGRESS, Block, NamedPort, PodFacts, PolicyFacts, Ports, Who
 
 EVERYBODY = Who("", "", "")
@@ -81,7 +83,7 @@ class Ledger:
         self.namespaces: dict[str, Mapping[str, str]] = {}
         self.sets: Counter[PodSet] = Counter()
         self.dirty = Dirty()
-        self._attached: dict[str, tuple[str, tuple[bytes, ...]]] = {}
+        self._attachments = Attachments()
         self._groups: dict[Who, _Group] = {}
         self._sets_of: dict[Who, set[PodSet]] = {}
         self._subjects: dict[Who, set[str]] = {}
@@ -97,10 +99,10 @@ class Ledger:
         before, ours = self.ips(key), self.local(key)
         if new is None:
             del self.pods[key]
-            if not self._attached.get(key, ("", (b"",)))[1]:
-                del self._attached[key]  # detached already
         else:
             self.pods[key] = new
+        if new is None or (old is not None and old.uid != new.uid):
+            self._attachments.end(key)
         self._place(key, new)
         self._moved(key, before, ours)
 
@@ -132,33 +134,23 @@ class Ledger:
             self._drop(old)
         self.dirty.policies.add(key)
 
-    def attach(self, key: str, container: str, ips: tuple[bytes, ...]) -> None:
-        """A container of a pod of this node has got these addresses, and nobody else here has them any more."""
-        for other, (old, held) in list(self._attached.items()):
-            if other != key and not set(ips).isdisjoint(held):  # its DEL went by us, as that of a GC does
-                self._hold(other, old, tuple(ip for ip in held if ip not in ips))
-                if other not in self.pods:
-                    del self._attached[other]
-        self._hold(key, container, ips)
+    def attach(self, interface: PodInterface, ips: tuple[bytes, ...]) -> None:
+        """An interface of a pod of this node has got these addresses, and nobody else here has them any more."""
+        before = {key: self.ips(key) for key in (*self._attachments.holders(ips), interface.pod)}
+        self._attachments.give(interface, ips)
+        for key, had in before.items():
+            if key not in self.pods:
+                self._attachments.end(key)
+            self._moved(key, had)
 
-    def _hold(self, key: str, container: str, ips: tuple[bytes, ...]) -> None:
-        before = self.ips(key)
-        self._attached[key] = (container, ips)
-        self._moved(key, before)
-
-    def detach(self, key: str, container: str) -> tuple[bytes, ...]:
-        """The addresses of a container are not its pod's any more; which these are, also if the pod is over or gone."""
-        known = self._attached.get(key)
-        if known is not None and known[0] != container:
-            return ()  # the pod has another one by now
-        before = self.ips(key)
-        held = known[1] if known is not None else before
-        if key in self.pods:
-            self._attached[key] = (container, ())
-        else:
-            self._attached.pop(key, None)
-        self._moved(key, before)
-        return held
+    def detach(self, interface: PodInterface, ips: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """An interface goes, with these addresses; those and what else was its, also if its pod is over or gone."""
+        before = self.ips(interface.pod)
+        gone = tuple(dict.fromkeys((*self._attachments.take(interface), *ips)))
+        if self._is(interface):
+            self._attachments.lose(interface.pod, gone)
+        self._moved(interface.pod, before)
+        return gone
 
     # --- what is so
 
@@ -167,9 +159,7 @@ class Ledger:
         pod = self.pods.get(key)
         if pod is None or pod.apart:
             return ()
-        if pod.node == self.node and key in self._attached:
-            return self._attached[key][1]
-        return pod.ips
+        return self._attachments.ips(key, pod.uid, pod.ips) if pod.node == self.node else pod.ips
 
     def local(self, key: str) -> bool:
         """Whether a pod is on this node."""
@@ -177,7 +167,15 @@ class Ledger:
 
     def attached(self, key: str) -> bool:
         """Whether the runtime has told of the addresses of a pod."""
-        return key in self._attached
+        return key in self.pods and self._attachments.known(key, self.pods[key].uid)
+
+    def speaks_for(self, interface: PodInterface) -> bool:
+        """Whether the pod of an interface is known, and to be here."""
+        return self.local(interface.pod) and self._is(interface)
+
+    def _is(self, interface: PodInterface) -> bool:
+        """Whether the pod that is known is the interface's, and not one of the same name before or after it."""
+        return interface.pod in self.pods and same_pod(self.pods[interface.pod].uid, interface.uid)
 
     def isolation(self, key: str) -> dict[str, tuple[str, ...]]:
         """By direction, the policies that isolate a pod."""

@@ -22,6 +22,7 @@ PROTOCOLS = {"TCP": 6, "UDP": 17, "SCTP": 132}
 LAST_PORT = 65535
 NOBODY = "<nobody>"  # for a selector that selects nothing
 _OVER = ("Succeeded", "Failed")
+_MIRROR = "kubernetes.io/config.mirror"  # has the uid of the static pod that a Pod shows
 
 
 class Endpoint(NamedTuple):
@@ -43,6 +44,8 @@ class PodFacts(NamedTuple):
     ports: tuple[Endpoint, ...] = ()
     apart: bool = False
     """It has no address of its own: it is the host's, or over."""
+    uid: str = ""
+    """As the runtime knows it."""
 
 
 class Who(NamedTuple):
@@ -130,7 +133,9 @@ class _Status(msgspec.Struct):
 class _Meta(msgspec.Struct):
     name: str = ""
     namespace: str = ""
+    uid: str = ""
     labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
 
 
 class _Pod(msgspec.Struct):
@@ -166,7 +171,8 @@ def pod(data: bytes) -> PodFacts:
         except ValueError:
             continue  # a status that says nonsense
     apart = bool(spec.host_network) or status.phase in _OVER
-    return PodFacts(meta.namespace, meta.name, meta.labels or {}, spec.node_name or "", tuple(ips), ports, apart)
+    uid = (meta.annotations or {}).get(_MIRROR) or meta.uid
+    return PodFacts(meta.namespace, meta.name, meta.labels or {}, spec.node_name or "", tuple(ips), ports, apart, uid)
 
 
 def namespace(data: bytes) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from cni.pods import PodInterface
 from tests.netns.policy.bed import OUTSIDE, PATIENCE, Bed
 
 pytestmark = pytest.mark.root
@@ -293,7 +294,7 @@ async def test_established_connections_go_on_and_new_ones_do_not(made: Bed) -> N
 @pytest.mark.asyncio(loop_scope="module")
 async def test_who_gets_an_address_next_inherits_no_connections(made: Bed) -> None:
     await made.policies({"namespace": "n", "ingress": []})  # somewhere there are policies
-    await made.enforcer.attach("a/db", "first", [f"{made.ip('a/db', 4)}/24"])
+    await made.enforcer.attach(PodInterface("a/db", "first", "eth0"), [f"{made.ip('a/db', 4)}/24"])
     asking = made.spaces["b/web"].listen(999, made.ip("b/web", 4), socket.SOCK_DGRAM)
     serving = made.serving["a/db", 4, socket.IPPROTO_UDP, 53]
     target = (made.ip("a/db", 4), 53)
@@ -315,8 +316,8 @@ async def test_who_gets_an_address_next_inherits_no_connections(made: Bed) -> No
     await made.policies({})  # pods of a are isolated, but what stands goes on
     asking.sendto(b"again", target)
     assert await heard(serving)
-    await made.enforcer.detach("a/db", "first")
-    await made.enforcer.attach("a/db", "second", [f"{made.ip('a/db', 4)}/24"])
+    await made.enforcer.detach(PodInterface("a/db", "first", "eth0"), [])
+    await made.enforcer.attach(PodInterface("a/db", "second", "eth0"), [f"{made.ip('a/db', 4)}/24"])
     before = made.refusals()
     asking.sendto(b"to the next", target)
     deadline = time.monotonic() + PATIENCE
@@ -325,7 +326,9 @@ async def test_who_gets_an_address_next_inherits_no_connections(made: Bed) -> No
         await a_moment()
     assert drained(made, "a/db") == 0
     asking.close()
-    await made.enforcer.attach("a/db", "third", [f"{made.ip('a/db', 4)}/24", f"{made.ip('a/db', 6)}/64"])
+    await made.enforcer.attach(
+        PodInterface("a/db", "third", "eth0"), [f"{made.ip('a/db', 4)}/24", f"{made.ip('a/db', 6)}/64"]
+    )
 
 
 FLOOD = """
@@ -390,7 +393,7 @@ async def test_a_pod_that_sends_from_its_first_instant_leaks_nothing(made: Bed) 
         assert [drained(made, key) for key in ("a/db", "b/web", "outside")] == [0, 0, 0]
         made.enforcer.on_namespace("n", None, {})
         made.enforcer.on_pod("n/new", None, made.facts("n/new")._replace(ips=()))
-        await made.enforcer.attach("n/new", "c1", [f"{made.ip('n/new', 4)}/24"])
+        await made.enforcer.attach(PodInterface("n/new", "c1", "eth0"), [f"{made.ip('n/new', 4)}/24"])
         await wait_for(made, "b/web")
         refused = made.refusals()
         # A new agent takes over, and for a while knows nothing.

@@ -9,10 +9,12 @@ from typing import Any
 from cni.daemon import Daemon
 from cni.host_fake import FakeHost
 from cni.ipam import Owner, Store
+from cni.pods import PodInterface
 from kit.clock import FakeClock
 
 NET = {"cniVersion": "1.0.0", "name": "pods", "type": "wherry-cni", "ipam": {"subnet": "10.1.0.0/16"}}
-ARGS = "IgnoreUnknown=1;K8S_POD_NAMESPACE=a;K8S_POD_NAME=x"
+ARGS = "IgnoreUnknown=1;K8S_POD_NAMESPACE=a;K8S_POD_NAME=x;K8S_POD_UID=u"
+INTERFACE = PodInterface("a/x", "c", "eth0", "u")
 
 
 class Gate:
@@ -23,12 +25,13 @@ class Gate:
         self.open = asyncio.Event()
         self._store = store
 
-    async def attach(self, pod: str, container: str, ips: Iterable[str]) -> None:
-        self.told.append(("attach", pod, container, tuple(ips)))
+    async def attach(self, interface: PodInterface, ips: Iterable[str]) -> None:
+        self.told.append(("attach", interface, *ips))
         await self.open.wait()
 
-    async def detach(self, pod: str, container: str) -> None:
-        self.told.append(("detach", pod, container, self._store.find(Owner("pods", container, "eth0")) is not None))
+    async def detach(self, interface: PodInterface, ips: Iterable[str]) -> None:
+        there = self._store.find(Owner("pods", interface.container, interface.ifname)) is not None
+        self.told.append(("detach", interface, there, *ips))
 
 
 async def call(daemon: Daemon, command: str, args: str = ARGS, ifname: str = "eth0") -> tuple[int, bytes]:
@@ -49,9 +52,12 @@ async def test_an_add_waits_for_the_gate_and_a_del_tells_it_first(tmp_path: Path
         gate.open.set()
         code, output = await adding
         assert code == 0
-        assert gate.told == [("attach", "a/x", "c", (json.loads(output)["ips"][0]["address"],))]
+        address = json.loads(output)["ips"][0]["address"]
+        assert gate.told == [("attach", INTERFACE, address)]
         assert (await call(daemon, "DEL"))[0] == 0
-        assert gate.told[1:] == [("detach", "a/x", "c", True)]
+        assert gate.told[1:] == [("detach", INTERFACE, True, address.partition("/")[0])]
+        assert (await call(daemon, "DEL"))[0] == 0
+        assert gate.told[2:] == [("detach", INTERFACE, False)]
     finally:
         daemon.close()
 

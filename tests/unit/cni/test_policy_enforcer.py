@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from cni import ranges
+from cni.pods import PodInterface
 from cni.policy.enforcer import CHECK_EVERY, PATIENCE, Enforcer
 from cni.policy.render import TABLE
 from kit.clock import FakeClock, settle
 from linux.nft.fake import FakeKernel
 from linux.nft.wire import INET4
 from tests.unit.cni.test_policy_plan import DB, pod, policy
+
+X = PodInterface("a/x", "c", "eth0")
 
 
 class Scene:
@@ -93,7 +96,7 @@ async def test_an_add_is_answered_when_its_policies_hold(scene: Scene) -> None:
     scene.known.set()
     scene.enforcer.on_policy("a/p", None, policy({"podSelector": DB}))
     await settle()
-    adding = asyncio.create_task(scene.enforcer.attach("a/x", "c", ["10.0.0.7/24"]))
+    adding = asyncio.create_task(scene.enforcer.attach(X, ["10.0.0.7/24"]))
     await settle()
     assert not adding.done()
     assert "10.0.0.7" not in scene.verdicts()
@@ -101,7 +104,7 @@ async def test_an_add_is_answered_when_its_policies_hold(scene: Scene) -> None:
     await settle()
     assert adding.done()
     assert scene.verdicts()["10.0.0.7"].startswith("to-")
-    await scene.enforcer.detach("a/x", "c")
+    await scene.enforcer.detach(X, [])
     assert scene.forgotten == [ranges.parse("10.0.0.7")]
     await settle()
     assert scene.verdicts() == {}
@@ -111,10 +114,10 @@ async def test_what_the_api_server_never_heard_of_waits_only_where_there_are_pol
     scene.known.set()
     await settle()
     async with asyncio.timeout(60):
-        await scene.enforcer.attach("a/made-by-hand", "c", ["10.0.0.7/24"])
+        await scene.enforcer.attach(PodInterface("a/made-by-hand", "c", "eth0"), ["10.0.0.7/24"])
     scene.enforcer.on_policy("b/p", None, policy({"podSelector": DB}))
     await settle()
-    adding = asyncio.create_task(scene.enforcer.attach("a/another", "d", ["10.0.0.8/24"]))
+    adding = asyncio.create_task(scene.enforcer.attach(PodInterface("a/another", "d", "eth0"), ["10.0.0.8/24"]))
     await settle()
     assert not adding.done()
     await scene.clock.advance(PATIENCE + 0.1)
@@ -127,7 +130,7 @@ async def test_an_add_waits_until_its_pod_is_known_to_be_here(scene: Scene) -> N
     unbound = pod("a/x", 1, "", app="db")._replace(ips=())
     scene.enforcer.on_pod("a/x", None, unbound)
     await settle()
-    adding = asyncio.create_task(scene.enforcer.attach("a/x", "c", ["10.0.0.7/24"]))
+    adding = asyncio.create_task(scene.enforcer.attach(X, ["10.0.0.7/24"]))
     await settle()
     assert not adding.done()  # it has no verdict yet, and would not be heard
     scene.enforcer.on_pod("a/x", unbound, unbound._replace(node="here"))
@@ -142,19 +145,19 @@ async def test_flows_of_pods_that_are_over_or_gone_are_forgotten_too(scene: Scen
     scene.enforcer.on_policy("a/p", None, policy({"podSelector": DB}))
     was = pod("a/x", 1, app="db")
     scene.enforcer.on_pod("a/x", None, was)
-    await scene.enforcer.attach("a/x", "c", ["10.0.0.7/24"])
+    await scene.enforcer.attach(X, ["10.0.0.7/24"])
     scene.enforcer.on_pod("a/x", was, was._replace(apart=True) if over else None)
-    await scene.enforcer.detach("a/x", "c")
+    await scene.enforcer.detach(X, [])
     assert scene.forgotten == [ranges.parse("10.0.0.7")]
 
 
 async def test_flows_are_forgotten_when_their_verdicts_are_gone(scene: Scene) -> None:
     scene.known.set()
     scene.enforcer.on_policy("a/p", None, policy({"podSelector": DB}))
-    scene.enforcer.on_pod("a/x", None, pod("a/x", 1, app="db"))
-    await scene.enforcer.attach("a/x", "c", ["10.0.0.7/24"])
+    scene.enforcer.on_pod("a/x", None, pod("a/x", 1, app="db")._replace(ips=()))
+    await scene.enforcer.attach(X, ["10.0.0.7/24"])
     scene.kernel.refuse = [errno.EBUSY]
-    leaving = asyncio.create_task(scene.enforcer.detach("a/x", "c"))
+    leaving = asyncio.create_task(scene.enforcer.detach(X, []))
     await settle()
     assert "10.0.0.7" in scene.verdicts()
     assert scene.forgotten == []
@@ -165,7 +168,7 @@ async def test_flows_are_forgotten_when_their_verdicts_are_gone(scene: Scene) ->
 
 
 async def test_an_add_does_not_wait_for_ever(scene: Scene) -> None:
-    adding = asyncio.create_task(scene.enforcer.attach("a/x", "c", ["10.0.0.7/24"]))
+    adding = asyncio.create_task(scene.enforcer.attach(X, ["10.0.0.7/24"]))
     await settle()
     await scene.clock.advance(PATIENCE + 0.1)
     await adding

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cni import ranges
+from cni.pods import PodInterface
 from cni.policy import objects
 from cni.policy.ledger import AddressSet, Ledger, Match, PortSet
 from cni.policy.objects import EGRESS, INGRESS, Block, NamedPort, PodFacts, PolicyFacts, Ports, Rule, Who
@@ -125,21 +126,75 @@ def test_facts_of_a_pod(change: dict[str, Any], fields: dict[str, Any]) -> None:
     assert {name: found[name] for name in fields} == fields
 
 
-def test_addresses_come_from_the_runtime_before_the_status_and_go_with_the_container() -> None:
+def interface(pod: str = "a/x", container: str = "c", ifname: str = "eth0", uid: str = "") -> PodInterface:
+    return PodInterface(pod, container, ifname, uid)
+
+
+def ip(number: int) -> bytes:
+    return ranges.parse(f"10.0.0.{number}")
+
+
+def test_addresses_come_from_the_runtime_before_the_status_and_go_with_the_interface() -> None:
     ledger = Ledger("here")
-    ledger.attach("a/x", "c1", (b"\n\0\0\7",))
+    ledger.attach(interface(container="c1"), (ip(7),))
     assert ledger.ips("a/x") == ()  # nobody knows its labels yet
     ledger.on_pod("a/x", pod("a/x", 1)._replace(ips=()))
-    assert ledger.ips("a/x") == (b"\n\0\0\7",)
-    ledger.attach("a/x", "c2", (b"\n\0\0\10",))
-    ledger.detach("a/x", "c1")  # the one before
-    assert ledger.ips("a/x") == (b"\n\0\0\10",)
-    ledger.detach("a/x", "c2")
-    ledger.on_pod("a/x", pod("a/x", 8))  # a status of before
+    assert ledger.ips("a/x") == (ip(7),)
+    ledger.attach(interface(container="c2"), (ip(8),))
+    assert ledger.detach(interface(container="c1"), ()) == (ip(7),)  # the one before
+    assert ledger.ips("a/x") == (ip(8),)
+    ledger.detach(interface(container="c2"), ())
+    ledger.on_pod("a/x", pod("a/x", 8)._replace(ips=(ip(7), ip(8))))  # statuses of before
     assert ledger.ips("a/x") == ()
     ledger.on_pod("a/x", None)
-    ledger.on_pod("a/x", pod("a/x", 9))
-    assert ledger.ips("a/x") == pod("a/x", 9).ips
+    ledger.on_pod("a/x", pod("a/x", 8))
+    assert ledger.ips("a/x") == pod("a/x", 8).ips
+
+
+def test_a_pod_has_the_addresses_of_all_its_interfaces() -> None:
+    ledger, table, kernel = Ledger("here"), Table(INET4, "br0"), FakeKernel()
+    ledger.on_policy("a/p", policy({"podSelector": DB}))
+    ledger.on_pod("a/x", pod("a/x", 1, app="db")._replace(ips=()))
+    ledger.attach(interface(), (ip(7),))
+    ledger.attach(interface(ifname="net1"), (ip(9),))
+    kernel.commit(table.replace(ledger))
+    ledger.take()
+    assert table.written.owners == {ip(7): "a/x", ip(9): "a/x"}
+    assert ledger.detach(interface(ifname="net1"), ()) == (ip(9),)
+    kernel.commit(table.change(ledger, ledger.take()))
+    assert table.written.owners == {ip(7): "a/x"}
+
+
+def test_a_pod_before_or_after_of_the_same_name_is_another() -> None:
+    ledger, first, second = Ledger("here"), interface(container="c1", uid="1"), interface(container="c2", uid="2")
+    ledger.on_pod("a/x", pod("a/x", 1)._replace(ips=(), uid="1"))
+    ledger.attach(first, (ip(7),))
+    ledger.attach(second, (ip(8),))  # the runtime may be told first of the new one
+    assert (ledger.ips("a/x"), ledger.speaks_for(second)) == ((ip(7),), False)
+    ledger.on_pod("a/x", pod("a/x", 1)._replace(ips=(), uid="2"))
+    assert (ledger.ips("a/x"), ledger.speaks_for(second)) == ((ip(8),), True)
+    assert ledger.detach(first, ()) == (ip(7),)  # the old one is stopped late
+    assert ledger.ips("a/x") == (ip(8),)
+
+
+def test_who_is_stopped_after_a_restart_of_the_agent_loses_its_own_address_only() -> None:
+    ledger = Ledger("here")
+    ledger.on_pod("a/x", pod("a/x", 1)._replace(ips=(ip(7), ip(8))))
+    assert ledger.detach(interface(container="before"), ()) == ()  # a sandbox of long ago is tidied up
+    assert ledger.ips("a/x") == (ip(7), ip(8))
+    assert ledger.detach(interface(), (ip(7),)) == (ip(7),)
+    assert ledger.ips("a/x") == (ip(8),)
+
+
+def test_a_mirror_is_the_static_pod_that_the_runtime_knows() -> None:
+    meta = {"namespace": "a", "name": "x", "uid": "m", "annotations": {"kubernetes.io/config.mirror": "s"}}
+    shown = {"metadata": meta, "spec": {"nodeName": "here"}}
+    ledger = Ledger("here")
+    ledger.on_pod("a/x", objects.pod(json.dumps(shown).encode()))
+    ledger.attach(interface(uid="s"), (ip(7),))
+    assert ledger.ips("a/x") == (ip(7),)
+    del meta["annotations"]
+    assert objects.pod(json.dumps(shown).encode()).uid == "m"
 
 
 def test_one_who_got_an_address_last_has_it() -> None:
@@ -150,7 +205,7 @@ def test_one_who_got_an_address_last_has_it() -> None:
     kernel.commit(table.replace(ledger))
     ledger.take()
     ledger.on_pod("a/new", pod("a/new", 1, app="web")._replace(ips=()))
-    ledger.attach("a/new", "c", (ranges.parse("10.0.0.1"),))
+    ledger.attach(interface("a/new"), (ip(1),))
     kernel.commit(table.change(ledger, ledger.take()))
     assert table.written.owners[ranges.parse("10.0.0.1")] == "a/new"
     ledger.on_pod("a/new", None)
@@ -160,16 +215,15 @@ def test_one_who_got_an_address_last_has_it() -> None:
 
 def test_who_lost_an_address_does_not_get_it_back_by_a_change() -> None:
     ledger, table, kernel = Ledger("here"), Table(INET4, "br0"), FakeKernel()
-    ip = ranges.parse("10.0.0.1")
     ledger.on_policy("a/p", policy({"podSelector": DB}))
     for number, key in enumerate(("a/a", "a/b")):
         ledger.on_pod(key, pod(key, number, app="web")._replace(ips=()))
-        ledger.attach(key, f"c{number}", (ip,))  # what a GC has freed, nobody has told of
+        ledger.attach(interface(key, f"c{number}"), (ip(1),))  # what a GC has freed, nobody has told of
     kernel.commit(table.replace(ledger))
     ledger.take()
-    ledger.on_pod("a/a", pod("a/a", 3, app="db"))
+    ledger.on_pod("a/a", pod("a/a", 1, app="db")._replace(ips=(ip(1),)))
     kernel.commit(table.change(ledger, ledger.take()))
-    assert table.written.owners[ip] == "a/b"
+    assert table.written.owners[ip(1)] == "a/b"
     assert ledger.ips("a/a") == ()
 
 
@@ -225,15 +279,17 @@ class World:
         node = "here" if number < 6 else "there"
         address = number if self.random.random() < 0.8 else self.random.randrange(1, 9)
         made = pod(key, address, node, **self.labels())
-        self.ledger.on_pod(key, made._replace(apart=self.random.random() < 0.1))
+        self.ledger.on_pod(key, made._replace(apart=self.random.random() < 0.1, uid=self.random.choice("12")))
 
     def runtime(self) -> None:
         number = self.random.randrange(1, 6)
-        key, container = f"{'ab'[number % 2]}/{number}", self.random.choice("xy")
+        key, choice = f"{'ab'[number % 2]}/{number}", self.random.choice
+        one = interface(key, choice("xy"), choice(["eth0", "net1"]), choice(["", "1", "2"]))
+        some = (ip(self.random.randrange(1, 9)),)
         if self.random.random() < 0.5:
-            self.ledger.detach(key, container)
+            self.ledger.detach(one, choice([(), some]))
         else:
-            self.ledger.attach(key, container, (ranges.parse(f"10.0.0.{self.random.randrange(1, 9)}"),))
+            self.ledger.attach(one, some)
 
     def namespace(self) -> None:
         self.ledger.on_namespace(self.random.choice("ab"), self.random.choice([None, {}, {"app": "db"}]))
