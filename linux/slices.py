@@ -1,7 +1,7 @@
 """Control groups that systemd makes, where it owns the tree: a group is a slice, named by its path with dashes.
 
 What is set in the files of such a group behind systemd's back is gone with its next reload. So limits are properties of
-transient units, set over the message bus. systemd answers at once, from memory; it makes the group a moment later. To be
+transient units, set over the message bus. systemd mostly answers at once, from memory; it makes the group a moment later. To be
 rid of a slice takes as long as its processes take to end.
 """
 
@@ -83,7 +83,10 @@ class SliceCgroups:
         if self._members(path):
             raise CgroupBusy(f"cannot remove slice {path}: processes live in it")
         if self._group(path).exists():
-            self._stop([path])
+            try:
+                self._stop([path])
+            except systemd.SystemdError as error:
+                raise CgroupError(f"cannot remove slice {path}: {error}") from error
 
     def kill(self, path: str) -> int:
         """SIGKILL to all in the slice and below."""

@@ -283,7 +283,7 @@ class Agent:
         await _until_it_answers(self.runtime, self.config.runtime_endpoint, self.clock)
         if not be_spared():
             _log.info("the kernel may kill the agent like anybody when memory runs out")
-        self.doors.cgroups.prepare()
+        await self.doors.cgroups.prepare()
         await self._look_first()
         supervisor.defer("pods", self.pods.close)
         supervisor.defer("probes", self.prober.close)

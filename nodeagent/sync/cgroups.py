@@ -1,9 +1,11 @@
 """Where pods stand among control groups: kubepods, a group a class of service, a group a pod."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from api.core_v1 import Pod
+from kit.threads import Threads
 from linux.cgroup import CgroupBusy, Cgroups, Limits
 from nodeagent.model import seen
 from nodeagent.plan import qos
@@ -14,7 +16,11 @@ CLASSES = {qos.GUARANTEED: "", qos.BURSTABLE: "burstable", qos.BEST_EFFORT: "bes
 
 @dataclass(slots=True)
 class PodCgroups:
-    """Names, makes and removes the groups of pods. With systemd they are slices, which it takes a while to remove."""
+    """Names, makes and removes the groups of pods.
+
+    With systemd they are slices, and it may take long to answer. So it is asked in a thread of its own, for one thing after the other in
+    the order in which they were wanted: what was given up, but had begun, is over before the group is removed.
+    """
 
     cgroups: Cgroups
     root: str = ""
@@ -22,6 +28,7 @@ class PodCgroups:
     whole: Limits = field(default_factory=Limits)  # of all pods together
     processes: int = 0  # that one pod may have; 0 is no limit
     _burstable: int = field(default=0, init=False)
+    _turns: Threads = field(default_factory=lambda: Threads("slices", 1), init=False)
 
     def top(self) -> str:
         """The group of all pods together."""
@@ -31,26 +38,25 @@ class PodCgroups:
         """The group of a pod, as the runtime wants it named."""
         return self._name(CLASSES[qos.qos_class(pod)], f"pod{pod.metadata.uid}")
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:
         """Make the groups above those of pods."""
-        self.cgroups.ensure(self._name(), self.whole)
-        self.cgroups.ensure(self._name("burstable"), Limits(shares=qos.MIN_SHARES))
-        self.cgroups.ensure(self._name("besteffort"), Limits(shares=qos.MIN_SHARES))
+        await self._ensure(self._name(), self.whole)
+        await self._ensure(self._name("burstable"), Limits(shares=qos.MIN_SHARES))
+        await self._ensure(self._name("besteffort"), Limits(shares=qos.MIN_SHARES))
 
-    def ensure(self, pod: Pod) -> None:
-        """Make the group of a pod and set its limits."""
-        self.limit(pod, qos.pod_limits(pod))
-
-    def limit(self, pod: Pod, limits: seen.Limits) -> None:
+    async def limit(self, pod: Pod, limits: seen.Limits) -> None:
         """Give the group of a pod these limits; it is made if it is not there."""
         whole = Limits(limits.shares, limits.quota, limits.memory, self.processes or None)
-        self.cgroups.ensure(self.parent(pod), whole)
+        await self._ensure(self.parent(pod), whole)
 
-    def remove(self, uid: str) -> None:
-        """Remove the group of a pod, wherever it is. May take a while with systemd.
+    async def remove(self, uid: str, work: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
+        """Remove the group of a pod, wherever it is; `work` is how, where systemd need not be asked.
 
         Processes that nobody knows of any more, as after the death of the runtime, are killed; try again a moment later.
         """
+        await (self._turns.run if self.systemd else work)(partial(self._remove, uid))
+
+    def _remove(self, uid: str) -> None:
         for name in (self._name(name, f"pod{uid}") for name in CLASSES.values()):
             try:
                 self.cgroups.remove(name)
@@ -62,11 +68,11 @@ class PodCgroups:
         """What the kernel has killed for memory in the group of a pod until now."""
         return Kills(*self.cgroups.kills(self.parent(pod)))
 
-    def weigh(self, pods: Iterable[Pod]) -> None:
+    async def weigh(self, pods: Iterable[Pod]) -> None:
         """Give the Burstable pods together the CPU they asked for."""
         shares = qos.burstable_shares(pods)
         if shares != self._burstable:
-            self.cgroups.ensure(self._name("burstable"), Limits(shares=shares))
+            await self._ensure(self._name("burstable"), Limits(shares=shares))
             self._burstable = shares
 
     def known(self) -> set[str]:
@@ -75,6 +81,12 @@ class PodCgroups:
         if self.systemd:
             names = [name.removesuffix(".slice").rpartition("-")[2].replace("_", "-") for name in names]
         return {name[3:] for name in names if name.startswith("pod")}
+
+    async def _ensure(self, name: str, limits: Limits) -> None:
+        if self.systemd:
+            await self._turns.run(partial(self.cgroups.ensure, name, limits))
+        else:
+            self.cgroups.ensure(name, limits)
 
     def _name(self, *parts: str) -> str:
         words = [word for word in (*self.root.strip("/").split("/"), "kubepods", *parts) if word]

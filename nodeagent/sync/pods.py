@@ -54,6 +54,7 @@ class Pods:
         self._network_ready = True
         self._sources_known = False
         self._look = asyncio.Event()
+        self._others_came = asyncio.Event()
         self._relisted: float | None = None
         self.forgotten: Callable[[str], object] = lambda uid: None  # told when nothing of a pod is left
         self._allocations: Allocations | None = None
@@ -104,9 +105,7 @@ class Pods:
             else:
                 worker.state.memory.gone = False
                 worker.update(self._allowed(worker, new))
-            self._weigh()
-        elif old is not None:
-            self._weigh()
+        self._others_came.set()
         self.retry_resizes()
 
     def retry_resizes(self) -> None:
@@ -176,6 +175,7 @@ class Pods:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self._relist_now_and_then())
+            group.create_task(self._weigh())
 
     async def close(self) -> None:
         """End all workers; containers live on. What is being started is given a moment, as half a start is a failed one."""
@@ -352,7 +352,7 @@ class Pods:
         pod = self._asking.pop(uid, None)
         if pod is not None and uid not in self.workers:
             self._begin(pod, asked=asked)
-            self._weigh()
+            self._others_came.set()
 
     async def _make_room(self, verdict: Verdict) -> None:
         """End those that go instead, and wait until nothing of them runs."""
@@ -376,12 +376,16 @@ class Pods:
             if worker.forgotten:
                 self.forgotten(uid)
 
-    def _weigh(self) -> None:
+    async def _weigh(self) -> None:
+        """Whenever there are other pods, be it many at once."""
         assert self._doors is not None
-        try:
-            self._doors.cgroups.weigh(_living(self.workers.values()))
-        except CgroupError as error:
-            _log.warning("cannot weigh Burstable pods; tried again with the next news of a pod", error=error)
+        while True:
+            await self._others_came.wait()
+            self._others_came.clear()
+            try:
+                await self._doors.cgroups.weigh(_living(self.workers.values()))
+            except CgroupError as error:
+                _log.warning("cannot weigh Burstable pods; tried again with the next news of a pod", error=error)
 
 
 def _is_over(memory: PodMemory) -> bool:

@@ -33,10 +33,10 @@ async def resize(doors: Doors, state: PodState, action: ResizePod) -> None:
     began, success = doors.clock.monotonic(), "false"
     try:
         await _check_use(doors, state, action, before, wanted)
-        doors.cgroups.limit(state.pod, widest(before, wanted))
+        await doors.cgroups.limit(state.pod, widest(before, wanted))
         for ident, name in action.containers:
             await _resize_container(doors, state, ident, name)
-        doors.cgroups.limit(state.pod, wanted)
+        await doors.cgroups.limit(state.pod, wanted)
         state.memory.pod_limits = wanted
         state.memory.resize_retry = 0.0
         success = "true"

@@ -71,7 +71,7 @@ async def prepare_volumes(doors: Doors, state: PodState) -> None:
     if not state.memory.volumes_ready and has_usual_volumes(state.pod):
         await state.take_slot(doors.slots)  # asked for sooner, it would only slow down the pods before it
     if state.memory.pod_limits is None:
-        _make_group(doors, state)  # first: a sandbox that does not wait for volumes goes into it
+        await _make_group(doors, state)  # first: a sandbox that does not wait for volumes goes into it
     state.memory.volumes_stale = False
     try:
         await _make_volumes(doors, state.pod)
@@ -81,12 +81,12 @@ async def prepare_volumes(doors: Doors, state: PodState) -> None:
     state.memory.volumes_ready = True
 
 
-def _make_group(doors: Doors, state: PodState) -> None:
+async def _make_group(doors: Doors, state: PodState) -> None:
     """The pod's group; what still runs in it as it was before a change must fit in for a moment."""
     limits = pod_limits(state.pod)
     if outdated(state.pod, state.seen, state.memory):
         limits = replace(limits, quota=-1, memory=0)
-    doors.cgroups.limit(state.pod, limits)
+    await doors.cgroups.limit(state.pod, limits)
     state.memory.pod_limits = limits
 
 

@@ -4,6 +4,7 @@ import asyncio
 import glob
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,24 +101,24 @@ async def remove_container(doors: Doors, state: PodState, action: RemoveContaine
 async def clean_up(doors: Doors, state: PodState) -> None:
     """Volumes, directories and the cgroup of a pod that ended."""
     uid = state.uid
-
-    def remove() -> None:
-        doors.volumes.remove(uid)
-        doors.cgroups.remove(uid)
-
     await doors.drivers.unpublish(uid)
     await doors.image_volumes.take(uid)
     if is_remote(state.pod) or not state.pod.spec.containers:  # an orphan may have anything
-        await doors.patient(remove)
-    elif state.pod.spec.volumes or doors.cgroups.systemd:
-        await doors.blocking(remove)
+        work = doors.patient
     else:
-        remove()
+        work = doors.blocking if state.pod.spec.volumes else _at_once
+    await work(lambda: doors.volumes.remove(uid))
+    await doors.cgroups.remove(uid, work)
     doors.objects.release(uid)
     doors.tokens.release(uid)
     doors.puller.forget(uid)
     doors.probing.forget(uid)
     state.memory.cleaned = True
+
+
+async def _at_once(work: Callable[[], None]) -> None:
+    """There is little to do."""
+    work()
 
 
 def forget(doors: Doors, state: PodState) -> None:
