@@ -1,9 +1,7 @@
 """Acting: sandboxes and containers come to life."""
 
 import asyncio
-import errno
 import os
-import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -12,7 +10,6 @@ from functools import partial
 from api import times
 from api.core_v1 import Container, Pod, Secret
 from kit.clock import Clock
-from linux.beneath import OutsideError, opened
 from linux.mounts import MountError
 from nodeagent.cri.errors import Refused, RuntimeFault
 from nodeagent.cri.port import SeenImage
@@ -33,6 +30,7 @@ from nodeagent.render.sandbox import build_sandbox, log_directory
 from nodeagent.render.settings import ConfigProblem
 from nodeagent.report.tally import size_class
 from nodeagent.sync.doors import NORMAL, WARNING, Doors
+from nodeagent.sync.env_files import read_env_files
 from nodeagent.sync.hooks import run_hook
 from nodeagent.sync.observer import make_termination_file
 from nodeagent.sync.state import PodState
@@ -43,7 +41,6 @@ from nodeagent.volumes.resolved import driven, waits_for_others
 from proto import cri_v1_pb2 as pb
 
 CONFIG_RETRY = 10.0
-MAX_ENV_FILE = 1 << 20
 PULL_REASONS = ("ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed")
 NAME_REASONS = {  # why an image cannot be used, and how Events name it
     "InvalidImageName": "InspectFailed",
@@ -288,7 +285,7 @@ async def _container_config(
     ips = _ips(doors, state)
     try:
         sources = await doors.objects.sources(pod, environment_references(pod))
-        sources = replace(sources, files=_env_files(doors, pod, container))
+        sources = replace(sources, files=await read_env_files(doors, pod, container))
         environment = build_environment(pod, container, sources, ips, node)
         subpaths = await _subpaths(doors, pod, container, environment)
         inputs = ContainerInputs(
@@ -315,31 +312,6 @@ async def _container_config(
         retry = doors.clock.now() + CONFIG_RETRY
         raise StartProblem("CreateContainerConfigError", str(error), retry) from error
     return config
-
-
-def _env_files(doors: Doors, pod: Pod, container: AnyContainer) -> dict[tuple[str, str], str]:
-    """The files of volumes that variables are taken from; those that cannot be read are missing."""
-    chosen = [v.value_from.file_key_ref for v in container.env if v.value_from is not None]
-    wanted = {(ref.volume_name, ref.path) for ref in chosen if ref is not None}
-    places = doors.volumes.places(pod) if wanted else {}
-    found = {}
-    for volume, path in wanted:
-        if volume not in places:
-            raise ConfigProblem(f'cannot find the volume "{volume}" referenced by FileKeyRef')
-        try:
-            found[volume, path] = _regular_file(places[volume].path, path)
-        except (OSError, OutsideError, ValueError):
-            continue
-    return found
-
-
-def _regular_file(root: str, path: str) -> str:
-    """What is in a file of a volume: links out of it lead nowhere, and a pipe would make us wait for ever."""
-    with opened(root, path) as descriptor:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", path)
-        with open(f"/proc/self/fd/{descriptor}") as file:
-            return file.read(MAX_ENV_FILE)
 
 
 async def _subpaths(

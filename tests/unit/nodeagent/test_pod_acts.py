@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from api.core_v1 import (
@@ -21,7 +22,7 @@ from nodeagent.csi.volumes import NoCsi
 from nodeagent.model.memory import Health
 from nodeagent.model.seen import Exit
 from nodeagent.plan.actions import RemoveSandbox
-from nodeagent.sync.starting import _env_files
+from nodeagent.sync.env_files import read_env_files
 from nodeagent.sync.state import PodState
 from nodeagent.sync.stopping import clean_up, remove_sandbox
 from nodeagent.volumes.pod import PodVolumes
@@ -91,7 +92,7 @@ async def test_what_is_left_of_unknown_pods_is_removed_beside_the_loop(tmp_path:
     assert threads and threading.current_thread() not in threads
 
 
-def test_files_of_variables_are_plain_and_inside(tmp_path: Path) -> None:
+async def test_files_of_variables_are_plain_and_inside(tmp_path: Path) -> None:
     names = ("plain", "linked", "pipe", "outside", "none")
     wanted = two()
     wanted.spec.volumes = [Volume(name="v", empty_dir=EmptyDirVolumeSource())]
@@ -102,14 +103,18 @@ def test_files_of_variables_are_plain_and_inside(tmp_path: Path) -> None:
         )
         for name in names
     ]
-    world = World(tmp_path, wanted)
+
+    async def beside_the_loop(work: Callable[[], None]) -> None:
+        (root / "plain").write_text("K='1'")  # whoever read it sooner has done so on the loop
+        work()
+
+    world = World(tmp_path, wanted, blocking=beside_the_loop)
     root = Path(world.doors.volumes.places(wanted)["v"].path)
     root.mkdir(parents=True)
-    (root / "plain").write_text("K='1'")
     (root / "linked").symlink_to("plain")
     os.mkfifo(root / "pipe")
     (root / "outside").symlink_to("../../../../../../../../../../../../etc/passwd")
-    found = _env_files(world.doors, wanted, wanted.spec.containers[0])
+    found = await read_env_files(world.doors, wanted, wanted.spec.containers[0])
     assert found == {("v", "plain"): "K='1'", ("v", "linked"): "K='1'"}
 
 
