@@ -1,4 +1,4 @@
-"""The door to connection tracking: read flows of one protocol, delete single ones.
+"""The door to connection tracking: read flows, all or of one protocol, and delete single ones.
 
 The kernel filters while it dumps (Linux 5.8; before that everything comes and is filtered here), and answers are read
 piece by piece, so a table with a million entries costs time but not memory. A flow is deleted by the very attributes
@@ -46,8 +46,8 @@ class Flow:
 class Conntrack(Protocol):
     """What programs may do with tracked connections."""
 
-    def flows(self, family: int, protocol: int) -> Iterator[Flow]:
-        """All flows of a protocol; nothing else may be asked until the iterator has ended."""
+    def flows(self, family: int, protocol: int | None = None) -> Iterator[Flow]:
+        """All flows, or those of a protocol; nothing else may be asked until the iterator has ended."""
         ...
 
     def delete(self, family: int, flows: Iterable[Flow]) -> int:
@@ -74,11 +74,9 @@ class Kernel:
         except PermissionError:
             pass  # the default is enough; deletion will say that we may not
 
-    def flows(self, family: int, protocol: int) -> Iterator[Flow]:
-        """All flows of a protocol; nothing else may be asked until the iterator has ended."""
-        wanted = _attr(2 | _NESTED, _attr(1, bytes((protocol,))))
-        body = _attr(_ORIGIN | _NESTED, wanted) + _attr(_FILTER | _NESTED, _flags(1, _FILTER_PROTOCOL) + _flags(2, 0))
-        self._send(_GET, _DUMP, family, body)
+    def flows(self, family: int, protocol: int | None = None) -> Iterator[Flow]:
+        """All flows, or those of a protocol; nothing else may be asked until the iterator has ended."""
+        self._send(_GET, _DUMP, family, b"" if protocol is None else _of_protocol(protocol))
         while True:
             data = self._receive()
             for kind, payload in _split(data):
@@ -87,7 +85,7 @@ class Kernel:
                 if kind == _ERROR:
                     raise ConntrackError(f"cannot read flows: {_errno_text(payload)}")
                 flow = _flow(payload[4:])
-                if flow is not None and flow.protocol == protocol:
+                if flow is not None and protocol in (None, flow.protocol):
                     yield flow
 
     def delete(self, family: int, flows: Iterable[Flow]) -> int:
@@ -127,6 +125,11 @@ class Kernel:
 def _attr(kind: int, value: bytes) -> bytes:
     size = 4 + len(value)
     return struct.pack("=HH", size, kind) + value + b"\0" * (-size & 3)
+
+
+def _of_protocol(protocol: int) -> bytes:
+    wanted = _attr(2 | _NESTED, _attr(1, bytes((protocol,))))
+    return _attr(_ORIGIN | _NESTED, wanted) + _attr(_FILTER | _NESTED, _flags(1, _FILTER_PROTOCOL) + _flags(2, 0))
 
 
 def _flags(kind: int, value: int) -> bytes:
@@ -187,9 +190,9 @@ class FakeConntrack:
     def __init__(self, flows: Iterable[tuple[int, Flow]] = ()) -> None:
         self.held: list[tuple[int, Flow]] = list(flows)
 
-    def flows(self, family: int, protocol: int) -> Iterator[Flow]:
-        """All flows of a protocol."""
-        return iter([flow for number, flow in self.held if number == family and flow.protocol == protocol])
+    def flows(self, family: int, protocol: int | None = None) -> Iterator[Flow]:
+        """All flows, or those of a protocol."""
+        return iter([flow for number, flow in self.held if number == family and protocol in (None, flow.protocol)])
 
     def delete(self, family: int, flows: Iterable[Flow]) -> int:
         """Delete these flows."""

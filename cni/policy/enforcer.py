@@ -15,14 +15,15 @@ from contextlib import suppress
 
 from cni import ranges
 from cni.pods import PodInterface
+from cni.policy.flows import Flows
 from cni.policy.ledger import Ledger
-from cni.policy.objects import DIRECTIONS, PROTOCOLS, PodFacts, PolicyFacts
+from cni.policy.objects import DIRECTIONS, PodFacts, PolicyFacts
 from cni.policy.render import FAMILIES, SELF, TABLE, Table
 from kit import log
 from kit.backoff import Backoff
 from kit.clock import Clock, Timer, deadline
 from linux import conntrack
-from linux.conntrack import ConntrackError
+from linux.conntrack import Conntrack, ConntrackError
 from linux.nft import Kernel, NftError
 from linux.nft.counters import counters
 from linux.sysctl import NotFound, ProcSysctl, SysctlError
@@ -41,14 +42,14 @@ class Enforcer:
         bridge: str,
         clock: Clock,
         open_door: Callable[[], Kernel] = Kernel,
-        forget: Callable[[Iterable[bytes]], int] | None = None,
+        open_flows: Callable[[], Conntrack] = conntrack.Kernel,
     ) -> None:
         self.ledger = Ledger(node)
         self.repairs: Counter[str] = Counter()
         self.settled = asyncio.Event()  # set while the kernel has all that is known
         self._clock = clock
         self._open_door = open_door
-        self._forget = forget or forget_flows
+        self._flows = Flows(open_flows)
         self._tables = {family: Table(family, bridge) for family in FAMILIES}
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
@@ -95,13 +96,11 @@ class Enforcer:
         gone = self.ledger.detach(interface, tuple(map(_address, ips)))
         self._changed()
         if gone and self.ledger.policies:
-            # Flows that stand are not judged again: whoever gets the address next must not inherit any.
             with suppress(TimeoutError):  # forgotten before its verdicts are gone, a flow could begin anew
                 async with deadline(self._clock, PATIENCE):
                     await self.settled.wait()
             try:
-                count = await asyncio.to_thread(self._forget, gone)
-                _log.debug("forgot flows", pod=interface.pod, flows=count)
+                await self._flows.forget(gone)
             except ConntrackError as error:
                 _log.warning("cannot forget the flows of an address", pod=interface.pod, error=error)
 
@@ -195,21 +194,6 @@ class Enforcer:
 
 def _address(text: str) -> bytes:
     return ranges.parse(text.partition("/")[0])
-
-
-def forget_flows(ips: Iterable[bytes]) -> int:
-    """Forget all tracked flows of these addresses; how many there were."""
-    gone, door = frozenset(ips), conntrack.Kernel()
-    try:
-        forgotten = 0
-        for family in {4 if len(ip) == 4 else 6 for ip in gone}:
-            for protocol in PROTOCOLS.values():
-                flows = door.flows(family, protocol)
-                theirs = [one for one in flows if not gone.isdisjoint((one.source, one.destination, one.reply_source))]
-                forgotten += door.delete(family, theirs)
-        return forgotten
-    finally:
-        door.close()
 
 
 def _look_for_bridge_rules() -> None:

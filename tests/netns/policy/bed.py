@@ -16,9 +16,10 @@ from typing import Any
 
 from bench.cni_lab import Space
 from cni.policy import objects
-from cni.policy.enforcer import Enforcer, forget_flows
+from cni.policy.enforcer import Enforcer
 from cni.policy.render import FAMILIES, TABLE
 from kit.clock import SystemClock
+from linux import conntrack
 from linux.nft import Kernel
 from linux.nft.counters import counters
 
@@ -63,9 +64,8 @@ class Bed:
     def start(self) -> None:
         """Begin to enforce."""
         here = self.node.visit
-        self.enforcer = Enforcer(
-            NODE, "wherry0", SystemClock(), lambda: here(Kernel), lambda ips: here(lambda: forget_flows(ips))
-        )
+        tracked = lambda: here(conntrack.Kernel)  # noqa: E731
+        self.enforcer = Enforcer(NODE, "wherry0", SystemClock(), lambda: here(Kernel), tracked)
         self._known = asyncio.Event()
         self._running = asyncio.get_running_loop().create_task(self.enforcer.run([self._known]))
 

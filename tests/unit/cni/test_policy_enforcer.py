@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
@@ -13,10 +13,12 @@ from cni.pods import PodInterface
 from cni.policy.enforcer import CHECK_EVERY, PATIENCE, Enforcer
 from cni.policy.render import TABLE
 from kit.clock import FakeClock, settle
+from linux.conntrack import FakeConntrack, Flow
 from linux.nft.fake import FakeKernel
 from linux.nft.wire import INET4
 from tests.unit.cni.test_policy_plan import DB, pod, policy
 
+FAR = ranges.parse("192.0.2.1")
 X = PodInterface("a/x", "c", "eth0")
 
 
@@ -26,21 +28,17 @@ class Scene:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.kernel = FakeKernel()
-        self.forgotten: list[bytes] = []
+        self.tracked = FakeConntrack([(4, Flow(17, ranges.parse("10.0.0.7"), 9, FAR, 53, FAR, 53))])
         self.running: asyncio.Task[None] | None = None
 
     async def start(self) -> Enforcer:
         await self.stop()
         made: Any = lambda: self.kernel  # noqa: E731
-        self.enforcer = Enforcer("here", "br0", self.clock, made, self.forget)
+        self.enforcer = Enforcer("here", "br0", self.clock, made, lambda: self.tracked)
         self.known = asyncio.Event()
         self.running = asyncio.create_task(self.enforcer.run([self.known]))
         await settle()
         return self.enforcer
-
-    def forget(self, ips: Iterable[bytes]) -> int:
-        self.forgotten += ips
-        return 0
 
     async def stop(self) -> None:
         if self.running is not None:
@@ -105,7 +103,7 @@ async def test_an_add_is_answered_when_its_policies_hold(scene: Scene) -> None:
     assert adding.done()
     assert scene.verdicts()["10.0.0.7"].startswith("to-")
     await scene.enforcer.detach(X, [])
-    assert scene.forgotten == [ranges.parse("10.0.0.7")]
+    assert scene.tracked.held == []
     await settle()
     assert scene.verdicts() == {}
 
@@ -148,7 +146,7 @@ async def test_flows_of_pods_that_are_over_or_gone_are_forgotten_too(scene: Scen
     await scene.enforcer.attach(X, ["10.0.0.7/24"])
     scene.enforcer.on_pod("a/x", was, was._replace(apart=True) if over else None)
     await scene.enforcer.detach(X, [])
-    assert scene.forgotten == [ranges.parse("10.0.0.7")]
+    assert scene.tracked.held == []
 
 
 async def test_flows_are_forgotten_when_their_verdicts_are_gone(scene: Scene) -> None:
@@ -160,11 +158,11 @@ async def test_flows_are_forgotten_when_their_verdicts_are_gone(scene: Scene) ->
     leaving = asyncio.create_task(scene.enforcer.detach(X, []))
     await settle()
     assert "10.0.0.7" in scene.verdicts()
-    assert scene.forgotten == []
+    assert len(scene.tracked.held) == 1
     await scene.clock.advance(1)
     await leaving
     assert scene.verdicts() == {}
-    assert scene.forgotten == [ranges.parse("10.0.0.7")]
+    assert scene.tracked.held == []
 
 
 async def test_an_add_does_not_wait_for_ever(scene: Scene) -> None:
