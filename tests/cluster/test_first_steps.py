@@ -105,7 +105,7 @@ def test_down_and_up_again_keep_everything(cluster: Host) -> None:
     assert cluster.wherry("status", check=False).code == 3
     cluster.wherry("up")
     assert cluster.get("deployment kept")["metadata"]["uid"] == uid
-    cluster.until("its pod runs again", lambda: cluster.ready_pods("app=kept"))
+    cluster.until("its pod runs again", lambda: cluster.started_again("app=kept"))
     cluster.kubectl("delete deployment kept")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.conftest import DEMO, Host
+from tests.cluster.conftest import DEMO, Host, NotYet
 
 pytestmark = [pytest.mark.root, pytest.mark.cluster, pytest.mark.slow]
 
@@ -40,10 +40,9 @@ def test_killed_while_scaling(cluster: Host, load: str, name: str, delay: float)
         time.sleep(delay)
         before = kill(cluster, name)
         cluster.until(f"{name} is back", lambda before=before: is_back(cluster, name, before))
-        cluster.until(f"{replicas} pods are ready", lambda replicas=replicas: as_wanted(cluster, replicas))
-        names = {pod["metadata"]["name"] for pod in cluster.ready_pods("app=web")}
         cluster.until(
-            "exactly these pods answer", lambda names=names: cluster.answered_by(f"http://{load}/", names, 40)
+            f"exactly {replicas} pods are ready and answer",
+            lambda replicas=replicas: cluster.answered_by(f"http://{load}/", as_wanted(cluster, replicas), 40),
         )
     cluster.until("no sandbox is forgotten", lambda: cluster.node.sh("pgrep -x pause | wc -l").text.strip() == "1")
 
@@ -93,9 +92,9 @@ def test_power_cut(cluster: Host) -> None:
     cluster.node.power_cut()
     cluster.node.start()
     cluster.wherry("up")
-    cluster.until("pods are ready again", lambda: len(cluster.ready_pods("app=kept")) == 2)
+    pods = cluster.until("pods are ready again", lambda: cluster.started_again("app=kept", 2))
     address = cluster.get("service kept")["spec"]["clusterIP"]
-    names = {pod["metadata"]["name"] for pod in cluster.ready_pods("app=kept")}
+    names = {pod["metadata"]["name"] for pod in pods}
     cluster.until("both answer", lambda: cluster.answered_by(f"http://{address}/", names))
     cluster.kubectl("delete service,deployment kept")
 
@@ -105,9 +104,13 @@ def is_back(host: Host, name: str, before: int) -> bool:
     return bool(one["healthy"]) and one["pid"] != before
 
 
-def as_wanted(host: Host, replicas: int) -> bool:
+def as_wanted(host: Host, replicas: int) -> set[str]:
+    """The names of the pods, if there are just so many and all are ready."""
     pods = host.get("pods -l app=web")["items"]
-    return len(pods) == replicas == len(host.ready_pods("app=web"))
+    ready = {pod["metadata"]["name"] for pod in host.ready_pods("app=web")}
+    if not len(pods) == len(ready) == replicas:
+        raise NotYet(f"{len(pods)} pods, {len(ready)} of them ready")
+    return ready
 
 
 def restarts_and_starts(host: Host) -> list[tuple[str, int, str]]:

@@ -59,7 +59,7 @@ def test_services(host: Host) -> None:
     host.wherry("down")
     assert set(states(host).values()) == {"inactive"}
     host.wherry("up")
-    host.until("pods are ready again", lambda: len(host.ready_pods("app=web")) == 2)
+    host.until("pods are ready again", lambda: host.started_again("app=web", 2))
     host.wherry("reset")
     host.node.run(["rm", "-rf", KUBECTL_CACHE])
     found = {
@@ -77,7 +77,7 @@ def test_services_start_at_boot(host: Host) -> None:
     host.node.power_cut()
     host.node.start()
     host.until("all are well", lambda: all(one["healthy"] for one in host.status().values()))
-    host.until("the pod is ready again", lambda: host.ready_pods("app=web"))
+    host.until("the pod is ready again", lambda: host.started_again("app=web"))
 
 
 def well(host: Host, name: str, before: int) -> bool:
