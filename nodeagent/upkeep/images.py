@@ -77,6 +77,7 @@ class ImageCollection:
         used = {*self._always, *self._soon()}
         for owned in await self._runtime.containers():
             used |= {owned.thing.image, owned.thing.image_ref}
+        used.update(self._soon())
         now = self._clock.now()
         self._records = record_images(self._records, images, used, now)
         return now
@@ -105,12 +106,14 @@ class ImageCollection:
         await self._remove(RemoveImage(record.id, record.size, SPACE) for record in unused)
 
     async def _remove(self, removals: Iterable[RemoveImage]) -> tuple[int, list[str]]:
-        """How many bytes that freed, and what went wrong."""
+        """How many bytes that freed, and what went wrong. It may take long, so it is looked again before each one goes."""
         freed, problems = 0, []
         for removal in removals:
-            if removal.id in self._soon():
-                continue  # since we looked
             try:
+                now = await self.look()
+                record = self._records.get(removal.id)
+                if record is not None and (record.pinned or record.used >= now):
+                    continue  # somebody came to use it
                 _log.info("removing an unused image", image=removal.id, size=removal.size, reason=removal.reason)
                 await self._runtime.remove_image(removal.id)
             except NotFound:

@@ -7,9 +7,10 @@ import pytest
 
 from kit.clock import FakeClock
 from nodeagent.cri.errors import Refused
-from nodeagent.cri.fake import FakeRuntime
+from nodeagent.cri.fake import FakeContainer, FakeRuntime
 from nodeagent.cri.port import SeenImage
 from nodeagent.images.puller import Puller, Wish
+from nodeagent.model.seen import ContainerState, PodRef, SeenContainer
 from nodeagent.plan.images import (
     AGE,
     SPACE,
@@ -23,6 +24,7 @@ from nodeagent.plan.images import (
 )
 from nodeagent.server.disks import Filesystem
 from nodeagent.upkeep.images import ImageCollection, ImageProblem
+from proto import cri_v1_pb2 as pb
 
 NOW = 10_000.0
 FULL, EMPTY = Disk(1000, 100), Disk(1000, 900)  # 90 % used: 100 bytes over the low mark
@@ -157,3 +159,21 @@ async def test_an_image_of_which_a_container_is_about_to_be_made_stays() -> None
     runtime.present = {"sha256:1": image}
     await collection.clear()
     assert runtime.present == {}
+
+
+async def test_an_image_that_came_into_use_since_the_plan_stays() -> None:
+    collection, runtime, events, clock = stage(100, a=60, b=70)
+    await collection.look()
+    await clock.advance(300)
+
+    def use_the_other(call: str, subject: str, done: bool) -> None:
+        if call == "remove_image":
+            (other,) = {"a", "b"} - {subject}
+            seen = SeenContainer("c", "", "c", 0, ContainerState.RUNNING, image=other)
+            pod = PodRef("u", "ns", "p")
+            runtime.live_containers["c"] = FakeContainer(seen, pod, pb.ContainerConfig())
+
+    runtime.faults = use_the_other
+    with pytest.raises(ImageProblem, match="Insufficient free disk space"):
+        await collection.collect()
+    assert len(runtime.present) == 1 and events.told == ["removed for space", "FreeDiskSpaceFailed"]
