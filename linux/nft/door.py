@@ -216,11 +216,11 @@ class Kernel:
 
     def generation(self) -> int:
         """A number that changes with every transaction of anybody."""
-        self._socket.send(message(wire.GET_GENERATION, 0, 0))
-        for kind, body in self._answers("read the generation"):
+        what = "read the generation"
+        for kind, body in self._ask(what, message(wire.GET_GENERATION, 0, 0)):
             if kind == wire.NEW_GENERATION:
                 return number(attrs(body).get(1))
-        raise NftError("read the generation", errno.EIO)
+        raise NftError(what, errno.EIO)
 
     def dump(self, kind: int, family: int, body: bytes = b"") -> Iterator[dict[int, bytes]]:
         """The attributes of each object; read again from the start when it changed underneath."""
@@ -232,14 +232,15 @@ class Kernel:
         raise NftError("read nf_tables", errno.EINTR, "others keep changing it")
 
     def _dump_once(self, kind: int, family: int, body: bytes) -> list[dict[int, bytes]]:
-        self._drain()
-        self._socket.send(message(kind, wire.F_DUMP, family, body))
-        return [attrs(answer) for _, answer in self._answers("read nf_tables", dump=True)]
+        question = message(kind, wire.F_DUMP, family, body)
+        return [attrs(answer) for _, answer in self._ask("read nf_tables", question, dump=True)]
 
-    def _answers(self, what: str, *, dump: bool = False) -> Iterator[tuple[int, bytes]]:
+    def _ask(self, what: str, question: bytes, *, dump: bool = False) -> Iterator[tuple[int, bytes]]:
+        """The answers to a question; InterruptedError if they do not fit together."""
         interrupted = False
+        self._drain()
+        data = self._heard(what, question)
         while True:
-            data = self._socket.recv(1 << 18)
             for kind, flags, _, start, end in _messages(data):
                 interrupted = interrupted or bool(flags & _F_DUMP_INTERRUPTED)
                 if kind == wire.MSG_DONE:
@@ -251,6 +252,15 @@ class Kernel:
                 yield kind & 0xFF, data[start + 20 : end]
                 if not dump:
                     return
+            data = self._heard(what)
+
+    def _heard(self, what: str, question: bytes = b"") -> bytes:
+        try:
+            if question:
+                self._socket.send(question)
+            return self._socket.recv(1 << 18)
+        except OSError as error:
+            raise NftError(what, error.errno or errno.EIO) from error
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:

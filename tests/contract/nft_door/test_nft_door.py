@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -123,6 +123,26 @@ def test_every_transaction_makes_a_generation(table: Door) -> None:
     assert table.generation() == before + 1
     refused(table, add((1, 2)))
     assert table.generation() == before + 1
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda door: door.generation(),
+        lambda door: door.tables(INET4),
+        lambda door: door.table(INET4, TABLE),
+        lambda door: door.elements(INET4, TABLE, "numbers"),
+        lambda door: door.commit([new_table(INET4, TABLE)]),
+    ],
+    ids=["generation", "tables", "table", "elements", "commit"],
+)
+def test_a_socket_that_fails_is_an_error_of_the_door(ask: Callable[[Door], object]) -> None:
+    door = Kernel()
+    door.close()
+    with pytest.raises(NftError, match=r"cannot .*: Bad file descriptor") as caught:
+        ask(door)
+    assert caught.value.code == errno.EBADF
 
 
 def test_a_table_is_replaced_in_one_transaction(table: Door) -> None:
