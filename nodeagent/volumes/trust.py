@@ -2,28 +2,42 @@
 
 import base64
 import binascii
-import re
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import dropwhile
 
 from api import selectors
 from api.core_v1 import ClusterTrustBundleProjection
 from nodeagent.render.settings import Bundle, ConfigProblem
 
-_BLOCK = re.compile(r"^-----BEGIN ([^\n]*)-----\s*$(.*?)^-----END \1-----\s*$", re.MULTILINE | re.DOTALL)
-_HEADERS = re.compile(r"\A\s*(?:[^\n:]+:[^\n]*\n)+\s*\n")
+_BEGIN, _END, _DASHES = "-----BEGIN ", "-----END ", "-----"
 _LONGEST_SELECTOR = 100 * 1024
 
 
 def certificates_of(text: str) -> frozenset[bytes]:
     """The certificates in a bundle; what cannot be read is none."""
     found = set()
-    for _, inner in _BLOCK.findall(text):
+    for lines in _blocks(text):
+        body = dropwhile(lambda line: ":" in line, lines)  # headers come first
         try:
-            found.add(base64.b64decode(_HEADERS.sub("", inner)))
+            found.add(base64.b64decode("".join(body)))
         except binascii.Error:
             continue
-    return frozenset(found)
+    return frozenset(found - {b""})
+
+
+def _blocks(text: str) -> Iterator[list[str]]:
+    """The lines of each block that ends as it began, read once: a bundle may be large, and anybody's."""
+    label, lines = "", list[str]()
+    for line in (line.rstrip() for line in text.split("\n")):
+        if line.startswith(_BEGIN) and line.endswith(_DASHES):
+            label, lines = line.removeprefix(_BEGIN), []
+        elif line.startswith(_END):
+            if label and line.removeprefix(_END) == label:
+                yield lines
+            label = ""
+        elif label:
+            lines.append(line)
 
 
 def trusted(bundles: Mapping[str, Bundle], wanted: ClusterTrustBundleProjection) -> bytes:

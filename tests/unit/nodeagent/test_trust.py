@@ -64,3 +64,19 @@ def test_what_cannot_be_read_is_left_out() -> None:
     assert len(certificates_of(broken + FIRST)) == 1
     headed = FIRST.replace("-----\n", "-----\nComment: mine\n\n", 1)
     assert certificates_of(headed) == certificates_of(FIRST)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("-----BEGIN X-----\n" * 50_000 + FIRST, id="beginnings without an end"),
+        pytest.param("-----BEGIN CERTIFICATE-----\n" * 50_000 + FIRST, id="the same of certificates"),
+        pytest.param("-----END CERTIFICATE-----\n" * 50_000 + FIRST, id="ends without a beginning"),
+        pytest.param(FIRST.replace("-----\n", "-----\n" + "a:b\n" * 100_000, 1), id="headers without an end"),
+        pytest.param(FIRST.replace("-----\n", "-----" + " " * 500_000 + "\n", 1), id="spaces"),
+        pytest.param(FIRST.replace("\n", "\r\n"), id="lines of other systems"),
+    ],
+)
+def test_a_large_bundle_is_read_once(text: str) -> None:
+    """With steps that grow with its square, this would take hours."""
+    assert certificates_of(text) == certificates_of(FIRST)
