@@ -1,13 +1,14 @@
 """Work that may block for very long, as on a server that is away, in threads of its own.
 
-The threads are daemonic: a program that ends waits for none of them. At most so many run at once; work that hangs keeps its place,
-also when nobody waits for it any more, so that trying again and again does not fill the machine with threads.
+The threads are daemonic: a program that ends waits for none of them. At most so many run at once, or one for each thing that is worked
+on; work that hangs keeps its place, also when nobody waits for it any more, so that trying again and again does not fill the machine
+with threads.
 """
 
 import asyncio
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -28,6 +29,22 @@ class Threads:
             self._places.release()
             raise
         done.add_done_callback(lambda _: self._places.release())
+        return await asyncio.shield(done)
+
+
+class OneEach(Generic[T]):
+    """One piece of work at a time for each key; who asks for it while it is under way waits for that one's result."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._under_way: dict[Hashable, asyncio.Future[T]] = {}
+
+    async def run(self, key: Hashable, work: Callable[[], T]) -> T:
+        """Do it in a thread; its result."""
+        done = self._under_way.get(key)
+        if done is None:
+            done = self._under_way[key] = begin(work, self._name)
+            done.add_done_callback(lambda _: self._under_way.pop(key))
         return await asyncio.shield(done)
 
 

@@ -22,7 +22,7 @@ from client.errors import ApiError, NotFound
 from client.events import WARNING, reference
 from kit import log
 from kit.clock import Clock, Timer
-from kit.threads import begin
+from kit.threads import OneEach
 from linux.mounts import MountError, Mounts
 from nodeagent.csi import ledger
 from nodeagent.csi.in_use import VolumesInUse, unique_name
@@ -84,6 +84,7 @@ class CsiVolumes:
         self._too_small: set[str] = set()  # paths of volumes that were shown, and have not grown as they should have
         self._growing: dict[str, Shown] = {}  # path -> what may become larger while a pod has it
         self._expansion: Expansion | None = None
+        self._giving = OneEach[bool]("fs-group")  # by path: it may hang, and not be over when its pod is given up
 
     async def run(self) -> None:
         """Look for volumes that have become larger until cancelled."""
@@ -325,7 +326,7 @@ class CsiVolumes:
         with marked(self._mark(pod, wanted)):
             await self._ask(wanted, "SetUp", driver.publish(request))
             try:
-                await begin(lambda: give(path, owner, change_policy(pod)), "fs-group")
+                await self._giving.run(path, lambda: give(path, owner, change_policy(pod)))
             except OSError as error:
                 raise _problem(wanted, f"applyFSGroup failed for vol {wanted.handle}: {error}") from error
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from kit import log
 from kit.clock import Clock, deadline
-from kit.threads import begin
+from kit.threads import OneEach
 from nodeagent.csi import ledger
 from nodeagent.report.measures import Shown
 from nodeagent.server.disks import Filesystem, Usage, filesystem
@@ -81,6 +81,7 @@ class StorageSurvey:
         self._storage = storage
         self._unwell = unwell
         self._looks: dict[Storage, asyncio.Task[StorageUse | None]] = {}
+        self._looking = OneEach[Filesystem | None]("storage")
         self._known: dict[Storage, StorageUse] = {}
         self._at: dict[Storage, float] = {}
 
@@ -116,9 +117,7 @@ class StorageSurvey:
     async def _look(self, one: Storage) -> StorageUse | None:
         if one.record is not None:
             return await self._ask(one, one.record)
-        found: list[Filesystem | None] = []
-        await begin(lambda: found.append(filesystem(one.path)), "storage")
-        whole = found[0]
+        whole = await self._looking.run(one.path, lambda: filesystem(one.path))
         return StorageUse(one, whole, Usage(whole.used, whole.inodes_used)) if whole is not None else None
 
     async def _ask(self, one: Storage, record: ledger.Record) -> StorageUse | None:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -408,6 +409,40 @@ async def test_a_volume_that_could_not_be_given_to_its_group_is_shown_anew(
     assert len(given) == 2
     await world.volumes.unpublish("u")
     assert world.mounts.points == [] and not list(ledger.records(world.root))
+
+
+async def test_a_volume_that_hangs_is_given_by_one_thread_however_often_it_is_tried(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.start()
+    world.terms()
+    wanted, volumes = claiming()
+    wanted.spec.security_context = PodSecurityContext(fs_group=os.getgid())
+    begun, asked, answers = list[str](), list[object](), threading.Event()
+    run = world.volumes._giving.run
+
+    def give(path: str, group: int, policy: str) -> bool:
+        begun.append(path)
+        answers.wait()
+        return True
+
+    async def ask(path: object, work: Callable[[], bool]) -> bool:
+        asked.append(path)
+        return await run(path, work)
+
+    monkeypatch.setattr("nodeagent.csi.volumes.give", give)
+    monkeypatch.setattr(world.volumes._giving, "run", ask)
+    trying = asyncio.create_task(world.volumes.publish(wanted, volumes))
+    for times in range(1, 4):
+        await world.until(lambda times=times: len(asked) == times)
+        trying.cancel()
+        await asyncio.gather(trying, return_exceptions=True)
+        trying = asyncio.create_task(world.volumes.publish(wanted, volumes))
+    await world.until(lambda: len(asked) == 4)
+    answers.set()
+    await trying
+    assert len(begun) == 1
+    await world.volumes.unpublish("u")
 
 
 class Died(BaseException):

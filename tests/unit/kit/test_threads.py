@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from kit.threads import Threads
+from kit.threads import OneEach, Threads
 
 
 async def test_results_and_errors_come_back() -> None:
@@ -44,6 +44,27 @@ async def test_what_hangs_keeps_its_place_and_no_more() -> None:
     hangs.set()
     assert await third == 1
     await again
+
+
+async def test_who_tries_again_waits_for_what_hangs() -> None:
+    each, hangs, begun = OneEach[int]("t"), threading.Event(), list[int]()
+
+    def hang() -> int:
+        begun.append(1)
+        hangs.wait()
+        return len(begun)
+
+    for _ in range(5):
+        trying = asyncio.create_task(each.run("a", hang))
+        await asyncio.sleep(0)
+        trying.cancel()
+        await asyncio.gather(trying, return_exceptions=True)
+    assert await each.run("b", lambda: 7) == 7, "others go on"
+    joined = asyncio.create_task(each.run("a", hang))
+    await asyncio.sleep(0)
+    hangs.set()
+    assert await joined == 1
+    assert await each.run("a", hang) == 2, "what is over is begun anew"
 
 
 def test_a_program_ends_though_work_hangs() -> None:
