@@ -167,7 +167,7 @@ class Enforcer:
             before = door.generation()
             door.commit(messages)
             after = door.generation()
-            if rewrite or (before == self._generation and after == before + 1):
+            if after == before + 1 and (rewrite or before == self._generation):
                 self._generation = after  # nobody else has written meanwhile
         self._retries.reset()
         self.settled.set()
@@ -179,8 +179,8 @@ class Enforcer:
             now = door.generation()
             if now == self._generation or self._rewrite or self.ledger.dirty:
                 return
-            self._generation = now
             damaged = [family for family, table in self._tables.items() if not table.is_whole(door)]
+            self._generation = now
         except NftError as error:
             _log.warning("cannot look at the policies' tables", error=error)
             return

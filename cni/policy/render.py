@@ -33,7 +33,7 @@ from cni.policy.objects import DIRECTIONS, EGRESS, INGRESS, LAST_PORT, Block, Po
 from linux.nft import expressions as ex
 from linux.nft import objects, userdata, wire
 from linux.nft.counters import count_in, delete_counter, new_counter
-from linux.nft.door import Door
+from linux.nft.door import Door, NftError
 from linux.nft.elements import Batch, Format
 from linux.nft.expressions import R0
 from linux.nft.objects import DATA_VERDICT, T_IPV4, T_IPV6, T_PORT, T_PROTOCOL, Set, concatenated
@@ -100,7 +100,7 @@ class Table:
         return messages
 
     def is_whole(self, door: Door) -> bool:
-        """Whether the kernel has the table as it was written, as far as counting tells."""
+        """Whether the kernel has the table as it was written: of rules how many, of all else what."""
         seen, written = door.table(self.family, TABLE), self.written
         if seen is None:
             return False
@@ -108,12 +108,20 @@ class Table:
         chains |= {_unknown(direction): int(written.guarded) for direction in DIRECTIONS}
         chains |= {name: len(policies) + 1 for name, policies in written.groups.items()}
         chains |= {name: rules for name, rules in written.lengths.items() if name in written.policies}
-        if seen.chains != chains or seen.sets.keys() != {SELF, *DIRECTIONS, *written.sets}:
+        sets = {SELF: {ip + ip for direction, ip in written.verdicts if direction == INGRESS}} | written.sets
+        if seen.chains != chains or seen.sets.keys() != {*DIRECTIONS, *sets}:
             return False
-        return all(
-            len(door.elements(self.family, TABLE, way)) == sum(one == way for one, _ in written.verdicts)
-            for way in DIRECTIONS
-        )
+        try:
+            if any(door.keys(self.family, TABLE, name) != wanted for name, wanted in sets.items()):
+                return False
+            verdicts = {
+                (way, one.key): one.chain for way in DIRECTIONS for one in door.elements(self.family, TABLE, way)
+            }
+        except NftError as error:
+            if not error.not_found:
+                raise
+            return False  # it went while it was looked at
+        return verdicts == {where: chain for where, (_, chain) in written.verdicts.items()}
 
     # --- the frame
 

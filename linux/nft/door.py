@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from linux.nft import wire
+from linux.nft.elements import keys
 from linux.nft.wire import attrs, message, number, string, text
 
 _NETLINK_NETFILTER = 12
@@ -103,6 +104,10 @@ class Door(Protocol):
 
     def elements(self, family: int, table: str, set_name: str) -> list[SeenElement]:
         """All elements of a set; an error if there is no such set."""
+        ...
+
+    def keys(self, family: int, table: str, set_name: str) -> set[bytes]:
+        """The keys of all elements of a set; an error if there is no such set."""
         ...
 
     def generation(self) -> int:
@@ -213,6 +218,11 @@ class Kernel:
         for body in self.dump(wire.GET_ELEMENT, family, text(1, table) + text(2, set_name)):
             found.extend(_element(attrs(one)) for _, one in wire.iterate(body.get(3, b"")))
         return found
+
+    def keys(self, family: int, table: str, set_name: str) -> set[bytes]:
+        """The keys of all elements of a set; an error if there is no such set."""
+        bodies = self.dump(wire.GET_ELEMENT, family, text(1, table) + text(2, set_name))
+        return set().union(*(keys(body.get(3, b"")) for body in bodies))
 
     def generation(self) -> int:
         """A number that changes with every transaction of anybody."""

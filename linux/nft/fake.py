@@ -89,6 +89,10 @@ class FakeKernel:
         """All elements of a set; an error if there is no such set."""
         return list(self._set(family, table, set_name, "read nf_tables").elements.values())
 
+    def keys(self, family: int, table: str, set_name: str) -> set[bytes]:
+        """The keys of all elements of a set; an error if there is no such set."""
+        return set(self._set(family, table, set_name, "read nf_tables").elements)
+
     def generation(self) -> int:
         """A number that changes with every transaction of anybody."""
         return self._generation

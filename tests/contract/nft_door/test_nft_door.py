@@ -84,6 +84,16 @@ def test_elements_come_change_and_go(table: Door) -> None:
     assert held(table) == {}
 
 
+def test_keys_are_read_alone_whatever_form_their_elements_have(table: Door) -> None:
+    assert table.keys(INET4, TABLE, "numbers") == set()
+    table.commit(add((1, 10), (2, 20), (3, 30)))
+    assert table.keys(INET4, TABLE, "numbers") == {number(1), number(2), number(3)}
+    table.commit([new_chain(INET4, TABLE, "a-longer-name")])
+    elsewhere = [goto_element(number(1), "one"), goto_element(number(2), "a-longer-name")]
+    table.commit(list(Batch(INET4, TABLE, "targets").mixed(elsewhere)))
+    assert table.keys(INET4, TABLE, "targets") == {number(1), number(2)}
+
+
 def test_a_refused_transaction_changes_nothing(table: Door) -> None:
     table.commit(add((1, 10)))
     assert refused(table, add((5, 50)) + add((1, 99))).exists
@@ -104,8 +114,10 @@ def test_what_is_used_cannot_go_and_what_is_missing_cannot_be_used(table: Door) 
     assert refused(table, [objects.delete_chain(INET4, TABLE, "one")]).code == errno.EBUSY
     assert refused(table, list(Batch(INET4, TABLE, "targets").mixed([goto_element(number(2), "two")]))).not_found
     assert refused(table, [objects.delete_table(INET4, "px-none")]).not_found
-    with pytest.raises(NftError):
-        table.elements(INET4, TABLE, "nothing")
+    for read in (table.elements, table.keys):
+        with pytest.raises(NftError) as caught:
+            read(INET4, TABLE, "nothing")
+        assert caught.value.not_found
 
 
 def test_rules_and_sizes_are_seen(table: Door) -> None:

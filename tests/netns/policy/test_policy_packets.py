@@ -420,7 +420,8 @@ async def test_a_pod_that_sends_from_its_first_instant_leaks_nothing(made: Bed) 
 async def test_what_somebody_flushes_comes_back(made: Bed) -> None:
     await made.policies({"podSelector": DB})
     assert not await made.reaches("a/web", "a/db", "TCP", 80, 4)
-    for damage in ("flush ruleset", "delete table ip wherry-policy", "flush chain ip wherry-policy ingress"):
+    parts = ("chain ip wherry-policy ingress", "set ip wherry-policy self", "map ip wherry-policy egress")
+    for damage in ("flush ruleset", "delete table ip wherry-policy", *(f"flush {part}" for part in parts)):
         before = made.enforcer.repairs["policies"]
         made.node.run("nft", *damage.split())
         deadline = time.monotonic() + PATIENCE

@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -11,9 +11,13 @@ import pytest
 from cni import ranges
 from cni.pods import PodInterface
 from cni.policy.enforcer import CHECK_EVERY, PATIENCE, Enforcer
+from cni.policy.objects import DIRECTIONS
 from cni.policy.render import TABLE
 from kit.clock import FakeClock, settle
 from linux.conntrack import FakeConntrack, Flow
+from linux.nft import expressions as ex
+from linux.nft import wire
+from linux.nft.elements import Batch, Format, goto_element
 from linux.nft.fake import FakeKernel
 from linux.nft.wire import INET4
 from tests.unit.cni.test_policy_plan import DB, pod, policy
@@ -199,3 +203,61 @@ async def test_damage_is_seen_and_mended(scene: Scene) -> None:
     commits = scene.kernel.commits
     await scene.clock.advance(10 * CHECK_EVERY)
     assert scene.kernel.commits == commits
+
+
+@pytest.mark.parametrize("kind", ["pods-", "ports-", "self", "ingress", "egress"])
+async def test_elements_that_somebody_takes_away_or_puts_in_place_of_ours_come_back(scene: Scene, kind: str) -> None:
+    rule = {"ports": [{"port": "web"}], "from": [{"podSelector": {}}]}
+    scene.enforcer.on_policy("a/p", None, policy({"podSelector": DB, "ingress": [rule]}))
+    scene.enforcer.on_pod("a/x", None, pod("a/x", 1, app="db"))
+    scene.known.set()
+    await settle()
+    seen = scene.kernel.table(INET4, TABLE)
+    assert seen is not None
+    (name,) = [one for one in seen.sets if one.startswith(kind)]
+    before = scene.kernel.elements(INET4, TABLE, name)
+    assert len(before) == 1
+    key, other = before[0].key, bytes(len(before[0].key))
+    away = Batch(INET4, TABLE, name, delete=True).mixed([Format(len(key)).bare(key)])
+    verdict = wire.nest(2, wire.nest(2, wire.u32(1, ex.ACCEPT))) if name in DIRECTIONS else b""
+    instead = wire.nest(1, wire.nest(1, wire.attr(1, other)), verdict)
+    for times, change in enumerate([[*away], [*away, *Batch(INET4, TABLE, name).mixed([instead])]], start=1):
+        scene.kernel.commit(change)
+        assert scene.kernel.elements(INET4, TABLE, name) != before
+        await scene.clock.advance(CHECK_EVERY + 0.01)
+        await settle()
+        assert scene.kernel.elements(INET4, TABLE, name) == before
+        assert scene.enforcer.repairs == {"policies": times}
+
+
+async def test_a_verdict_that_leads_elsewhere_is_put_right(scene: Scene) -> None:
+    scene.enforcer.on_policy("a/p", None, policy({"podSelector": DB}))
+    scene.enforcer.on_pod("a/x", None, pod("a/x", 1, app="db"))
+    scene.known.set()
+    await settle()
+    before, key = scene.verdicts(), ranges.parse("10.0.0.1")
+    away = Batch(INET4, TABLE, "ingress", delete=True).mixed([Format(4).bare(key)])
+    scene.kernel.commit([*away, *Batch(INET4, TABLE, "ingress").mixed([goto_element(key, "unknown-out")])])
+    await scene.clock.advance(CHECK_EVERY + 0.01)
+    await settle()
+    assert scene.verdicts() == before
+    assert scene.enforcer.repairs == {"policies": 1}
+
+
+async def test_damage_right_after_our_own_writing_is_seen_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.enforcer.on_pod("a/x", None, pod("a/x", 1))
+    write = scene.kernel.commit
+
+    def and_flush(messages: Iterable[bytes]) -> None:
+        monkeypatch.undo()
+        write(messages)
+        scene.kernel.flush()
+
+    monkeypatch.setattr(scene.kernel, "commit", and_flush)
+    scene.known.set()
+    await settle()
+    assert scene.kernel.table(INET4, TABLE) is None
+    await scene.clock.advance(CHECK_EVERY + 0.01)
+    await settle()
+    assert scene.verdicts() == {"10.0.0.1": ""}
+    assert scene.enforcer.repairs == {"policies": 1}
