@@ -58,6 +58,7 @@ class Shutdown:
                 self._heard(going)
                 if going:
                     ending = asyncio.create_task(self._end_all(inhibitor))
+                    ending.add_done_callback(_tell_failure)
                 else:
                     await inhibitor.hold()
         finally:
@@ -101,6 +102,12 @@ class Shutdown:
     def _runs(self, uid: str) -> bool:
         worker = self.workers.get(uid)
         return worker is not None and not worker.state.memory.cleaned
+
+
+def _tell_failure(ending: asyncio.Task[None]) -> None:
+    """At once: the machine goes down, and nobody comes back to it."""
+    if not ending.cancelled() and (error := ending.exception()) is not None:
+        _log.exception("cannot end all pods before the machine goes down", error=error)
 
 
 async def _give_up(ending: asyncio.Task[None] | None) -> None:

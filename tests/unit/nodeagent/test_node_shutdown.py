@@ -125,6 +125,25 @@ async def test_a_shutdown_that_is_called_off_is_heard_while_pods_end() -> None:
         await running
 
 
+async def test_what_goes_wrong_while_pods_end_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    clock, lock, told = FakeClock(NOW), Lock(), list[bool]()
+    broken = Worker(ranked("a", 0))
+    broken.end = None  # type: ignore[assignment]
+    recorder = type("Recorder", (), {"tell": lambda self, kind, reason, message: None})()
+    shutdown = Shutdown({"a": broken}, clock, shares_of(30, 10), recorder, told.append)  # type: ignore[arg-type]
+    running = asyncio.create_task(shutdown.run(lock))
+    lock.news.put_nowait(True)
+    await settle()
+    assert lock.did[-1] == "release", "the machine goes down all the same"
+    assert "cannot end all pods before the machine goes down" in capsys.readouterr().err
+    lock.news.put_nowait(False)
+    await settle()
+    assert told == [True, False] and lock.did[-1] == "hold"
+    lock.news.put_nowait(None)
+    with pytest.raises(DbusError):
+        await running
+
+
 class FakeBus:
     """The bus with logind on it, on a socket: what it was asked, and signals when told."""
 
