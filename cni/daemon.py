@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from cni import plugin
+from cni.conflist import ConflistError
 from cni.conflist import write as write_conflist
 from cni.errors import CniError
 from cni.host import Host, KernelHost
@@ -206,4 +207,4 @@ async def _receive(reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]
     return dict(part.split("=", 1) for part in variables.split("\0") if "=" in part), body
 
 
-__all__ = ["Daemon", "install", "serve", "write_conflist"]
+__all__ = ["ConflistError", "Daemon", "install", "serve", "write_conflist"]

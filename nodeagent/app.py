@@ -71,6 +71,7 @@ from nodeagent.sync.slots import Slots
 from nodeagent.upkeep.eviction import Eviction, Senses
 from nodeagent.upkeep.images import ImageCollection
 from nodeagent.upkeep.logs import LogRotation
+from nodeagent.upkeep.network_file import NetworkFile
 from nodeagent.upkeep.uses import MachineSenses
 from nodeagent.volumes.images import ImageVolumes
 from nodeagent.volumes.pod import PodVolumes
@@ -103,7 +104,7 @@ async def run(config: Config, supervisor: Supervisor) -> None:
         if config.network.kubeconfig:
             reader = Client(HttpTransport(kubeconfig.load(config.network.kubeconfig), agent="wherry-network"))
             supervisor.defer("network-client", reader.close)
-        agent.network = network_.Network(_network(config), client, reader, clock, agent.mtu_found)
+        agent.network = network_.Network(_network(config), client, reader, clock, agent.network_file.mtu)
         agent.network.start(supervisor)
         gate = agent.network.policies
     socket, data = config.cni.socket, config.cni.data_dir
@@ -214,8 +215,7 @@ class Agent:
         )
         self.node_events = node_events
         self.network: network_.Network | None = None
-        self._pod_cidrs: tuple[str, ...] = ()
-        self._pod_mtu = 0
+        self.network_file = NetworkFile(self._write_network, clock, self.node.network_written)
 
     async def start(self, supervisor: Supervisor) -> None:
         """Start the parts in order."""
@@ -225,12 +225,13 @@ class Agent:
     def begin(self, supervisor: Supervisor) -> None:
         """Start to work."""
         supervisor.spawn("node-status", self.node.run, restart=True)
+        supervisor.spawn("network-file", self.network_file.run, restart=True)
         if self.link is not None:
             link = self.link
             supervisor.spawn("events", link.recorder.run, restart=True)
             supervisor.spawn("node", lambda: self._be_a_node(link, supervisor))
-        else:
-            self._write_network(tuple(self.config.own_pod_cidr.split(",")) if self.config.own_pod_cidr else ())
+        elif self.config.own_pod_cidr:
+            self.network_file.ranges(tuple(self.config.own_pod_cidr.split(",")))
         supervisor.spawn("agent", lambda: self._begin(supervisor))
 
     async def serve(self, supervisor: Supervisor) -> None:
@@ -339,7 +340,7 @@ class Agent:
             self.allocations.observed(node)
             self.node.observed(node)
             listed = node.spec.pod_cidrs or ([node.spec.pod_cidr] if node.spec.pod_cidr else [])
-            self._write_network(network_.pod_cidrs(listed, node.metadata.annotations))
+            self.network_file.ranges(network_.pod_cidrs(listed, node.metadata.annotations))
 
     async def _watch_shutdowns(self, shares: tuple[Share, ...]) -> None:
         """For as long as logind can be reached; tried again by the supervisor."""
@@ -369,21 +370,14 @@ class Agent:
         except ApiError as error:
             _log.warning("cannot look at the node's object", error=error)
 
-    def mtu_found(self, mtu: int) -> None:
-        """The ways to other nodes' pods have room for this; pods that are made from now on get it."""
-        if mtu != self._pod_mtu:
-            self._pod_mtu = mtu
-            self._write_network(self._pod_cidrs)
-
-    def _write_network(self, pod_cidrs: tuple[str, ...]) -> None:
-        """Tell the runtime of the pod network once the node has its part of it."""
-        if not pod_cidrs:
-            return
-        self._pod_cidrs = pod_cidrs
-        settings = self.config.cni
-        mtu = settings.mtu or self._pod_mtu
-        cni.write_conflist(settings.conf_dir, ",".join(pod_cidrs), self.config.pod_cidr, settings.bridge, mtu)
-        self.node.look()
+    def _write_network(self, pod_cidrs: tuple[str, ...], mtu: int) -> str:
+        """Tell the runtime of the pod network; what went wrong."""
+        own = self.config.cni
+        try:
+            cni.write_conflist(own.conf_dir, ",".join(pod_cidrs), self.config.pod_cidr, own.bridge, own.mtu or mtu)
+        except cni.ConflistError as error:
+            return str(error)
+        return ""
 
 
 def _network(config: Config) -> network_.NetworkSettings:

@@ -2,8 +2,8 @@
 
 The status is computed every few seconds and patched when it differs, or every five minutes. While the node is not ready it
 is looked at more often, so that it is ready at once when the runtime is. The pod network needs the node's podCIDR, which
-the control plane gives: `on_range` is called with it, and until the runtime then says that its network is ready, so is the
-node not.
+the control plane gives: until the runtime was told of it (`upkeep/network_file.py`) and says that its network is ready, the
+node is not.
 """
 
 import asyncio
@@ -206,11 +206,14 @@ def _conditions(health: NodeHealth, old: list[NodeCondition], now: float) -> lis
     return conditions
 
 
-def runtime_problem(status: RuntimeStatus) -> str:
-    """What the node's readiness lacks, in upstream's words."""
+def runtime_problem(status: RuntimeStatus, unwritten: str = "") -> str:
+    """What the node's readiness lacks, in upstream's words; `unwritten` is why the runtime could not be told of the pod network."""
     if not status.ready:
         return f"container runtime not ready: {status.problem}"
-    return "" if status.network_ready else f"container runtime network not ready: {status.network_problem}"
+    if status.network_ready and not unwritten:
+        return ""
+    mine = f"NetworkReady=false reason:NetworkPluginNotReady message:cni config uninitialized: {unwritten}"
+    return f"container runtime network not ready: {mine if unwritten else status.network_problem}"
 
 
 class NodeReporter:
@@ -241,6 +244,7 @@ class NodeReporter:
         self._foreign: Mapping[str, str] = {}
         self.volumes: VolumesTold = NoVolumes()
         self.going_down = False
+        self._unwritten = ""
         self._pressures: Collection[str] = ()
         self._images: list[SeenImage] = []
         self._images_at: float | None = None
@@ -308,6 +312,11 @@ class NodeReporter:
         self._pressures = pressures
         self._look.set()
 
+    def network_written(self, problem: str) -> None:
+        """The runtime was told of the pod network, or could not be."""
+        self._unwritten = problem
+        self._look.set()
+
     def look(self) -> None:
         """Something changed: compute the status now."""
         self._look.set()
@@ -352,7 +361,8 @@ class NodeReporter:
         except RuntimeFault as error:
             problem, network = f"container runtime is down: {error}", False
         else:
-            problem, network = runtime_problem(status), status.network_ready
+            problem = runtime_problem(status, self._unwritten)
+            network = status.network_ready and not self._unwritten
             self._runtime_status = status
         if self.going_down and not problem:
             problem = "node is shutting down"

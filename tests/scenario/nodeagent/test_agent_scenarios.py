@@ -386,6 +386,27 @@ async def test_the_pod_network_is_written_once_its_range_is_known(scene: Scene) 
     assert "10.244.3.0/24" in file.read_text()
 
 
+async def test_a_node_that_cannot_tell_its_runtime_of_the_pod_network_tries_again(scene: Scene) -> None:
+    place = scene.folder / "net.d"
+    place.write_text("in the way")
+    await scene.start()
+    await scene.client.patch(kinds.NODE, "n1", {"spec": {"podCIDR": "10.244.3.0/24"}})
+
+    def ready() -> tuple[str, str]:
+        (node,) = scene.api.objects(kinds.NODE)
+        (found,) = (c for c in node.status.conditions if c.type == "Ready")
+        return found.status, found.message or ""
+
+    await scene.until(lambda: ready()[0] == "False")
+    assert "network not ready" in ready()[1] and f"cni config uninitialized: cannot write {place}" in ready()[1]
+    await scene.create("web")
+    await scene.clock.advance(30)
+    assert scene.phase("web") == "Pending", "it would have no network"
+    place.unlink()
+    await scene.until(lambda: ready()[0] == "True" and scene.phase("web") == "Running")
+    assert "10.244.3.0/24" in (place / FILE).read_text()
+
+
 async def test_a_restarted_agent_takes_over(scene: Scene) -> None:
     await scene.start()
     await scene.create("web")
