@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cri.inside import (
+    addresses,
     basics,
     eviction,
     images,
@@ -36,6 +37,7 @@ SCENES = [
         lives,
         parts,
         reached,
+        addresses,
         restarts,
         eviction,
         server,

@@ -34,7 +34,7 @@ from linux.cgroup import CgroupError, FakeCgroups, Limits
 from linux.mounts import FakeMounts
 from nodeagent.app import Agent, Kernel
 from nodeagent.config import Cni, Config, Pki, load
-from nodeagent.cri.errors import RuntimeAway
+from nodeagent.cri.errors import Refused, RuntimeAway
 from nodeagent.cri.fake import FakeRuntime, Program
 from nodeagent.cri.port import POD_NAME, POD_NAMESPACE, POD_UID, SeenImage
 from nodeagent.plan.eviction import PodUse
@@ -207,6 +207,30 @@ async def test_pods_wait_for_the_network_but_not_those_of_the_host(scene: Scene)
     await scene.until(lambda: told in [e.message for e in scene.api.objects(kinds.EVENT)])
     scene.runtime.network_ready = True
     await scene.until(lambda: scene.phase("web") == "Running", 15)
+
+
+async def test_a_pod_without_an_address_is_told_why_and_tried_again(scene: Scene) -> None:
+    reason = (
+        'failed to setup network for sandbox "s": plugin type="wherry-cni" failed (add): no addresses left in 10.1.2.1'
+    )
+    left = False
+
+    def fault(call: str, subject: str, done: bool) -> None:
+        if call == "run_sandbox" and not left:
+            raise Refused(call, subject, reason, "Unknown")
+
+    scene.runtime.faults = fault
+    await scene.start()
+    await scene.create("web")
+    told = (
+        "Warning",
+        "FailedCreatePodSandBox",
+        f"Failed to create pod sandbox: rpc error: code = Unknown desc = {reason}",
+    )
+    await scene.until(lambda: told in [(e.type, e.reason, e.message) for e in scene.api.objects(kinds.EVENT)])
+    assert scene.phase("web") == "Pending"
+    left = True
+    await scene.until(lambda: scene.phase("web") == "Running")
 
 
 async def test_what_the_node_cannot_take_fails_and_makes_no_room(scene: Scene) -> None:
