@@ -27,6 +27,7 @@ from cni.ports import mac_for, port_name
 from cni.ranges import RangeSet
 
 FILE = "attachments.db"
+IPV4, IPV6 = 2, 10  # as nf_tables numbers families
 _T = TypeVar("_T")
 _BUSY_MS = 20_000
 _SCHEMA = """
@@ -94,6 +95,11 @@ class Network(NamedTuple):
     trunk: tuple[int, ...] = ()
     default_vlan: bool = True
     guard: str = ""
+
+    @property
+    def families(self) -> frozenset[int]:
+        """The families of IP that its pods have addresses of."""
+        return frozenset(IPV6 if ":" in net else IPV4 for net in self.subnets)
 
     @property
     def gateway_link(self) -> str:

@@ -39,7 +39,6 @@ _SETS = {
     _IPS4: Set(_IPS4, concatenated(T_IFNAME, T_IPV4), (_NAME, 4)),
     _IPS6: Set(_IPS6, concatenated(T_IFNAME, T_IPV6), (_NAME, 16)),
 }
-_PRIORITY = -300  # before anything else of a bridge
 _ARP, _IPV4, _IPV6 = b"\x08\x06", b"\x08\x00", b"\x86\xdd"
 _UDP, _ICMPV6 = b"\x11", b"\x3a"
 _ROUTER_ADVERTISEMENT, _SOLICITATION, _ADVERTISEMENT, _REDIRECT, _LISTENER_REPORT = (
@@ -93,7 +92,9 @@ def render(state: State) -> list[bytes]:
     ways = [_name(network.gateway_port) for network in state.networks if network.vlan]  # the host's own
     messages += _batch(_TRUSTED, ways, delete=False)
     messages += [objects.new_chain(BRIDGE, TABLE, name) for name in ("refuse", "arp", "ipv4", "ipv6", "guard")]
-    messages.append(objects.new_base_chain(BRIDGE, TABLE, "prerouting", objects.PREROUTING, _PRIORITY, "filter"))
+    messages.append(
+        objects.new_base_chain(BRIDGE, TABLE, "prerouting", objects.PREROUTING, objects.PRIORITY_RAW, "filter")
+    )
     for chain, rules in _rules().items():
         messages += [objects.new_rule(BRIDGE, TABLE, chain, *rule) for rule in rules]
     return messages

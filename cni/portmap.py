@@ -19,6 +19,7 @@ import struct
 from cni import ranges
 from cni.config import PROTOCOLS
 from cni.ipam import Network, State
+from cni.matches import SIZES, beyond, destination, source, within
 from cni.ranges import Subnet
 from linux.nft import expressions as ex
 from linux.nft import objects, userdata
@@ -26,37 +27,28 @@ from linux.nft.door import Door, NftError
 from linux.nft.elements import Batch, Format
 from linux.nft.expressions import R0
 from linux.nft.objects import T_IPV4, T_IPV6, T_PORT, T_PROTOCOL, Set, concatenated
-from linux.nft.wire import INET4, INET6
+from linux.nft.wire import INET4
 
 TABLE = "wherry-cni"
-FAMILIES = (INET4, INET6)
 ANYWHERE, ONE_ADDRESS = "hostports", "hostports-at"
 # Of the bits that others use: 0x4000 and 0x8000 are Kubernetes', 0x2000 is what the portmap plugin takes for the same.
 _MARK = 0x2000
-_PRIORITY_RAW = -300
 _LOOPBACK = ranges.subnet("127.0.0.0/8")
 _MANY = {4: ranges.subnet("224.0.0.0/3"), 16: ranges.subnet("ff00::/8")}  # multicast, and the broadcast address
 _RESULT = R0 + 8
-_SIZES = {INET4: 4, INET6: 16}
-
-
-def families(networks: tuple[Network, ...]) -> tuple[int, ...]:
-    """The families whose table there must be."""
-    subnets = [ranges.subnet(text) for network in networks for text in network.subnets]
-    return tuple(family for family in FAMILIES if any(net.size == _SIZES[family] for net in subnets))
 
 
 def render(state: State) -> list[bytes]:
     """The messages that make the tables right, whatever they are now."""
     messages: list[bytes] = []
-    for family in families(state.networks):
+    for family in _families(state):
         messages += _Table(family).render(state)
     return messages
 
 
 def elements(state: State, family: int) -> dict[str, dict[bytes, bytes]]:
     """The elements of both maps."""
-    size = _SIZES[family]
+    size = SIZES[family]
     found: dict[str, dict[bytes, bytes]] = {ANYWHERE: {}, ONE_ADDRESS: {}}
     for attachment in state.attachments:
         ips = [ip for ip in attachment.ips if len(ip) == size]
@@ -77,7 +69,7 @@ def elements(state: State, family: int) -> dict[str, dict[bytes, bytes]]:
 def problems(state: State, door: Door) -> list[str]:
     """Host ports that the kernel does not have as they should be."""
     found: list[str] = []
-    for family in families(state.networks):
+    for family in _families(state):
         for name, wanted in elements(state, family).items():
             if not wanted:
                 continue
@@ -94,18 +86,20 @@ def problems(state: State, door: Door) -> list[str]:
     return found
 
 
+def _families(state: State) -> list[int]:
+    return sorted({family for network in state.networks for family in network.families})
+
+
 class _Table:
     """Renders the table of one family."""
 
     def __init__(self, family: int) -> None:
         self._family = family
-        self._size = _SIZES[family]
+        self._size = SIZES[family]
         words = self._size // 4
-        self._source = ex.payload(R0, ex.NETWORK_HEADER, 12 if family == INET4 else 8, self._size)
-        self._destination = ex.payload(R0, ex.NETWORK_HEADER, 16 if family == INET4 else 24, self._size)
         self._key = {
             ANYWHERE: self._port_key(R0),
-            ONE_ADDRESS: self._destination + self._port_key(R0 + words),
+            ONE_ADDRESS: destination(family) + self._port_key(R0 + words),
         }
         self._dnat = ex.dnat(family, _RESULT, _RESULT + words)
 
@@ -153,7 +147,7 @@ class _Table:
         mark = ex.meta(R0, ex.META_MARK) + _or_mark(R0) + ex.meta_set(R0, ex.META_MARK)
         for name in (ONE_ADDRESS, ANYWHERE):
             find = self._key[name] + ex.lookup(name, R0, _RESULT)
-            messages += [self._rule("hostports", self._within(net), find, mark, self._dnat) for net in near]
+            messages += [self._rule("hostports", source(family) + within(net), find, mark, self._dnat) for net in near]
             messages.append(self._rule("hostports", find, self._dnat))
         local = ex.fib_type(R0, ex.FIB_DESTINATION) + ex.compare(R0, ex.EQUAL, struct.pack("=I", ex.ADDRESS_LOCAL))
         for chain, hook in (("prerouting", objects.PREROUTING), ("output", objects.OUTPUT)):
@@ -170,14 +164,14 @@ class _Table:
         for net, network in networks:
             if network.masquerade:
                 inside = [*(self._mine(network.cluster) or [net]), _MANY[self._size]]
-                outside = b"".join(self._beyond(other) for other in inside)
-                messages.append(self._rule(chain, self._within(net), outside, ex.masquerade()))
+                ours, outside = source(self._family) + within(net), beyond(self._family, inside)
+                messages.append(self._rule(chain, ours, outside, ex.masquerade()))
         return messages
 
     def _guard(self, bridges: set[str]) -> list[bytes]:
         hook = objects.PREROUTING
-        messages = [objects.new_base_chain(self._family, TABLE, "guard", hook, _PRIORITY_RAW, "filter")]
-        to_loopback = self._destination + self._masked(_LOOPBACK, ex.EQUAL)
+        messages = [objects.new_base_chain(self._family, TABLE, "guard", hook, objects.PRIORITY_RAW, "filter")]
+        to_loopback = destination(self._family) + within(_LOOPBACK)
         for bridge in sorted(bridges):
             name = bridge.encode().ljust(16, b"\0")
             came_from = ex.meta(R0, ex.META_IIFNAME) + ex.compare(R0, ex.EQUAL, name)
@@ -186,16 +180,6 @@ class _Table:
 
     def _rule(self, chain: str, *expressions: bytes) -> bytes:
         return objects.new_rule(self._family, TABLE, chain, *expressions)
-
-    def _within(self, net: Subnet) -> bytes:
-        return self._source + self._masked(net, ex.EQUAL)
-
-    def _beyond(self, net: Subnet) -> bytes:
-        return self._destination + self._masked(net, ex.NOT_EQUAL)
-
-    def _masked(self, net: Subnet, operator: int) -> bytes:
-        mask = ranges.data((1 << self._size * 8) - (1 << self._size * 8 - net.prefix), self._size)
-        return ex.bitwise(R0, mask, b"\0" * self._size) + ex.compare(R0, operator, ranges.data(net.first, self._size))
 
     @staticmethod
     def _port_key(register: int) -> bytes:

@@ -9,16 +9,11 @@ whole writing at any moment is right. nf_tables is loaded only when it is needed
 from cni.config import PortMapping
 from cni.errors import KERNEL, CniError
 from cni.host import Host
-from cni.ipam import Attachment, Network, Owner, Store
+from cni.ipam import IPV4, IPV6, Attachment, Network, Owner, Store
 
 TABLE = "wherry-cni"
-IPV4, BRIDGE, IPV6 = 2, 7, 10  # as nf_tables numbers families
+BRIDGE = 7  # a family, as nf_tables numbers them
 ALL_FAMILIES = (IPV4, BRIDGE, IPV6)
-
-
-def families(network: Network) -> set[int]:
-    """The families whose table there must be for a network."""
-    return {IPV6 if ":" in net else IPV4 for net in network.subnets} | ({BRIDGE} if network.guard else set())
 
 
 class Rules:
@@ -30,7 +25,8 @@ class Rules:
 
     def there(self, network: Network) -> bool:
         """Whether the tables that a network needs are there."""
-        return all(self._host.has_table(family, TABLE) for family in families(network))
+        families = (*network.families, *([BRIDGE] if network.guard else []))
+        return all(self._host.has_table(family, TABLE) for family in families)
 
     def write(self, leaving: Owner | None = None) -> None:
         """Make all tables right; with `leaving`, without that attachment's host ports from now on."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cni import ranges
-from cni.fabric.rules import destination, source, within
+from cni.matches import destination, source, within
 from linux.nft import expressions as ex
 from linux.nft import objects
 from linux.nft.chains import DROP, INET, BaseChain, NotedRule, delete_rule, first_rule

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from cni import ranges
 from cni.fabric.ways import WIREGUARD_LINK
+from cni.matches import SIZES, beyond, destination, source, within
 from cni.ranges import Subnet
 from linux.nft import expressions as ex
 from linux.nft import objects, userdata
@@ -30,8 +31,6 @@ from linux.nft.objects import T_IPV4, T_IPV6, Set
 from linux.nft.wire import INET4, INET6
 
 TABLE = "wherry-fabric"
-_SIZES = {INET4: 4, INET6: 16}
-_PRIORITY_RAW = -300  # before a Service's address becomes a pod's
 _UDP = 17
 _OIFNAME = 7
 _PLAIN = ex.meta(R0, _OIFNAME) + ex.compare(R0, ex.NOT_EQUAL, WIREGUARD_LINK.encode().ljust(16, b"\0"))
@@ -55,7 +54,7 @@ class Masquerade(NamedTuple):
 def render(wanted: Masquerade) -> list[bytes]:
     """The messages that make the tables right, whatever they are now."""
     messages: list[bytes] = []
-    for family, size in _SIZES.items():
+    for family, size in SIZES.items():
         pods = _of(wanted.pods, size)
         if pods:
             messages += [objects.destroy_table(family, TABLE), objects.new_table(family, TABLE)]
@@ -67,7 +66,7 @@ def render(wanted: Masquerade) -> list[bytes]:
 
 def is_whole(wanted: Masquerade, door: Door) -> bool:
     """Whether the kernel has the tables as they were written."""
-    for family, size in _SIZES.items():
+    for family, size in SIZES.items():
         pods = _of(wanted.pods, size)
         seen = door.table(family, TABLE)
         if (seen is not None) != bool(pods):
@@ -82,7 +81,7 @@ def is_whole(wanted: Masquerade, door: Door) -> bool:
 
 
 def _table(family: int, pods: list[Subnet], wanted: Masquerade) -> Iterable[bytes]:
-    size = _SIZES[family]
+    size = SIZES[family]
     inside = _inside(wanted, size)
     kind = T_IPV4 if family == INET4 else T_IPV6
     described = userdata.of_set((userdata.destination(family),))
@@ -90,20 +89,20 @@ def _table(family: int, pods: list[Subnet], wanted: Masquerade) -> Iterable[byte
     shape = Format(size)
     packed = b"".join(shape.element(ip) for ip in sorted(map(ranges.parse, wanted.nodes)) if len(ip) == size)
     yield from Batch(family, TABLE, "nodes").uniform(packed, shape.size)
-    yield objects.new_base_chain(family, TABLE, "forged", objects.PREROUTING, _PRIORITY_RAW, "filter")
+    yield objects.new_base_chain(family, TABLE, "forged", objects.PREROUTING, objects.PRIORITY_RAW, "filter")
     for rule in _forged(family, pods, inside, wanted.vxlan_port):
         yield objects.new_rule(family, TABLE, "forged", rule, ex.count(), ex.verdict(ex.DROP))
-    yield objects.new_base_chain(family, TABLE, "secret", objects.POSTROUTING, _PRIORITY_RAW, "filter")
+    yield objects.new_base_chain(family, TABLE, "secret", objects.POSTROUTING, objects.PRIORITY_RAW, "filter")
     for net in _of(wanted.secret, size):
-        there = destination(family) + within(net, ex.EQUAL)
+        there = destination(family) + within(net)
         yield objects.new_rule(family, TABLE, "secret", there, _PLAIN, ex.count(), ex.verdict(ex.DROP))
     yield objects.new_base_chain(family, TABLE, "postrouting", objects.POSTROUTING, objects.PRIORITY_SNAT)
     for net in pods:
-        ours = source(family) + within(net, ex.EQUAL)
+        ours = source(family) + within(net)
         as_is = destination(family) + ex.lookup("nodes", R0) + ex.verdict(ex.ACCEPT)
         yield objects.new_rule(family, TABLE, "postrouting", ours, as_is)
-        beyond = _beyond(family, [*inside, _MULTICAST[size]])
-        yield objects.new_rule(family, TABLE, "postrouting", ours, beyond, ex.masquerade())
+        outside = beyond(family, [*inside, _MULTICAST[size]])
+        yield objects.new_rule(family, TABLE, "postrouting", ours, outside, ex.masquerade())
 
 
 def _forged(family: int, pods: list[Subnet], inside: list[Subnet], port: int) -> Iterable[bytes]:
@@ -112,34 +111,13 @@ def _forged(family: int, pods: list[Subnet], inside: list[Subnet], port: int) ->
     vxlan = ex.meta(R0, ex.META_L4PROTO) + ex.compare(R0, ex.EQUAL, bytes([_UDP])) + to_port
     here = ex.fib_type(R0, ex.FIB_DESTINATION) + ex.compare(R0, ex.EQUAL, struct.pack("=I", ex.ADDRESS_LOCAL))
     for net in pods:
-        yield vxlan + source(family) + within(net, ex.EQUAL) + _beyond(family, inside)
+        yield vxlan + source(family) + within(net) + beyond(family, inside)
     for net in [*inside, *([_LINK_LOCAL] if family == INET6 else [])]:
-        yield vxlan + source(family) + within(net, ex.EQUAL) + here
-
-
-def _beyond(family: int, nets: list[Subnet]) -> bytes:
-    return b"".join(destination(family) + within(one, ex.NOT_EQUAL) for one in nets)
+        yield vxlan + source(family) + within(net) + here
 
 
 def _inside(wanted: Masquerade, size: int) -> list[Subnet]:
     return _outermost(_of([*wanted.inside, *wanted.pods], size))
-
-
-def source(family: int) -> bytes:
-    """Load the address that a packet comes from."""
-    return ex.payload(R0, ex.NETWORK_HEADER, 12 if family == INET4 else 8, _SIZES[family])
-
-
-def destination(family: int) -> bytes:
-    """Load the address that a packet goes to."""
-    return ex.payload(R0, ex.NETWORK_HEADER, 16 if family == INET4 else 24, _SIZES[family])
-
-
-def within(net: Subnet, operator: int) -> bytes:
-    """Go on only if the loaded address is in the network (EQUAL), or is not (NOT_EQUAL)."""
-    bits = net.size * 8
-    mask = ranges.data((1 << bits) - (1 << bits - net.prefix), net.size)
-    return ex.bitwise(R0, mask, b"\0" * net.size) + ex.compare(R0, operator, ranges.data(net.first, net.size))
 
 
 def _of(texts: Iterable[str], size: int) -> list[Subnet]:

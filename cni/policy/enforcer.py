@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from cni import ranges
+from cni.matches import SIZES
 from cni.pods import PodInterface
 from cni.policy.flows import Flows
 from cni.policy.ledger import Ledger
 from cni.policy.objects import DIRECTIONS, PodFacts, PolicyFacts
-from cni.policy.render import FAMILIES, SELF, TABLE, Table
+from cni.policy.render import SELF, TABLE, Table
 from kit import log
 from kit.backoff import Backoff
 from kit.clock import Clock, Timer, deadline
@@ -50,7 +51,7 @@ class Enforcer:
         self._clock = clock
         self._open_door = open_door
         self._flows = Flows(open_flows)
-        self._tables = {family: Table(family, bridge) for family in FAMILIES}
+        self._tables = {family: Table(family, bridge) for family in SIZES}
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
         self._retries = Backoff(base=0.1, cap=5.0, jitter=0.3).retries()
@@ -143,7 +144,7 @@ class Enforcer:
         """What the counters say, of both families together: "allowed/namespace/name", "refused/...", "unknown"."""
         found: Counter[str] = Counter()
         if self._door is not None:
-            for family in FAMILIES:
+            for family in SIZES:
                 found.update(counters(self._door, family, TABLE))
         return dict(found)
 

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
-from cni.fabric.rules import destination, source, within
+from cni.matches import SIZES, destination, source, within
 from cni.policy.ledger import AddressSet, Dirty, Ledger, Match, PodSet, PortSet
 from cni.policy.objects import DIRECTIONS, EGRESS, INGRESS, LAST_PORT, Block, Ports
 from linux.nft import expressions as ex
@@ -40,7 +40,6 @@ from linux.nft.objects import DATA_VERDICT, T_IPV4, T_IPV6, T_PORT, T_PROTOCOL, 
 from linux.nft.wire import INET4, INET6
 
 TABLE = "wherry-policy"
-FAMILIES = {INET4: 4, INET6: 16}  # and the bytes of an address
 SELF, UNKNOWN = "self", "unknown"
 PREFIX = {INGRESS: "in", EGRESS: "out"}
 _GROUP = {INGRESS: "to-", EGRESS: "from-"}
@@ -74,7 +73,7 @@ class Table:
 
     def __init__(self, family: int, bridge: str) -> None:
         self.family = family
-        self.size = FAMILIES[family]
+        self.size = SIZES[family]
         self._bridge = bridge
         self.written = Written()
 
@@ -277,7 +276,7 @@ class Table:
         elif isinstance(match.peer, Block):
             if match.peer.cidr.size != self.size:
                 return None
-            found += load + within(match.peer.cidr, ex.EQUAL)
+            found += load + within(match.peer.cidr)
             for net in match.peer.without:
                 if net.size == self.size:
                     found += load + within(net, ex.NOT_EQUAL)
@@ -378,7 +377,7 @@ class Table:
 
 def destroy() -> Messages:
     """The messages that remove both tables, whether they are there or not."""
-    return [objects.destroy_table(family, TABLE) for family in FAMILIES]
+    return [objects.destroy_table(family, TABLE) for family in SIZES]
 
 
 def chain_of(policy: str, direction: str) -> str:

@@ -6,7 +6,7 @@ from linux.nft import wire
 from linux.nft.wire import attr, message, nest, text, u32, u64
 
 PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING = range(5)
-PRIORITY_DNAT, PRIORITY_SNAT = -100, 100
+PRIORITY_RAW, PRIORITY_DNAT, PRIORITY_SNAT = -300, -100, 100  # the first sees what a Service's address was
 
 SET_MAP, SET_TIMEOUT, SET_DYNAMIC = 0x8, 0x10, 0x20
 DATA_VERDICT = 0xFFFFFF00

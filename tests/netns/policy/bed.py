@@ -15,9 +15,10 @@ from contextlib import suppress
 from typing import Any
 
 from bench.cni_lab import Space
+from cni.matches import SIZES
 from cni.policy import objects
 from cni.policy.enforcer import Enforcer
-from cni.policy.render import FAMILIES, TABLE
+from cni.policy.render import TABLE
 from kit.clock import SystemClock
 from linux import conntrack
 from linux.nft import Kernel
@@ -158,7 +159,7 @@ class Bed:
 
     def refusals(self) -> int:
         """How many packets policies have refused."""
-        seen = [counters(self.door, family, TABLE) for family in FAMILIES]
+        seen = [counters(self.door, family, TABLE) for family in SIZES]
         return sum(count for one in seen for name, count in one.items() if name.startswith("refused/"))
 
     async def reaches(self, source: str, target: str, protocol: str, port: int, family: int) -> bool:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from cni import ranges
+from cni.matches import SIZES
 from cni.pods import PodInterface
 from cni.policy import objects
 from cni.policy.ledger import AddressSet, Ledger, Match, PortSet
 from cni.policy.objects import EGRESS, INGRESS, Block, NamedPort, PodFacts, PolicyFacts, Ports, Rule, Who
-from cni.policy.render import FAMILIES, TABLE, Table, chain_of, counter_of
+from cni.policy.render import TABLE, Table, chain_of, counter_of
 from linux.nft.fake import FakeKernel
 from linux.nft.wire import INET4
 
@@ -247,7 +248,7 @@ def test_a_pod_of_a_namespace_that_is_not_known_yet_is_selected_by_no_labels_of_
 def shown(kernel: FakeKernel) -> Any:
     """All of the tables, to compare."""
     found = {}
-    for family in FAMILIES:
+    for family in SIZES:
         seen = kernel.table(family, TABLE)
         assert seen is not None
         sets = {
@@ -322,7 +323,7 @@ class World:
 @pytest.mark.parametrize("seed", range(8))
 def test_change_by_change_it_comes_to_the_same_as_all_at_once(seed: int) -> None:
     world, kernel = World(seed), FakeKernel()
-    tables = [Table(family, "br0") for family in FAMILIES]
+    tables = [Table(family, "br0") for family in SIZES]
     kernel.commit([message for table in tables for message in table.replace(world.ledger)])
     for _ in range(40):
         for _ in range(world.random.randrange(1, 4)):
@@ -330,7 +331,7 @@ def test_change_by_change_it_comes_to_the_same_as_all_at_once(seed: int) -> None
         dirty = world.ledger.take()
         kernel.commit([message for table in tables for message in table.change(world.ledger, dirty)])
         assert all(table.is_whole(kernel) for table in tables)
-        again, fresh = FakeKernel(), [Table(family, "br0") for family in FAMILIES]
+        again, fresh = FakeKernel(), [Table(family, "br0") for family in SIZES]
         again.commit([message for table in fresh for message in table.replace(world.ledger)])
         assert _without_owners(shown(kernel), tables) == _without_owners(shown(again), fresh)
 
