@@ -24,6 +24,9 @@ class RebuildNeeded(BackendError):
     """A change does not fit into what is there; `replace` with everything will do."""
 
 
+PROBES = 3  # a kernel without a feature says so each time; one that was short of memory does not
+
+
 class Backend(Protocol):
     """One way to put the plan into the kernel."""
 

@@ -133,6 +133,8 @@ class Syncer:
         """Somebody may have damaged our rules."""
         if suspicion is Suspicion.DAMAGED:
             self._redo = self._redo or (Why.DAMAGE, reason)
+            self.programmed.clear()
+            self.health.queued()
         elif suspicion is Suspicion.LOOK:
             self._look = True
         if suspicion is not Suspicion.NONE:
@@ -188,7 +190,11 @@ class Syncer:
         """One round: plan what is pending, act, account for it."""
         pending, self._pending = self._pending, _Pending()
         began = self._clock.monotonic()
-        update = self.ledger.update(self.cluster, pending.services)
+        try:
+            update = self.ledger.update(self.cluster, pending.services)
+        except BaseException:
+            self._pending.services |= pending.services  # seen but not understood: not forgotten
+            raise
         self._report(pending.services, update.conflicts)
         self._count_gaps(update.changes)
         try:

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 from linux.iptables import LEGACY, Extent, Iptables, IptablesError
 from linux.nft import Kernel, Monitor
-from proxy.backends.interface import BackendError, RebuildNeeded, Suspicion, Watch
+from proxy.backends.interface import PROBES, BackendError, RebuildNeeded, Suspicion, Watch
 from proxy.backends.iptables.chains import TABLES, Chains, differences, removal, replacement
 from proxy.backends.iptables.reading import read_tables
-from proxy.backends.iptables.render import render, skeleton
+from proxy.backends.iptables.render import Entries, render, skeleton
 from proxy.model.facts import Facts
 from proxy.plan.desired import Desired
 from proxy.plan.diff import Change
@@ -47,10 +47,14 @@ class IptablesBackend:
         """Why this machine cannot do it; empty if it can do at least one family."""
         reasons: dict[int, str] = {}
         for family in FAMILIES:
-            try:
-                self._door.restore(family, _trial(family))
-            except IptablesError as error:
-                reasons[family] = str(error)
+            for _ in range(PROBES):
+                try:
+                    self._door.restore(family, _trial(family))
+                except IptablesError as error:
+                    reasons[family] = str(error)
+                else:
+                    reasons.pop(family, None)
+                    break
         self._families = tuple(family for family in FAMILIES if family not in reasons)
         return "" if self._families else f"iptables does not do what is needed: {reasons[4]}"
 
@@ -68,10 +72,10 @@ class IptablesBackend:
         self.written = 0
         for family in self.families():
             chains = made[family] = Chains()
-            chains.change({}, skeleton(family))
+            chains.change([({}, skeleton(family))])
             for one in desired:
                 if one.family == family:
-                    chains.change({}, render(one, facts))
+                    chains.change([({}, render(one, facts))])
             chains.text()  # all of it is about to be written
             wanted = chains.all()
             self._restore(family, replacement(wanted, self._saved(family)))
@@ -84,17 +88,17 @@ class IptablesBackend:
         if not made:
             raise RebuildNeeded("cannot change the chains: their state is not known")
         self.written = 0
-        for change in changes:
-            chains = made.get(change.subject.family)
-            if chains is not None:
-                old = render(change.old, self._facts) if change.old is not None else {}
-                chains.change(old, render(change.new, self._facts) if change.new is not None else {})
         for family, chains in made.items():
+            chains.change(self._rendered(change) for change in changes if change.subject.family == family)
             text, count = chains.text()
             if text:
                 self._restore(family, text)
                 self.written += count
         self._chains = made
+
+    def _rendered(self, change: Change) -> tuple[Entries, Entries]:
+        old, new = change.old, change.new
+        return render(old, self._facts) if old else {}, render(new, self._facts) if new else {}
 
     def check(self) -> list[str]:
         """What is not as we left it."""

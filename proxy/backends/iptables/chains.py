@@ -22,21 +22,24 @@ class Chains:
         self._touched: set[Chain] = set()
         self.totals: Counter[str] = Counter()  # rules by table
 
-    def change(self, old: Entries, new: Entries) -> None:
-        """Take away the old lines and put the new ones."""
-        for place, lines in new.items():
-            if place not in old:
-                self._counts[place] += 1
-                if self._counts[place] == 1:
+    def change(self, changes: Iterable[tuple[Entries, Entries]]) -> None:
+        """Take away old lines, then put new ones: a place may pass from one service port to another."""
+        pairs = list(changes)
+        for old, new in pairs:
+            for place in old:
+                if place not in new:
+                    self._counts[place] -= 1
+                    if not self._counts[place]:
+                        del self._counts[place]
+                        self._take(place)
+        for old, new in pairs:
+            for place, lines in new.items():
+                if place not in old:
+                    self._counts[place] += 1
+                    if self._counts[place] == 1:
+                        self._put(place, lines)
+                elif old[place] != lines:
                     self._put(place, lines)
-            elif old[place] != lines:
-                self._put(place, lines)
-        for place in old:
-            if place not in new:
-                self._counts[place] -= 1
-                if not self._counts[place]:
-                    del self._counts[place]
-                    self._take(place)
 
     def _put(self, place: Place, lines: tuple[str, ...]) -> None:
         chain = place[0], place[1]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from linux.nft import Door, Monitor, NftError
 from linux.nft.elements import expiring_element
-from proxy.backends.interface import BackendError, RebuildNeeded, Suspicion, Watch
+from proxy.backends.interface import PROBES, BackendError, RebuildNeeded, Suspicion, Watch
 from proxy.backends.nftables.layout import Layout, Memory
 from proxy.backends.nftables.reading import read_family, read_memory
 from proxy.backends.nftables.schema import (
@@ -52,10 +52,14 @@ class NftablesBackend:
         """Why this kernel cannot do it; empty if it can do at least one family."""
         reasons: dict[int, str] = {}
         for family in TABLE_FAMILIES:
-            try:
-                self._door.commit(_trial(family))
-            except NftError as error:
-                reasons[family] = str(error)
+            for _ in range(PROBES):
+                try:
+                    self._door.commit(_trial(family))
+                except NftError as error:
+                    reasons[family] = str(error)
+                else:
+                    reasons.pop(family, None)
+                    break
         self._families = tuple(family for family in TABLE_FAMILIES if family not in reasons)
         return "" if self._families else f"the kernel's nf_tables lacks something: {reasons[4]}"
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from linux import netns, process
@@ -213,6 +214,32 @@ def test_after_a_refusal_the_state_is_unknown_until_it_is_replaced(kind: str) ->
         backend.apply(state.step())
     backend.replace(state.state.values(), FACTS)
     assert expected_reading(state.state.values()).differences(backend.read()) == []
+
+
+@pytest.mark.parametrize("kind", ["nftables", "iptables"])
+def test_one_refusal_while_probing_costs_no_family(kind: str) -> None:
+    kernel, programs = FakeKernel(), FakeIptables()
+    backend: Backend = NftablesBackend(kernel) if kind == "nftables" else IptablesBackend(programs)
+    kernel.refuse, programs.refuse = [12], ["another program has the lock"]
+    assert backend.probe() == "" and backend.families() == (4, 6)
+
+
+def test_services_that_exchange_addresses_in_one_burst() -> None:
+    for backend in (NftablesBackend(FakeKernel()), IptablesBackend(FakeIptables())):
+        one, two = (
+            Desired(
+                f"ns/{name}:p", IPV4, TCP, (Frontend(churn.address(IPV4, 96, number), 80, Route.INTERNAL),), 0, False,
+                churn.endpoints(IPV4, [number]), b"", b"",
+            )
+            for number, name in enumerate(("a", "b"), 1)
+        )  # fmt: skip
+        backend.replace([one, two], FACTS)
+        swapped = [
+            msgspec.structs.replace(one, frontends=two.frontends),
+            msgspec.structs.replace(two, frontends=one.frontends),
+        ]
+        backend.apply([Change(one, swapped[0]), Change(two, swapped[1])])
+        assert expected_reading(swapped).differences(backend.read()) == []
 
 
 def test_a_map_that_fills_up_asks_for_a_rebuild_and_gets_room() -> None:
