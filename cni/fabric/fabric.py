@@ -23,7 +23,7 @@ from cni.fabric.kernel import FabricKernel
 from cni.fabric.nodes import AUTO, FABRIC, VXLAN, WIREGUARD, NodeFacts, Told
 from cni.fabric.openings import Open
 from cni.fabric.plan import Action, Desired, desire, plan
-from cni.fabric.rules import Masquerade, is_whole, render
+from cni.fabric.rules import Outbound, is_whole, render
 from cni.fabric.ways import Settings, Way
 from kit import log
 from kit.backoff import Backoff
@@ -71,7 +71,7 @@ class Fabric:
         self._sysctl: Sysctl = ProcSysctl()
         self._private_key = ""
         self._key = ""
-        self._masquerade: Masquerade | None = None
+        self._outbound: Outbound | None = None
         self._open: Open | None = None
         self._generation: object = None
         self._said: dict[tuple[str, str], Way] = {}
@@ -206,14 +206,14 @@ class Fabric:
         suspect, self._rules_suspect = self._rules_suspect, False
         every = tuple(sorted({*self._inside, *me.pod_cidrs, *(way.cidr for way in self.desired.ways if way.kind)}))
         secret = tuple(way.cidr for way in self.desired.ways if way.secret)
-        wanted = Masquerade(me.pod_cidrs, every, self.desired.near, self.settings.port, secret)
+        wanted = Outbound(me.pod_cidrs, every, self.desired.near, self.settings.port, secret)
         openings = Open(every if me.pod_cidrs else (), self._tunnels())
         try:
-            if wanted != self._masquerade or (suspect and not is_whole(wanted, kernel.nft)):
-                if wanted == self._masquerade:
+            if wanted != self._outbound or (suspect and not is_whole(wanted, kernel.nft)):
+                if wanted == self._outbound:
                     self._repaired("rules", "masquerading")
                 kernel.nft.commit(render(wanted))
-                self._masquerade = wanted
+                self._outbound = wanted
             if suspect or openings != self._open:
                 for where in await asyncio.to_thread(kernel.open, openings):
                     _log.info("let pods through somebody's firewall", where=where)

@@ -3,7 +3,7 @@
 from cni.fabric.kernel import FabricKernel
 from cni.fabric.openings import Open
 from cni.fabric.plan import Desired, plan
-from cni.fabric.rules import Masquerade, render
+from cni.fabric.rules import Outbound, render
 from cni.policy.render import destroy
 
 
@@ -12,7 +12,7 @@ def remove_fabric() -> None:
     kernel = FabricKernel()
     try:
         failures: list[Exception] = [OSError(text) for text in kernel.act(plan(Desired(), kernel.look(())))]
-        for step in (lambda: kernel.nft.commit([*render(Masquerade()), *destroy()]), lambda: kernel.open(Open())):
+        for step in (lambda: kernel.nft.commit([*render(Outbound()), *destroy()]), lambda: kernel.open(Open())):
             try:
                 step()
             except Exception as error:  # the others must go as well

@@ -38,20 +38,22 @@ _LINK_LOCAL = ranges.subnet("fe80::/10")  # pods have such addresses too
 _MULTICAST = {4: ranges.subnet("224.0.0.0/4"), 16: ranges.subnet("ff00::/8")}
 
 
-class Masquerade(NamedTuple):
-    """Whose packets get this node's address, and where to they do not."""
+class Outbound(NamedTuple):
+    """Which packets of pods get this node's address, which go as they are, and which do not go at all."""
 
     pods: tuple[str, ...] = ()
     """Ranges of this node's pods."""
     inside: tuple[str, ...] = ()
     """Ranges of all pods."""
     nodes: frozenset[str] = frozenset()
+    """Addresses of nodes that get pods' packets as they are."""
     vxlan_port: int = 0
+    """Where to pods of this node send nothing but to pods."""
     secret: tuple[str, ...] = ()
     """Ranges of pods to which nothing is sent but encrypted."""
 
 
-def render(wanted: Masquerade) -> list[bytes]:
+def render(wanted: Outbound) -> list[bytes]:
     """The messages that make the tables right, whatever they are now."""
     messages: list[bytes] = []
     for family, size in SIZES.items():
@@ -64,7 +66,7 @@ def render(wanted: Masquerade) -> list[bytes]:
     return messages
 
 
-def is_whole(wanted: Masquerade, door: Door) -> bool:
+def is_whole(wanted: Outbound, door: Door) -> bool:
     """Whether the kernel has the tables as they were written."""
     for family, size in SIZES.items():
         pods = _of(wanted.pods, size)
@@ -80,7 +82,7 @@ def is_whole(wanted: Masquerade, door: Door) -> bool:
     return True
 
 
-def _table(family: int, pods: list[Subnet], wanted: Masquerade) -> Iterable[bytes]:
+def _table(family: int, pods: list[Subnet], wanted: Outbound) -> Iterable[bytes]:
     size = SIZES[family]
     inside = _inside(wanted, size)
     kind = T_IPV4 if family == INET4 else T_IPV6
@@ -116,7 +118,7 @@ def _forged(family: int, pods: list[Subnet], inside: list[Subnet], port: int) ->
         yield vxlan + source(family) + within(net) + here
 
 
-def _inside(wanted: Masquerade, size: int) -> list[Subnet]:
+def _inside(wanted: Outbound, size: int) -> list[Subnet]:
     return _outermost(_of([*wanted.inside, *wanted.pods], size))
 
 
