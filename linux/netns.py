@@ -7,12 +7,15 @@ makes the namespace in a thread of its own that ends with it, so no thread of ou
 
 import ctypes
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _NEWNET = 0x40000000
 _BIND, _DETACH = 0x1000, 0x2
 _NSFS_MAGIC = 0x6E736673
+# What each namespace has from the beginning: its loopback, and tunnels while their modules are loaded.
+_GIVEN = {"lo", "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0"}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -36,6 +39,33 @@ def open_path(path: str) -> int:
         os.close(fd)
         raise NotFound(f"cannot open network namespace {path}: the file is there but no namespace is mounted on it")
     return fd
+
+
+@contextmanager
+def opened(path: str) -> Iterator[int]:
+    """The namespace at a path, open for a while."""
+    fd = open_path(path)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def lived_in() -> set[int]:
+    """The inode numbers of the namespaces that processes are in."""
+    found = set()
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            found.add(os.stat(f"/proc/{name}/ns/net").st_ino)
+        except OSError:
+            continue  # it has ended, or not even root may look at it, as at the first process in some containers
+    return found
+
+
+def made_links(fd: int) -> list[str]:
+    """The links of a namespace that somebody made."""
+    with inside(fd):
+        return [name for _, name in socket.if_nameindex() if name not in _GIVEN]
 
 
 def open_current() -> int:

@@ -71,6 +71,7 @@ from nodeagent.sync.slots import Slots
 from nodeagent.upkeep.eviction import Eviction, Senses
 from nodeagent.upkeep.images import ImageCollection
 from nodeagent.upkeep.logs import LogRotation
+from nodeagent.upkeep.namespaces import ForgottenNamespaces, folder_of
 from nodeagent.upkeep.network_file import NetworkFile
 from nodeagent.upkeep.uses import MachineSenses
 from nodeagent.volumes.images import ImageVolumes
@@ -299,6 +300,8 @@ class Agent:
             links = LogLinks(self.pods.workers, self.settings, self.clock, folder)
             supervisor.spawn("log-links", links.run, restart=True)
         supervisor.spawn("eviction", self.eviction.run, restart=True)
+        forgotten = ForgottenNamespaces(folder_of(self.config.runtime_endpoint), self.clock)
+        supervisor.spawn("namespaces", forgotten.run, restart=True)
         supervisor.spawn("image-collection", lambda: self.images.run(self.config.image_gc.every), restart=True)
         if shares := _shares(self.config):
             supervisor.spawn("shutdown", lambda: self._watch_shutdowns(shares), restart=True)
