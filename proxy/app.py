@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from api import kinds
+from api.core_v1 import ObjectReference
 from client import kubeconfig
 from client.client import Client
+from client.events import WARNING, EventRecorder
 from client.http import HttpTransport
 from client.informer import Informer
 from kit import log
@@ -23,6 +25,7 @@ from proxy.model.endpointslice import slice_extractor
 from proxy.model.node import extract_node
 from proxy.model.service import HEADLESS_LABEL, PROXY_NAME_LABEL, extract_service
 from proxy.sync.flows import FlowCleaner
+from proxy.sync.healthports import Complain, HealthPorts
 from proxy.sync.metrics import ProxyMetrics
 from proxy.sync.syncer import Syncer
 
@@ -60,6 +63,11 @@ async def start(config: Config, client: Client, supervisor: Supervisor) -> Synce
     cleaner = FlowCleaner(tracked, clock, metrics)
     syncer = Syncer(backend, facts(config), clock, metrics, cleaner)
     await _serve(config, syncer, metrics, supervisor)
+    events = EventRecorder(client, "kube-proxy", config.node_name, clock=clock)
+    complain = complaints(events)
+    ports = HealthPorts(syncer.cluster, lambda: syncer.health.healthy, clock, complain)
+    supervisor.defer("health ports", ports.close)
+    syncer.on_seen, syncer.complain = ports.look, complain
 
     services = Informer(client, kinds.SERVICE, extract_service, labels=LABELS, clock=clock)
     extract_slice = slice_extractor(config.node_name)
@@ -68,12 +76,25 @@ async def start(config: Config, client: Client, supervisor: Supervisor) -> Synce
     services.subscribe(syncer.on_service)
     slices.subscribe(syncer.on_slice)
     node.subscribe(lambda _, __, new: setattr(syncer.health, "eligible", new is None or new.eligible))
+    supervisor.spawn("events", events.run, restart=True)
+    supervisor.spawn("health ports", ports.run, restart=True)
     supervisor.spawn("flows", cleaner.run, restart=True)
     supervisor.spawn("syncer", lambda: syncer.run((services.synced, slices.synced)), restart=True)
     supervisor.spawn("clean others", lambda: _clean_others(backend, syncer))
     for name, informer in (("services", services), ("endpointslices", slices), ("node", node)):
         supervisor.spawn(name, informer.run, restart=True)
     return syncer
+
+
+def complaints(events: EventRecorder) -> Complain:
+    """Tells a Service, by its key, that something in it cannot be had."""
+
+    def complain(service: str, reason: str, message: str) -> None:
+        namespace, _, name = service.partition("/")
+        about = ObjectReference(kind="Service", api_version="v1", namespace=namespace, name=name)
+        events.record(about, WARNING, reason, message)
+
+    return complain
 
 
 def prepare_kernel(settings: Sysctl) -> None:

@@ -32,6 +32,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     internal_local: bool
     external_local: bool
     created: str
+    health_port: int = 0  # where load balancers ask whether this node has an endpoint; 0: nowhere
     complaints: tuple[str, ...] = ()
 
 
@@ -67,6 +68,7 @@ class _Spec(msgspec.Struct, gc=False, rename="camel"):
     session_affinity_config: _Affinity | None = None
     internal_traffic_policy: str | None = None
     external_traffic_policy: str | None = None
+    health_check_node_port: int | None = None
 
 
 class _Ingress(msgspec.Struct, gc=False):
@@ -114,6 +116,7 @@ def extract_service(data: bytes) -> Service | None:
         internal_local=spec.internal_traffic_policy == "Local",
         external_local=spec.external_traffic_policy == "Local",
         created=raw.metadata.creation_timestamp or "",
+        health_port=_health_port(spec),
         complaints=tuple(complaints),
     )
 
@@ -149,6 +152,12 @@ def _ports(ports: list[_Port], external: bool, complaints: list[str]) -> tuple[S
             continue
         found.append(ServicePort(port.name or "", protocol, port.port, node_port))
     return tuple(found)
+
+
+def _health_port(spec: _Spec) -> int:
+    asked = spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local"
+    port = spec.health_check_node_port or 0
+    return port if asked and 0 < port < 65536 else 0
 
 
 def _affinity(spec: _Spec) -> int:

@@ -56,6 +56,17 @@ def usable_endpoints(slices: Iterable[Slice], family: int, name: str, protocol: 
     return Usable(every, local, addresses.join(draining if ready else ()), b"".join(sorted(here)))
 
 
+def ready_here(slices: Iterable[Slice]) -> int:
+    """How many pods on this node are ready. One that has an address of each family is one."""
+    seen: dict[int, set[bytes]] = {addresses.IPV4: set(), addresses.IPV6: set()}
+    for one in slices:
+        size = 4 if one.family == addresses.IPV4 else 16
+        for number, conditions in enumerate(one.conditions):
+            if conditions & READY and conditions & LOCAL:
+                seen[one.family].add(one.addresses[number * size : (number + 1) * size])
+    return max(len(found) for found in seen.values())
+
+
 def _port(one: Slice, name: str, protocol: int) -> int:
     for port in one.ports:
         if port.name == name and port.protocol == protocol:

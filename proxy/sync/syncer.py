@@ -35,6 +35,7 @@ from proxy.plan.diff import Change
 from proxy.plan.ledger import Ledger
 from proxy.sync.flows import FlowCleaner
 from proxy.sync.health import Health
+from proxy.sync.healthports import Complain
 from proxy.sync.metrics import ProxyMetrics
 
 POLL_SECONDS = 1.0
@@ -71,11 +72,15 @@ class Syncer:
     def __init__(
         self, backend: Backend, facts: Facts, clock: Clock, metrics: ProxyMetrics, flows: FlowCleaner | None = None
     ) -> None:
+        self.on_seen: Callable[[Collection[str]], object] = lambda _: (
+            None
+        )  # hears of Services that something happened to
         self.backend = backend
         self.cluster = Cluster()
         self.ledger = Ledger(facts)
         self.health = Health(clock, metrics)
         self.programmed = asyncio.Event()  # set when everything seen so far is in the kernel
+        self.complain: Complain = lambda *_: None
         self._clock = clock
         self._metrics = metrics
         self._flows = flows
@@ -97,8 +102,9 @@ class Syncer:
         if old is None and new is None:
             return
         if new is not None:
-            for complaint in new.complaints:
+            for complaint in news(old, new):
                 _log.warning("cannot use part of a Service", service=key, reason=complaint)
+                self.complain(key, "UnusableAddress", complaint)
         self._metrics.service_changes.inc()
         self._pending.service_events += 1
         self._mark({self.cluster.set_service(key, new)})
@@ -108,8 +114,9 @@ class Syncer:
         if old is None and new is None:
             return
         if new is not None:
-            for complaint in new.complaints:
+            for complaint in news(old, new):
                 _log.warning("cannot use an endpoint", endpointslice=key, service=new.service, reason=complaint)
+                self.complain(new.service, "UnusableEndpoint", f"EndpointSlice {key}: {complaint}")
             # A trigger from before our start says nothing about us, nor does one that we have seen.
             if new.triggered > self._started and (old is None or old.triggered != new.triggered):
                 self._pending.triggers.append((new.family, new.triggered))
@@ -195,6 +202,7 @@ class Syncer:
         except BaseException:
             self._pending.services |= pending.services  # seen but not understood: not forgotten
             raise
+        self.on_seen(pending.services)
         self._report(pending.services, update.conflicts)
         self._count_gaps(update.changes)
         try:
@@ -304,6 +312,8 @@ class Syncer:
                 "two Services ask for the same frontend", service=conflict.service, owner=conflict.owner,
                 frontend=conflict.frontend,
             )  # fmt: skip
+            has = f"Service {conflict.owner}" if conflict.owner != conflict.service else "another port of this Service"
+            self.complain(conflict.service, "FrontendTaken", f"cannot have {conflict.frontend}: {has} has it")
         self._metrics.conflicts.set(sum(len(found) for found in self._conflicts.values()))
 
     def _count_gaps(self, changes: Sequence[Change]) -> None:
@@ -339,6 +349,11 @@ class _Poll:
 
     def stop(self) -> None:
         self._timer.cancel()
+
+
+def news(old: Service | Slice | None, new: Service | Slice) -> list[str]:
+    """What cannot be used of an object and was not yet said."""
+    return [one for one in new.complaints if old is None or one not in old.complaints]
 
 
 def local_policy_gaps(one: Desired | None) -> list[tuple[str, int]]:

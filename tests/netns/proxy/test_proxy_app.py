@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -36,7 +37,7 @@ assert _spec is not None and _spec.loader is not None
 bed_module = sys.modules.get("proxy_bed") or importlib.util.module_from_spec(_spec)
 sys.modules["proxy_bed"] = bed_module
 _spec.loader.exec_module(bed_module)
-from proxy_bed import NODE, REFUSED, SILENCE, Bed, more_clients, service, slices, vip  # type: ignore[import-not-found]  # noqa: E402
+from proxy_bed import NODE, NODE_IP, REFUSED, SILENCE, Bed, more_clients, service, slices, vip  # type: ignore[import-not-found]  # noqa: E402
 
 pytestmark = pytest.mark.root
 
@@ -173,6 +174,56 @@ async def test_health_and_metrics_are_served() -> None:
                 assert b" 200 " in (await get(10256, path)).splitlines()[0]
             text = await get(10249, "/metrics")
             assert b"kubeproxy_sync_proxy_rules_duration_seconds_count" in text
+
+        await in_node(bed, work)
+
+
+async def test_load_balancers_are_told_whether_the_node_has_endpoints() -> None:
+    server = FakeTransport()
+    spec = {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 32100}
+    put(server, kinds.SERVICE, service("web", 1, **spec))
+    for one in slices("web", [("a", 0), ("a", 1), ("b", 0)]):
+        put(server, kinds.ENDPOINT_SLICE, one)
+
+    with Bed("app-health") as bed:
+
+        async def work(supervisor: Supervisor) -> None:
+            await start(config("nftables"), Client(server), supervisor)
+
+            def ask(address: str) -> tuple[str, dict[str, Any]]:
+                with bed.inside("client"):
+                    one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+                with one:
+                    one.settimeout(60)
+                    try:
+                        one.connect((address, 32100))
+                        one.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                        answer = b"".join(iter(lambda: one.recv(4096), b""))
+                    except OSError:
+                        return "", {}
+                head, _, body = answer.decode().partition("\r\n\r\n")
+                return head.lower(), msgspec.json.decode(body)
+
+            def tells(status: str, count: int, name: str = "web") -> bool:
+                heads = [ask(NODE_IP[family]) for family in (4, 6)]
+                body = {
+                    "service": {"namespace": "ns", "name": name}, "localEndpoints": count, "serviceProxyHealthy": True,
+                }  # fmt: skip
+                return all(
+                    head.startswith(f"http/1.1 {status} ")
+                    and f"x-load-balancing-endpoint-weight: {count}" in head
+                    and said == body
+                    for head, said in heads
+                )
+
+            await eventually(lambda: tells("200", 2))
+            put(server, kinds.SERVICE, service("late", 2, **spec))  # the same port: it is told, and the other goes on
+            await eventually(lambda: [e.involved_object.name for e in server.objects(kinds.EVENT)] == ["late"])
+            for one in slices("web", [("b", 0)]):
+                put(server, kinds.ENDPOINT_SLICE, one)
+            await eventually(lambda: tells("503", 0))
+            server.remove(kinds.SERVICE, "web", "ns")
+            await eventually(lambda: tells("503", 0, "late"))
 
         await in_node(bed, work)
 

@@ -19,7 +19,7 @@ from proxy.plan.diff import Change, diff
 from proxy.plan.expected import expected_reading
 from proxy.plan.flows import allowed_after, stale_flows
 from proxy.plan.ledger import Ledger
-from proxy.plan.topology import usable_endpoints
+from proxy.plan.topology import ready_here, usable_endpoints
 
 HERE = "here"
 FACTS = Facts(HERE, parse_networks("10.244.0.0/16"))
@@ -203,6 +203,35 @@ def test_usable_endpoints(
     assert texts(found.local) == [f"10.0.0.{n}:8080" for n in local]
     assert texts(found.draining) == [f"10.0.0.{n}:8080" for n in draining]
     assert found.here == b"".join(pack(f"10.0.0.{n}") for n in here)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "count"),
+    [
+        ([READY | SERVING | LOCAL, READY | SERVING, READY | SERVING | LOCAL], 2),
+        ([DRAINS | LOCAL, SERVING | LOCAL], 0),  # who terminates gets what comes, but should not be sent more
+        ([READY | SERVING | NOWHERE], 0),
+    ],
+)
+def test_how_many_pods_here_are_ready(conditions: list[int], count: int) -> None:
+    numbered = list(enumerate(conditions, 1))
+    four = slice_of(*((f"10.0.0.{number}", seen) for number, seen in numbered))
+    six = slice_of(*((f"fd00::{number}", seen) for number, seen in numbered), family=IPV6)
+    assert ready_here([four, four, six]) == ready_here([four]) == count
+    assert ready_here([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "port"),
+    [
+        ({"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 32000}, 32000),
+        ({"type": "LoadBalancer", "externalTrafficPolicy": "Cluster", "healthCheckNodePort": 32000}, 0),
+        ({"type": "NodePort", "externalTrafficPolicy": "Local", "healthCheckNodePort": 32000}, 0),
+        ({"type": "LoadBalancer", "externalTrafficPolicy": "Local"}, 0),
+    ],
+)
+def test_which_services_have_a_health_check_port(spec: dict[str, Any], port: int) -> None:
+    assert service(**spec).health_port == port
 
 
 def test_endpoints_of_several_slices_are_joined_once_and_in_order() -> None:
