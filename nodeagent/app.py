@@ -51,7 +51,8 @@ from nodeagent.report.events import NodeEventRecorder, PodEventRecorder
 from nodeagent.report.facts import MachineFacts, read_machine
 from nodeagent.report.groups import TimedCgroups
 from nodeagent.report.lease import keep_alive
-from nodeagent.report.node import NodeIdentity, NodeReporter, initial_node
+from nodeagent.report.node import NodeReporter
+from nodeagent.report.node_status import NodeIdentity, initial_node
 from nodeagent.report.starts import StartMeter
 from nodeagent.report.tally import Tally
 from nodeagent.server.requests import Counted

@@ -8,26 +8,10 @@ node is not.
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
-from api import codec, kinds, times
-from api.core_v1 import (
-    ContainerImage,
-    DaemonEndpoint,
-    Node,
-    NodeAddress,
-    NodeCondition,
-    NodeDaemonEndpoints,
-    NodeFeatures,
-    NodeRuntimeHandler,
-    NodeRuntimeHandlerFeatures,
-    NodeSpec,
-    NodeStatus,
-    NodeSwapStatus,
-    NodeSystemInfo,
-)
-from api.meta_v1 import ObjectMeta
+from api import codec, kinds
+from api.core_v1 import Node, NodeCondition, NodeSystemInfo
 from client.client import Client
 from client.errors import AlreadyExists, ApiError, NotFound, Retryable
 from kit import log
@@ -36,7 +20,18 @@ from kit.clock import Clock, deadline
 from nodeagent.cri.errors import RuntimeFault, Unsupported
 from nodeagent.cri.port import Runtime, RuntimeStatus, SeenImage
 from nodeagent.report.events import NodeEventRecorder
-from nodeagent.report.facts import VERSION, MachineFacts, runtime_version
+from nodeagent.report.facts import runtime_version
+from nodeagent.report.node_status import (
+    NodeHealth,
+    NodeIdentity,
+    changed_pressures,
+    compute_node_status,
+    foreign_resources,
+    initial_node,
+    runtime_problem,
+    tell_others,
+    tell_runtime,
+)
 from nodeagent.report.patch import NODE_KEYS, Status, diff_status
 from nodeagent.report.pods import revision_of
 
@@ -44,51 +39,8 @@ LOOK_EVERY = 10.0
 LOOK_SOON = Backoff(base=0.02, cap=1.0)
 REPORT_EVERY = 300.0
 IMAGES_EVERY = 60.0
-MAX_IMAGES, MAX_NAMES = 50, 5
-FEATURES = (  # what newer pods ask of a node
-    "InPlacePodLevelResourcesVerticalScaling",
-    "InPlacePodVerticalScalingInitContainers",
-    "RestartAllContainersOnContainerExits",
-)
 _MAY_GO = ("volumesInUse", "images")  # of what we have told, what there may be none of later
 _log = log.get("node")
-# Of each condition: what is told while all is well, and what when it is not.
-_PRESSURES = (
-    (
-        "MemoryPressure",
-        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
-    ),
-    (
-        "DiskPressure",
-        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        ("KubeletHasDiskPressure", "kubelet has disk pressure"),
-    ),
-    (
-        "PIDPressure",
-        ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class NodeIdentity:
-    """What does not change while the agent runs."""
-
-    name: str
-    addresses: tuple[str, ...]
-    port: int
-    max_pods: int
-    machine: MachineFacts
-
-
-@dataclass(frozen=True, slots=True)
-class NodeHealth:
-    """What keeps the node from being ready, if anything; and the conditions of what runs low."""
-
-    problem: str = ""
-    pressures: Collection[str] = ()
 
 
 class VolumesTold(Protocol):
@@ -108,112 +60,6 @@ class NoVolumes:
 
     def told(self, names: Collection[str]) -> None:
         """Nobody waits."""
-
-
-def initial_node(identity: NodeIdentity) -> Node:
-    """The object with which a node registers."""
-    machine = identity.machine
-    labels = {
-        "kubernetes.io/hostname": identity.name,
-        "kubernetes.io/os": "linux",
-        "kubernetes.io/arch": machine.architecture,
-        "beta.kubernetes.io/os": "linux",
-        "beta.kubernetes.io/arch": machine.architecture,
-    }
-    annotations = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
-    return Node(metadata=ObjectMeta(name=identity.name, labels=labels, annotations=annotations), spec=NodeSpec())
-
-
-def compute_node_status(
-    identity: NodeIdentity,
-    health: NodeHealth,
-    runtime: str,
-    images: list[SeenImage],
-    old: list[NodeCondition],
-    now: float,
-) -> NodeStatus:
-    """The whole status. Transition times move only when a condition does."""
-    machine = identity.machine
-    addresses = [NodeAddress(type="InternalIP", address=address) for address in identity.addresses]
-    return NodeStatus(
-        capacity=machine.capacity(identity.max_pods),
-        allocatable=machine.allocatable(identity.max_pods),
-        conditions=_conditions(health, old, now),
-        addresses=[*addresses, NodeAddress(type="Hostname", address=identity.name)],
-        daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=identity.port)),
-        node_info=NodeSystemInfo(
-            machine_id=machine.machine_id,
-            system_uuid=machine.system_uuid,
-            boot_id=machine.boot_id,
-            kernel_version=machine.kernel,
-            os_image=machine.os_image,
-            container_runtime_version=runtime,
-            kubelet_version=VERSION,
-            operating_system="linux",
-            architecture=machine.architecture,
-            swap=NodeSwapStatus(capacity=machine.swap) if machine.swap else None,
-        ),
-        images=[
-            ContainerImage(names=[*image.digests, *image.tags][:MAX_NAMES], size_bytes=image.size)
-            for image in sorted(images, key=lambda i: i.size, reverse=True)[:MAX_IMAGES]
-        ],
-        declared_features=list(FEATURES),
-    )
-
-
-def tell_runtime(status: NodeStatus, runtime: RuntimeStatus) -> None:
-    """What the runtime says that it can do; one that says nothing leaves nothing."""
-    status.runtime_handlers = [
-        NodeRuntimeHandler(
-            name=handler.name,
-            features=NodeRuntimeHandlerFeatures(
-                recursive_read_only_mounts=handler.recursive_read_only, user_namespaces=handler.user_namespaces
-            ),
-        )
-        for handler in sorted(runtime.handlers, key=lambda h: h.name)
-    ]
-    if runtime.strict_groups is not None:
-        status.features = NodeFeatures(supplemental_groups_policy=runtime.strict_groups)
-
-
-def tell_others(status: NodeStatus, others: Mapping[str, str]) -> None:
-    """Resources that somebody else has given the node: pods may have all of them."""
-    status.capacity = {**others, **status.capacity}
-    status.allocatable = {**others, **status.allocatable}
-
-
-def foreign_resources(capacity: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """What a node's object says it has that its machine does not know of."""
-    return {name: amount for name, amount in capacity.items() if name not in own and not name.startswith("hugepages-")}
-
-
-def _conditions(health: NodeHealth, old: list[NodeCondition], now: float) -> list[NodeCondition]:
-    wanted = [
-        (kind, str(kind in health.pressures), *(low if kind in health.pressures else fine))
-        for kind, fine, low in _PRESSURES
-    ]
-    if health.problem:
-        wanted.append(("Ready", "False", "KubeletNotReady", health.problem))
-    else:
-        wanted.append(("Ready", "True", "KubeletReady", "kubelet is posting ready status"))
-    before = {c.type: c for c in old}
-    stamp = times.format_time(now)
-    conditions = []
-    for kind, status, reason, message in wanted:
-        last = before.get(kind)
-        since = last.last_transition_time if last is not None and last.status == status else stamp
-        conditions.append(NodeCondition(kind, status, stamp, since, reason, message))
-    return conditions
-
-
-def runtime_problem(status: RuntimeStatus, unwritten: str = "") -> str:
-    """What the node's readiness lacks, in upstream's words; `unwritten` is why the runtime could not be told of the pod network."""
-    if not status.ready:
-        return f"container runtime not ready: {status.problem}"
-    if status.network_ready and not unwritten:
-        return ""
-    mine = f"NetworkReady=false reason:NetworkPluginNotReady message:cni config uninitialized: {unwritten}"
-    return f"container runtime network not ready: {mine if unwritten else status.network_problem}"
 
 
 class NodeReporter:
@@ -305,10 +151,8 @@ class NodeReporter:
 
     def pressed(self, pressures: Collection[str]) -> None:
         """What runs low on the node now."""
-        for kind, fine, low in _PRESSURES:
-            if (kind in pressures) != (kind in self._pressures):
-                reason = (low if kind in pressures else fine)[0].replace("Kubelet", "Node")
-                self._events.tell("Normal", reason, f"Node {self._identity.name} status is now: {reason}")
+        for reason in changed_pressures(self._pressures, pressures):
+            self._events.tell("Normal", reason, f"Node {self._identity.name} status is now: {reason}")
         self._pressures = pressures
         self._look.set()
 

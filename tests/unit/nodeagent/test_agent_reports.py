@@ -21,7 +21,8 @@ from nodeagent.plan.status import NodeFacts, compute_status
 from nodeagent.report.events import NodeEventRecorder, PodEventRecorder
 from nodeagent.report.facts import MachineFacts, runtime_version
 from nodeagent.report.lease import keep_alive
-from nodeagent.report.node import NodeHealth, NodeIdentity, NodeReporter, compute_node_status
+from nodeagent.report.node import NodeReporter
+from nodeagent.report.node_status import NodeHealth, NodeIdentity, compute_node_status
 from nodeagent.report.patch import POD_KEYS, diff_status
 from nodeagent.report.pods import PodReporter, is_minor
 from tests.unit.nodeagent.pods import NOW, container, memory, pod, sandbox, seen

@@ -33,7 +33,7 @@ from nodeagent.render.environment import build_environment
 from nodeagent.render.network import check_fqdn, omitted, resolv_conf
 from nodeagent.render.security import build_security
 from nodeagent.render.settings import ConfigProblem, Sources
-from nodeagent.report.node import tell_runtime
+from nodeagent.report.node_status import tell_runtime
 from nodeagent.sources.runtime_classes import RuntimeClasses
 from nodeagent.sync.users import LENGTH, apply_ids, first_id
 from proto import cri_v1_pb2 as pb
