@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from api import codec, kinds, quantity
@@ -45,8 +46,7 @@ from nodeagent.plan.admission import NodeView
 from nodeagent.plan.shutdown import Share, shares_of
 from nodeagent.plan.status import NodeFacts
 from nodeagent.probes.prober import Prober
-from nodeagent.render.network import parse_resolv_conf
-from nodeagent.render.settings import NodeSettings, ResolvConf
+from nodeagent.render.settings import NodeSettings
 from nodeagent.report.events import NodeEventRecorder, PodEventRecorder
 from nodeagent.report.facts import MachineFacts, read_machine
 from nodeagent.report.groups import TimedCgroups
@@ -67,6 +67,7 @@ from nodeagent.sources.tokens import NoTokens
 from nodeagent.sync.allocations import Allocations
 from nodeagent.sync.cgroups import PodCgroups
 from nodeagent.sync.doors import Doors
+from nodeagent.sync.host_files import read_resolv_conf
 from nodeagent.sync.pods import Pods
 from nodeagent.sync.slots import Slots
 from nodeagent.upkeep.eviction import Eviction, Senses
@@ -171,6 +172,7 @@ class Agent:
             drivers=self.link.storage(kernel.mounts, self.settings) if self.link is not None else NoCsi(),
             image_volumes=ImageVolumes(self.views, kernel.mounts, config.root_dir, clock),
             classes=RuntimeClasses(runtime, client),
+            resolver=partial(read_resolv_conf, config.resolv_conf),
             events=events,
             reporter=self.starts,
             tally=self.tally,
@@ -446,10 +448,6 @@ def _view(config: Config, machine: MachineFacts, allocatable: Mapping[str, str])
 
 
 def _settings(config: Config, machine: MachineFacts, cgroup_version: int) -> NodeSettings:
-    try:
-        resolv_conf = parse_resolv_conf(Path(config.resolv_conf).read_text())
-    except OSError:
-        resolv_conf = ResolvConf()
     return NodeSettings(
         name=config.node_name,
         host_ips=tuple(a.strip() for a in config.node_address.split(",") if a.strip()),
@@ -459,7 +457,6 @@ def _settings(config: Config, machine: MachineFacts, cgroup_version: int) -> Nod
         allocatable=machine.allocatable(config.max_pods),
         cluster_dns=tuple(config.cluster_dns),
         cluster_domain=config.cluster_domain,
-        resolv_conf=resolv_conf,
         seccomp_default=config.seccomp_default,
         unified=qos.unified_files(limits_swap()) if cgroup_version == 2 else {},
     )

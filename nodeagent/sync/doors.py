@@ -1,7 +1,7 @@
 """What a pod's worker works with: every door it may use, in one place."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from api.core_v1 import Pod, PodStatus
@@ -14,7 +14,7 @@ from nodeagent.model.memory import BackoffPolicy
 from nodeagent.model.seen import SeenPod
 from nodeagent.plan.status import NodeFacts
 from nodeagent.render.references import Reference
-from nodeagent.render.settings import NodeSettings, Sources, Token, TokenWish
+from nodeagent.render.settings import NodeSettings, ResolvConf, Sources, Token, TokenWish
 from nodeagent.report.tally import Tally
 from nodeagent.sources.claims import NoClaims
 from nodeagent.sources.tokens import NoTokens
@@ -132,6 +132,7 @@ class Doors:
     drivers: StorageDrivers = field(default_factory=NoCsi)
     image_volumes: ImageMounts = field(default_factory=NoImages)
     classes: Classes = field(default_factory=UsualHandler)
+    resolver: Callable[[], ResolvConf] = ResolvConf  # where the host asks for names at this moment
     policy: BackoffPolicy = field(default_factory=BackoffPolicy)
     tally: Tally = field(default_factory=Tally)
     pulled: Callable[[str, float], None] = lambda uid, seconds: None  # an image had to be pulled for a pod
@@ -139,3 +140,7 @@ class Doors:
     network_problem: Callable[[], str] = lambda: "container runtime network not ready"
     blocking: Blocking = field(default_factory=lambda: Threads("volume", 8).run)  # for work on our own disks
     patient: Blocking = field(default_factory=lambda: Threads("far-volume", 64).run)  # for work that others may hold up
+
+    def node(self) -> NodeSettings:
+        """The settings, with what may be another at any moment."""
+        return replace(self.settings, resolv_conf=self.resolver())

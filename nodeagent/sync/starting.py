@@ -24,7 +24,7 @@ from nodeagent.probes.outcome import Target
 from nodeagent.render.container import ContainerInputs, build_container, pod_directory, termination_file
 from nodeagent.render.environment import build_environment
 from nodeagent.render.mounts import wanted_subpaths
-from nodeagent.render.network import check_fqdn, hosts_file, omitted
+from nodeagent.render.network import check_fqdn, omitted
 from nodeagent.render.references import environment_references, pull_references, volume_references
 from nodeagent.render.sandbox import build_sandbox, log_directory
 from nodeagent.render.settings import ConfigProblem
@@ -32,6 +32,7 @@ from nodeagent.report.tally import size_class
 from nodeagent.sync.doors import NORMAL, WARNING, Doors
 from nodeagent.sync.env_files import read_env_files
 from nodeagent.sync.hooks import run_hook
+from nodeagent.sync.host_files import write_hosts
 from nodeagent.sync.observer import make_termination_file
 from nodeagent.sync.state import PodState
 from nodeagent.sync.stopping import stop_container
@@ -176,14 +177,14 @@ def _checked_config(doors: Doors, state: PodState, attempt: int) -> pb.PodSandbo
         check_fqdn(state.pod, doors.settings)
     except (ConfigProblem, NoIdsLeft) as error:
         raise Refused("run pod sandbox", state.pod.metadata.name or "", str(error)) from error
-    for message in omitted(state.pod, doors.settings):
+    for message in omitted(state.pod, doors.node()):
         doors.events.tell(state.pod, WARNING, "DNSConfigForming", message)
     return config
 
 
 def sandbox_config(doors: Doors, state: PodState, attempt: int) -> pb.PodSandboxConfig:
     """The sandbox as the runtime is told of it, the same for each container in it."""
-    config = build_sandbox(state.pod, attempt, doors.cgroups.parent(state.pod), doors.settings)
+    config = build_sandbox(state.pod, attempt, doors.cgroups.parent(state.pod), doors.node())
     if state.pod.spec.host_users is False:
         apply_ids(config.linux.security_context.namespace_options, first_id(doors.settings.root_dir, state.uid))
     return config
@@ -295,7 +296,7 @@ async def _container_config(
             volumes=doors.volumes.places(pod),
             subpaths=subpaths,
             recursive_read_only=await _recursive_read_only(doors, state, container),
-            hosts_file=_write_hosts(doors, state, ips),
+            hosts_file=write_hosts(pod, ips, node),
             target_id=_target_id(state, container),
         )
         config = build_container(pod, container, inputs, node)
@@ -377,22 +378,6 @@ def _ips(doors: Doors, state: PodState) -> tuple[str, ...]:
     if state.pod.spec.host_network:
         return doors.settings.host_ips
     return sandbox.ips if sandbox is not None else ()
-
-
-def _write_hosts(doors: Doors, state: PodState, ips: tuple[str, ...]) -> str:
-    path = f"{pod_directory(state.uid, doors.settings)}/etc-hosts"
-    host_file = ""
-    if state.pod.spec.host_network:
-        try:
-            with open("/etc/hosts") as file:
-                host_file = file.read()
-        except OSError:
-            pass
-    text = hosts_file(state.pod, ips, doors.settings, host_file)
-    with open(path, "w") as file:  # in place: containers have it mounted by its inode
-        file.write(text)
-    os.chmod(path, 0o644)
-    return path
 
 
 def _target_id(state: PodState, container: AnyContainer) -> str:

@@ -431,6 +431,24 @@ async def test_a_node_that_cannot_tell_its_runtime_of_the_pod_network_tries_agai
     assert "10.244.3.0/24" in (place / FILE).read_text()
 
 
+async def test_pods_ask_for_names_where_their_host_does_now(scene: Scene) -> None:
+    file = scene.folder / "none"
+    file.write_bytes(b"# d\xe9j\xe0\nnameserver 192.0.2.1\n")
+    await scene.start()
+
+    async def servers_of(name: str) -> list[str]:
+        await scene.create(name, dns_policy="Default")
+        await scene.until(lambda: scene.phase(name) == "Running")
+        (found,) = (s for s in scene.runtime.live_sandboxes.values() if s.pod.name == name)
+        return list(found.config.dns_config.servers)
+
+    assert await servers_of("a") == ["192.0.2.1"]
+    file.write_text("nameserver 192.0.2.2\n")
+    assert await servers_of("b") == ["192.0.2.2"]
+    file.unlink()
+    assert await servers_of("c") == []
+
+
 async def test_a_restarted_agent_takes_over(scene: Scene) -> None:
     await scene.start()
     await scene.create("web")

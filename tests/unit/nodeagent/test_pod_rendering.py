@@ -1,6 +1,7 @@
 """What the runtime is told of pods: variables, names, mounts, users."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ from api.core_v1 import (
 )
 from nodeagent.cri.port import SeenImage
 from nodeagent.plan import qos
-from nodeagent.render.container import ContainerInputs, build_container, build_resources
+from nodeagent.render.container import ContainerInputs, build_container, build_resources, pod_directory
 from nodeagent.render.environment import build_environment, expand, service_variables
 from nodeagent.render.fields import format_map
 from nodeagent.render.mounts import Place
@@ -39,6 +40,7 @@ from nodeagent.render.network import hosts_file, kernel_hostname, parse_resolv_c
 from nodeagent.render.references import references
 from nodeagent.render.sandbox import build_sandbox
 from nodeagent.render.settings import ConfigProblem, ResolvConf, ServiceLink, Sources
+from nodeagent.sync.host_files import write_hosts
 from proto import cri_v1_pb2 as pb
 from tests.unit.nodeagent.pods import NODE, pod
 
@@ -180,6 +182,14 @@ def test_services_in_variables() -> None:
 
 def test_maps_as_text() -> None:
     assert format_map({"b": "2\n3", "a": 'x"y\\'}) == 'a="x\\"y\\\\"\nb="2\\n3"'
+
+
+def test_a_hosts_file_of_any_bytes_is_handed_on(tmp_path: Path) -> None:
+    host, node = tmp_path / "hosts", replace(NODE, root_dir=str(tmp_path))
+    host.write_bytes(b"127.0.0.1 caf\xe9\n")
+    Path(pod_directory("u", node)).mkdir(parents=True)
+    written = Path(write_hosts(pod("a", host_network=True), IPS, node, host))
+    assert written.read_bytes().endswith(b"127.0.0.1 caf\xe9\n") and written.stat().st_mode & 0o777 == 0o644
 
 
 def test_hosts_files() -> None:
