@@ -9,12 +9,10 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
-from api import codec, kinds, quantity
+from api import codec, kinds
 from api.core_v1 import Node, Pod
 from client import kubeconfig
 from client.client import Client
@@ -30,10 +28,20 @@ from kit.http.health import Health
 from kit.http.server import Server, parse_address
 from kit.http.tls import ServerTls
 from kit.supervisor import Supervisor
-from linux.cgroup import Cgroups, Limits, limits_swap, open_cgroups
+from linux.cgroup import Cgroups, open_cgroups
 from linux.mounts import KernelMounts, Mounts
 from linux.process import be_spared
 from nodeagent.config import Config
+from nodeagent.configured import (
+    eviction_policy,
+    image_policy,
+    node_settings,
+    node_view,
+    pod_cgroups,
+    reserved_by,
+    rotation_policy,
+    shutdown_shares,
+)
 from nodeagent.cri.client import GrpcRuntime
 from nodeagent.cri.errors import RuntimeFault, Unsupported
 from nodeagent.cri.port import Runtime
@@ -41,23 +49,19 @@ from nodeagent.cri.snapshots import ContainerdViews
 from nodeagent.csi.volumes import NoCsi
 from nodeagent.images.puller import Puller
 from nodeagent.model.memory import BackoffPolicy
-from nodeagent.plan import qos
-from nodeagent.plan.admission import NodeView
-from nodeagent.plan.shutdown import Share, shares_of
+from nodeagent.plan.shutdown import Share
 from nodeagent.plan.status import NodeFacts
 from nodeagent.probes.prober import Prober
-from nodeagent.render.settings import NodeSettings
 from nodeagent.report.events import NodeEventRecorder, PodEventRecorder
 from nodeagent.report.facts import MachineFacts, read_machine
-from nodeagent.report.groups import TimedCgroups
 from nodeagent.report.lease import keep_alive
 from nodeagent.report.node import NodeReporter
-from nodeagent.report.node_status import NodeIdentity, initial_node
+from nodeagent.report.node_status import NodeIdentity
 from nodeagent.report.starts import StartMeter
 from nodeagent.report.tally import Tally
 from nodeagent.server.requests import Counted
 from nodeagent.server_link import ServerLink
-from nodeagent.serving import agent_api, eviction_policy, image_policy, reserved_by, rotation_policy
+from nodeagent.serving import agent_api
 from nodeagent.sources.alone import LoggedEvents, NoObjects, NoReporter
 from nodeagent.sources.claims import NoClaims
 from nodeagent.sources.directory import ManifestDirectory
@@ -65,7 +69,6 @@ from nodeagent.sources.runtime_classes import RuntimeClasses
 from nodeagent.sources.static import StaticPods
 from nodeagent.sources.tokens import NoTokens
 from nodeagent.sync.allocations import Allocations
-from nodeagent.sync.cgroups import PodCgroups
 from nodeagent.sync.doors import Doors
 from nodeagent.sync.host_files import read_resolv_conf
 from nodeagent.sync.pods import Pods
@@ -145,7 +148,7 @@ class Agent:
         self.client = client
         self.client_certificate = b""  # PEM
         self.runtime = runtime
-        self.settings = _settings(config, machine, kernel.cgroups.version)
+        self.settings = node_settings(config, machine, kernel.cgroups.version)
         self.pods = Pods(runtime, clock)
         slots = Slots(clock, config.parallel_starts or max(4, 2 * machine.cpus))
         self.link = None
@@ -165,7 +168,7 @@ class Agent:
             runtime=runtime,
             puller=Puller(runtime, clock, parallel=config.parallel_pulls),
             volumes=PodVolumes(kernel.mounts, self.settings, lambda: self.allocations.view.labels),
-            cgroups=_groups(config, kernel.cgroups, machine, clock, self.tally),
+            cgroups=pod_cgroups(config, kernel.cgroups, machine, clock, self.tally),
             objects=self.link.objects if self.link is not None else NoObjects(),
             tokens=self.link.tokens if self.link is not None else NoTokens(),
             claims=self.link.claims if self.link is not None else NoClaims(),
@@ -187,7 +190,7 @@ class Agent:
             network_problem=lambda: self.node.problem,
         )
         self.allocations = Allocations(
-            config.root_dir, _view(config, machine, self.settings.allocatable), events, self.tally
+            config.root_dir, node_view(config, machine, self.settings.allocatable), events, self.tally
         )
         self.pods.open(self.doors, self.allocations, self._ask_node)
         port = parse_address(config.listen)[1]
@@ -306,7 +309,7 @@ class Agent:
         forgotten = ForgottenNamespaces(folder_of(self.config.runtime_endpoint), self.clock)
         supervisor.spawn("namespaces", forgotten.run, restart=True)
         supervisor.spawn("image-collection", lambda: self.images.run(self.config.image_gc.every), restart=True)
-        if shares := _shares(self.config):
+        if shares := shutdown_shares(self.config):
             supervisor.spawn("shutdown", lambda: self._watch_shutdowns(shares), restart=True)
         if self.link is not None:
             await self.link.start(supervisor)
@@ -392,21 +395,6 @@ def _network(config: Config) -> network_.NetworkSettings:
     return network_.NetworkSettings(fabric, config.pod_cidr, config.cni.data_dir, config.cni.bridge)
 
 
-def _groups(config: Config, cgroups: Cgroups, machine: MachineFacts, clock: Clock, tally: Tally) -> PodCgroups:
-    """The control groups of pods, which together may have all that is not reserved."""
-    held = (config.reserved.kube, config.reserved.system)
-    memory = machine.memory - sum(quantity.ceil(given.get("memory", "0")) for given in held)
-    cpu = 1000 * machine.cpus - sum(quantity.milli(given.get("cpu", "0")) for given in held)
-    slices = config.cgroup_driver == "systemd"
-    if slices:
-        from linux.slices import SliceCgroups  # when they are wanted
-
-        cgroups = SliceCgroups(cgroups.version)
-    whole = Limits(qos.shares_of(cpu), memory=memory)
-    timed = TimedCgroups(cgroups, clock, tally.group_seconds.add)
-    return PodCgroups(timed, config.cgroup_root, slices, whole, config.pod_pids_limit)
-
-
 def _nobody(key: str, pod: Pod | None) -> None:
     """There is no API server to show static pods."""
 
@@ -427,39 +415,6 @@ async def _until_it_answers(runtime: Runtime, endpoint: str, clock: Clock) -> No
             if retries.failures in (5, 20) or retries.failures % 100 == 99:
                 _log.warning("waiting for the container runtime", endpoint=endpoint, error=error)
         await clock.sleep(retries.next())
-
-
-def _shares(config: Config) -> tuple[Share, ...]:
-    """Who has how long when the machine goes down."""
-    wished = config.shutdown
-    if wished.by_priority:
-        return tuple(Share(one.priority, one.seconds) for one in wished.by_priority)
-    return shares_of(wished.period, wished.critical)
-
-
-def _view(config: Config, machine: MachineFacts, allocatable: Mapping[str, str]) -> NodeView:
-    """The node as admission sees it until its object is known."""
-    try:
-        apparmor = Path("/sys/module/apparmor/parameters/enabled").read_text().startswith("Y")
-    except OSError:
-        apparmor = False
-    labels = initial_node(NodeIdentity(config.node_name, (), 0, config.max_pods, machine)).metadata.labels
-    return NodeView(config.node_name, allocatable, labels, apparmor=apparmor, allowed_sysctls=config.allowed_sysctls)
-
-
-def _settings(config: Config, machine: MachineFacts, cgroup_version: int) -> NodeSettings:
-    return NodeSettings(
-        name=config.node_name,
-        host_ips=tuple(a.strip() for a in config.node_address.split(",") if a.strip()),
-        root_dir=config.root_dir,
-        pod_logs=config.pod_logs,
-        memory_capacity=machine.memory,
-        allocatable=machine.allocatable(config.max_pods),
-        cluster_dns=tuple(config.cluster_dns),
-        cluster_domain=config.cluster_domain,
-        seccomp_default=config.seccomp_default,
-        unified=qos.unified_files(limits_swap()) if cgroup_version == 2 else {},
-    )
 
 
 __all__ = ["Agent", "run"]

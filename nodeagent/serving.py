@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api import quantity
-from kit.config import ConfigError
 from linux.cgroup import slice_path
-from nodeagent.config import Config
 from nodeagent.csi import ledger
 from nodeagent.model.spec import is_host_network
-from nodeagent.plan.images import ImagePolicy
-from nodeagent.plan.pressure import BadThreshold, read_thresholds
-from nodeagent.plan.reserved import Reserved
-from nodeagent.plan.rotation import RotationPolicy
 from nodeagent.render.container import pod_directory
 from nodeagent.render.sandbox import log_directory
 from nodeagent.server.app import AgentApi, Instruments
@@ -21,14 +14,12 @@ from nodeagent.server.callers import AccessPolicy, Gate, ServerReviews
 from nodeagent.server.storage import NoDrivers, Storage, StorageSurvey, StorageUse, claim_metrics
 from nodeagent.server.survey import SurveyedContainer, SurveyedPod, Surveyor
 from nodeagent.sync.doors import WARNING
-from nodeagent.upkeep.eviction import EvictionPolicy
 from nodeagent.volumes.resolved import claim_names
 
 if TYPE_CHECKING:
     from nodeagent.app import Agent
 
 _STORAGE = ("csi", "nfs", "local")
-UNUSABLE = "cannot use the agent's configuration"
 
 
 def agent_api(agent: Agent) -> AgentApi:
@@ -59,48 +50,6 @@ def agent_api(agent: Agent) -> AgentApi:
         surveyor,
         clock,
     )
-
-
-def reserved_by(config: Config) -> Reserved:
-    """What pods do not get of the machine. Raises ConfigError."""
-    eviction_policy(config)  # what eviction keeps free is not theirs either, so it must be good
-    for field, given in (("kube", config.reserved.kube), ("system", config.reserved.system)):
-        for name, text in given.items():
-            _amount(f"reserved.{field}.{name}", text)
-    return Reserved(config.reserved.kube, config.reserved.system, config.eviction.hard)
-
-
-def image_policy(config: Config) -> ImagePolicy:
-    """When unused images go."""
-    given = config.image_gc
-    return ImagePolicy(given.high_percent, given.low_percent, given.minimum_age, given.maximum_age)
-
-
-def rotation_policy(config: Config) -> RotationPolicy:
-    """When logs are rotated. Raises ConfigError."""
-    size, files = _amount("containerLogMaxSize", config.container_log_max_size), config.container_log_max_files
-    if size < 1:
-        raise ConfigError(f"{UNUSABLE}: field containerLogMaxSize: it must be more than 0")
-    if files < 2:
-        raise ConfigError(f"{UNUSABLE}: field containerLogMaxFiles: it must be at least 2")
-    return RotationPolicy(size, files)
-
-
-def eviction_policy(config: Config) -> EvictionPolicy:
-    """When pods have to go. Raises ConfigError."""
-    given = config.eviction
-    try:
-        thresholds = read_thresholds(given.hard, given.soft, given.soft_grace_period, given.minimum_reclaim)
-    except BadThreshold as error:
-        raise ConfigError(f"{UNUSABLE}: field eviction: {error}") from error
-    return EvictionPolicy(tuple(thresholds), given.max_pod_grace_period, given.pressure_transition_period)
-
-
-def _amount(field: str, text: str) -> int:
-    try:
-        return quantity.ceil(text)
-    except quantity.QuantityError as error:
-        raise ConfigError(f"{UNUSABLE}: field {field}: {error}") from error
 
 
 class _Expositor:

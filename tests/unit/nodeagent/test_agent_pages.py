@@ -19,6 +19,7 @@ from linux import process
 from linux.cgroup_detail import DeviceUse, GroupDetail, Pressure
 from linux.cgroup_use import GroupUse
 from nodeagent.config import Config, Eviction, Pki, Reservations
+from nodeagent.configured import eviction_policy, reserved_by, rotation_policy
 from nodeagent.cri.fake import FakeRuntime
 from nodeagent.cri.port import CONTAINER_NAME, Owned
 from nodeagent.csi.ledger import Record
@@ -34,7 +35,7 @@ from nodeagent.server.stats import summarize
 from nodeagent.server.storage import NoDrivers, Storage, StorageSurvey, StorageUse, claim_metrics
 from nodeagent.server.survey import PodDisks, Survey, SurveyedContainer, SurveyedPod, Surveyor, VolumeUse
 from nodeagent.server.system_logs import BLOCK, DISABLED, send_system_log, system_log
-from nodeagent.serving import container_group, eviction_policy, group_path, reserved_by, rotation_policy
+from nodeagent.serving import container_group, group_path
 from proto import cri_v1_pb2 as pb
 from proto import csi_v1_pb2 as csi
 from testbed.checkout import CHECKOUT
