@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterable
+from contextlib import suppress
 
 from cni import plan, ranges
 from cni.config import NetworkConfig, Vlans
@@ -12,6 +13,7 @@ from cni.plan import (
     AddRoute,
     Admit,
     GiveAddress,
+    LimitPod,
     LimitRate,
     MakeBridge,
     MakeGatewayPair,
@@ -25,17 +27,20 @@ from cni.plan import (
     TakeAddress,
     WriteRules,
 )
+from cni.ports import shaper_name
 from cni.rules import Rules
 from linux.links import (
     MAIN_TABLE,
     Address,
     AlreadyExists,
     Bridge,
+    Ifb,
     LinkChange,
     Links,
     NetlinkError,
     NewLink,
     NotFound,
+    Rate,
     Route,
     SeenLink,
     Veth,
@@ -80,10 +85,17 @@ def observe(host: Host, pod: Pod, *, network: NetworkConfig, port: str, ifname: 
         addresses=tuple(f"{a.ip}/{a.prefix}" for a in on_interface),
         routes=tuple(r for table in sorted(tables) for r in pod.links.routes(table)) if interface else (),
         port_rate=host.links.rate(seen_port.ifindex) if seen_port and limits.to_pod else None,
-        interface_rate=pod.links.rate(interface.ifindex) if interface and limits.from_pod else None,
+        interface_rate=_sending_rate(host, pod, seen_port, interface) if interface and limits.from_pod else None,
         vlans=host.links.vlans(seen_port.ifindex) if seen_port and network.vlans.any else {},
         settings=settings,
     )
+
+
+def _sending_rate(host: Host, pod: Pod, port: SeenLink | None, interface: SeenLink) -> Rate | None:
+    shaper = host.links.find(shaper_name(port.name)) if port is not None else None
+    if port is not None and shaper is not None and shaper.up and host.links.detour(port.ifindex) == shaper.ifindex:
+        return host.links.rate(shaper.ifindex)
+    return pod.links.rate(interface.ifindex)
 
 
 class Execution:
@@ -151,8 +163,10 @@ class Execution:
                 made = Route(route.destination, index, route.gateway, metric=route.metric, mtu=route.mtu)
                 made = made._replace(advmss=route.advmss, table=route.table or MAIN_TABLE, scope=route.scope)
                 self._pod.links.add_route(made)
-            case LimitRate(in_pod, name, rate):
-                self._links(in_pod).limit(self._index(in_pod, name), rate)
+            case LimitRate(name, rate):
+                host.links.limit(self._index(False, name), rate)
+            case LimitPod(port, ifname, rate):
+                self._limit_pod(port, ifname, rate)
             case RemoveLink(name):
                 host.links.remove(name)
                 self._known.clear()  # its peer went too, wherever that was
@@ -162,6 +176,23 @@ class Execution:
                 self._rules.write()
             case Admit():
                 self._rules.admit(self._held)
+
+    def _limit_pod(self, port: str, ifname: str, rate: Rate) -> None:
+        """On the host's side, where the pod cannot lift it; in the pod where the kernel cannot do that."""
+        links, name = self._host.links, shaper_name(port)
+        try:
+            with suppress(AlreadyExists):
+                links.add(NewLink(name, Ifb()))
+            shaper = self._index(False, name)
+            links.limit(shaper, rate)
+            links.change(shaper, LinkChange(up=True))
+            links.set_detour(self._index(False, port), shaper)
+        except NetlinkError as error:
+            links.remove(name)
+            self._known.pop((False, name), None)
+            if error.code not in (errno.EOPNOTSUPP, errno.ENOENT):  # no such kind of link, or of filter
+                raise
+            self._pod.links.limit(self._index(True, ifname), rate)
 
     def _links(self, in_pod: bool) -> Links:
         return self._pod.links if in_pod else self._host.links

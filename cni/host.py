@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cni.config import PortMapping
 from cni.errors import CONTAINER, KERNEL, CniError
+from cni.ports import shaper_name
 from linux import netns
 from linux.links import Links, NetlinkError, pack
 from linux.nft_presence import table_exists
-from linux.rtnl import RtnlLinks, remove_unseen
+from linux.rtnl import RtnlLinks, is_there, remove_unseen
 from linux.sysctl import ProcSysctl, Sysctl
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Host(Protocol):
         ...
 
     def remove_port(self, name: str) -> bool:
-        """Remove the host's end of a pod's link, and so the pod's; False if there was none."""
+        """Remove the host's end of a pod's link, so the pod's, and what limits it; False if there was none."""
         ...
 
     def pod_exists(self, path: str) -> bool:
@@ -107,8 +108,12 @@ class KernelHost:
             os.close(number)
 
     def remove_port(self, name: str) -> bool:
-        """Remove the host's end of a pod's link, and so the pod's; False if there was none."""
-        return remove_unseen(name) if self._lives_on else self.links.remove(name)
+        """Remove the host's end of a pod's link, so the pod's, and what limits it; False if there was none."""
+        limited = is_there(shaper_name(name))
+        found = remove_unseen(name) if self._lives_on else self.links.remove(name)
+        if limited:
+            self.links.remove(shaper_name(name))
+        return found
 
     def pod_exists(self, path: str) -> bool:
         """Whether there is a namespace at this path."""

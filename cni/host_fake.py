@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from cni.config import PortMapping
 from cni.errors import CONTAINER, CniError
 from cni.host import Pod
+from cni.ports import shaper_name
 from linux.links import Address, LinkChange, Route
 from linux.links_fake import FakeLinks, FakeNetworks
 from linux.nft import Door, FakeKernel
@@ -46,7 +47,9 @@ class FakeHost:
         yield Pod(self.pods[path], self.pods[path].number, settings)
 
     def remove_port(self, name: str) -> bool:
-        """Remove the host's end of a pod's link, and so the pod's; False if there was none."""
+        """Remove the host's end of a pod's link, so the pod's, and what limits it; False if there was none."""
+        if self.links.find(shaper_name(name)) is not None:
+            self.links.remove(shaper_name(name))
         return self.links.remove(name)
 
     def pod_exists(self, path: str) -> bool:

@@ -12,7 +12,7 @@ from cni import ranges
 from cni.config import NetworkConfig, Vlans
 from cni.errors import CONFIG, INTERFACE_TAKEN, CniError
 from cni.ipam import Attachment
-from cni.ports import port_name
+from cni.ports import port_name, shaper_name
 from cni.request import Request
 from cni.result import GivenAddress, Interface, PodRoute
 from linux.links import MAIN_TABLE, LinkChange, Rate, Route, SeenLink, VlanChange
@@ -93,10 +93,17 @@ class AddRoute(NamedTuple):
 
 
 class LimitRate(NamedTuple):
-    """Limit how fast a link sends."""
+    """Limit how fast a link of the host sends."""
 
-    in_pod: bool
     name: str
+    rate: Rate
+
+
+class LimitPod(NamedTuple):
+    """Limit how fast a pod sends."""
+
+    port: str
+    ifname: str
     rate: Rate
 
 
@@ -132,6 +139,7 @@ Step = (
     | TakeAddress
     | AddRoute
     | LimitRate
+    | LimitPod
     | RemoveLink
     | SetSysctl
     | WriteRules
@@ -166,6 +174,7 @@ class Seen(NamedTuple):
     routes: tuple[Route, ...] = ()
     port_rate: Rate | None = None
     interface_rate: Rate | None = None
+    """How fast the pod may send, whichever side limits it."""
     vlans: Mapping[int, bool] = {}
     settings: Mapping[str, str] = {}
     rules_right: bool = False
@@ -204,7 +213,13 @@ def _link_locals(seen: Seen) -> list[str]:
 
 def inverse(step: Step) -> Step | None:
     """What undoes a step, where anything must."""
-    return RemoveLink(step.port) if isinstance(step, MakePair | MakeGatewayPair) else None
+    match step:
+        case MakePair(port=port) | MakeGatewayPair(port=port):
+            return RemoveLink(port)
+        case LimitPod(port=port):
+            return RemoveLink(shaper_name(port))
+        case _:
+            return None
 
 
 def interfaces(want: Wanted, bridge_mac: str, port_mac: str) -> tuple[Interface, ...]:
@@ -312,12 +327,10 @@ def _pod_steps(want: Wanted, seen: Seen) -> list[Step]:
         steps.append(SetLink(True, want.ifname, LinkChange(up=True)))
     # Traffic to the pod is what the host's end sends. The limits come before the first route, so nothing is faster.
     limits = network.bandwidth
-    for in_pod, name, rate, now in (
-        (False, want.port, limits.to_pod, seen.port_rate),
-        (True, want.ifname, limits.from_pod, seen.interface_rate),
-    ):
-        if rate is not None and not same_rate(rate, now):
-            steps.append(LimitRate(in_pod, name, rate))
+    if limits.to_pod is not None and not same_rate(limits.to_pod, seen.port_rate):
+        steps.append(LimitRate(want.port, limits.to_pod))
+    if limits.from_pod is not None and not same_rate(limits.from_pod, seen.interface_rate):
+        steps.append(LimitPod(want.port, want.ifname, limits.from_pod))
     mine = [route for route in seen.routes if link and route.ifindex == link.ifindex]
     have = {(route.destination, route.gateway, route.table) for route in mine}
     for route in want.routes:

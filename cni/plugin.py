@@ -13,7 +13,7 @@ from cni.bridge import Execution, observe, path_mtu
 from cni.errors import CHECK_FAILED, CONFIG, INTERFACE_TAKEN, INTERNAL, IO, KERNEL, UNAVAILABLE, CniError
 from cni.host import Host
 from cni.ipam import Attachment, Owner, Store, network_of
-from cni.ports import PREFIX, port_name
+from cni.ports import PREFIX, SHAPER, port_name, shaper_name
 from cni.request import Request
 from cni.rules import TABLE, Rules
 from linux.links import NetlinkError
@@ -184,14 +184,17 @@ def collect(network: str, valid: frozenset[tuple[str, str]], host: Host, store: 
 
 
 def _remove_strays(host: Host, store: Store) -> tuple[int, list[str]]:
-    """Ports of our bridges that no attachment knows: those of a lost database. How many went, and failures."""
+    """Ports of our bridges, and what limits ports, that no attachment knows: a lost database's. How many went, and failures."""
     gone, failures = 0, []
     links = host.links.links()
     state = store.state()  # after the links: an attachment is written before its link is made
     bridges = {link.ifindex for link in links if link.name in {network.bridge for network in state.networks}}
     known = {held.link for held in state.attachments} | {network.gateway_port for network in state.networks}
+    known |= set(map(shaper_name, known))
     for link in links:
-        if link.master in bridges and link.name.startswith(PREFIX) and link.name not in known:
+        ours = link.master in bridges and link.name.startswith(PREFIX)
+        limits = link.kind == "ifb" and link.name.startswith(SHAPER)
+        if (ours or limits) and link.name not in known:
             try:
                 gone += host.remove_port(link.name)
             except NetlinkError as error:
@@ -211,10 +214,11 @@ def sweep(host: Host, store: Store) -> list[Owner]:
     """Forget attachments that a reboot ended: neither namespace nor link is there. Those that are there stay."""
     state = store.state()
     names = {link.name for link in host.links.links()}
-    gone = [held.owner for held in state.attachments if held.link not in names and not host.pod_exists(held.netns)]
-    for owner in gone:
-        Rules(host, store).release(owner)
-    return gone
+    gone = [held for held in state.attachments if held.link not in names and not host.pod_exists(held.netns)]
+    for held in gone:
+        host.remove_port(held.link)  # what limited it may have outlived it
+        Rules(host, store).release(held.owner)
+    return [held.owner for held in gone]
 
 
 def heal(host: Host, store: Store) -> list[str]:

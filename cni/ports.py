@@ -1,13 +1,18 @@
-"""The names of the host's ends of pods' links, and the MAC address of a pod that has no IP address. Pure."""
+"""The names of the host's ends of pods' links and of what limits them, and the MAC address of a pod that has no IP address. Pure."""
 
 import _blake2
 
-PREFIX = "wv"
+PREFIX, SHAPER = "wv", "ws"
 
 
 def port_name(network: str, container: str, ifname: str) -> str:
     """The host's end of a pod's link: the same name for the same attachment, so that a DEL needs nothing else."""
     return PREFIX + _digest(network, container, ifname).hex()
+
+
+def shaper_name(port: str) -> str:
+    """The link that limits how fast the pod behind a port sends, where one does."""
+    return SHAPER + port.removeprefix(PREFIX)
 
 
 def mac_for(network: str, container: str, ifname: str) -> str:

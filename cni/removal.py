@@ -7,7 +7,7 @@ from cni.config import BRIDGE
 from cni.errors import CniError
 from cni.host import Host, KernelHost
 from cni.ipam import Store
-from cni.ports import PREFIX
+from cni.ports import PREFIX, SHAPER
 from cni.rules import ALL_FAMILIES, TABLE
 from linux.links import NetlinkError
 from linux.nft import NftError
@@ -21,7 +21,8 @@ def remove_all(data_dir: str, host: Host | None = None) -> None:
     try:
         bridges = _bridges(data_dir, failures)
         for link in doors.links.links():
-            if link.name in bridges or (link.name.startswith(PREFIX) and link.alias.count("/") == 1):
+            port = link.name.startswith(PREFIX) and link.alias.count("/") == 1
+            if link.name in bridges or port or (link.kind == "ifb" and link.name.startswith(SHAPER)):
                 try:
                     doors.links.remove(link.name)
                 except NetlinkError as error:

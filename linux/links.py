@@ -19,6 +19,7 @@ __all__ = [
     "AlreadyExists",
     "Bridge",
     "Event",
+    "Ifb",
     "LinkChange",
     "Links",
     "Neighbour",
@@ -59,11 +60,15 @@ class Veth(NamedTuple):
     peer_mac: str = ""
 
 
+class Ifb(NamedTuple):
+    """A kind of new link: what is sent over it comes back to the link that it has come from."""
+
+
 class NewLink(NamedTuple):
     """A link to make. A peer gets the same mtu."""
 
     name: str
-    kind: Bridge | Veth
+    kind: Bridge | Veth | Ifb
     mac: str = ""
     mtu: int = 0
     master: int = 0
@@ -236,6 +241,14 @@ class Links(Protocol):
 
     def limit(self, ifindex: int, rate: Rate | None) -> None:
         """Limit how fast a link sends, or lift the limit."""
+        ...
+
+    def detour(self, ifindex: int) -> int:
+        """The link that what arrives at a link goes to first; 0: none."""
+        ...
+
+    def set_detour(self, ifindex: int, to: int) -> None:
+        """Send what arrives at a link over another one, which must be an Ifb."""
         ...
 
     def neighbours(self) -> list[Neighbour]:

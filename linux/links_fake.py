@@ -15,6 +15,7 @@ from linux.links import (
     MAIN_TABLE,
     Address,
     Bridge,
+    Ifb,
     LinkChange,
     Neighbour,
     NewLink,
@@ -30,7 +31,7 @@ from linux.links import (
 from linux.netlink import AlreadyExists, NetlinkError, NotFound, failure
 
 _T = TypeVar("_T")
-_KIND_NAMES = {Bridge: "bridge", Veth: "veth"}
+_KIND_NAMES = {Bridge: "bridge", Veth: "veth", Ifb: "ifb"}
 
 
 class FakeNetworks:
@@ -39,6 +40,7 @@ class FakeNetworks:
     def __init__(self) -> None:
         self.namespaces: dict[int, FakeLinks] = {}
         self.fail_at: int | None = None
+        self.unknown: set[type] = set()  # kinds of links that this kernel does not have
         self.lock = threading.RLock()
         self._numbers = 1000
 
@@ -76,6 +78,7 @@ class FakeLinks:
         self._routes: list[Route] = []
         self._neighbours: dict[tuple[int, str], str] = {}
         self._rates: dict[int, Rate] = {}
+        self._detours: dict[int, int] = {}
         self._vlans: dict[int, dict[int, bool]] = {}
 
     def close(self) -> None:
@@ -99,6 +102,8 @@ class FakeLinks:
         doing = f"make link {link.name}"
         with self._machine.lock:
             self._check_free(link.name, doing)
+            if type(link.kind) in self._machine.unknown:
+                raise failure(doing, errno.EOPNOTSUPP)
             if link.master:
                 self._get(link.master, doing)
             if isinstance(link.kind, Veth):
@@ -158,6 +163,7 @@ class FakeLinks:
         self._addresses = [a for a in self._addresses if a.ifindex != ifindex]
         self._routes = [r for r in self._routes if r.ifindex != ifindex]
         self._rates.pop(ifindex, None)
+        self._detours.pop(ifindex, None)
         self._vlans.pop(ifindex, None)
         self._neighbours = {key: mac for key, mac in self._neighbours.items() if key[0] != ifindex}
         self._links = {i: s._replace(master=0) if s.master == ifindex else s for i, s in self._links.items()}
@@ -255,6 +261,18 @@ class FakeLinks:
         self._rates.pop(ifindex, None)
         if rate is not None:
             self._rates[ifindex] = rate
+
+    def detour(self, ifindex: int) -> int:
+        """The link that what arrives at a link goes to first; 0: none."""
+        return self._detours.get(ifindex, 0)
+
+    def set_detour(self, ifindex: int, to: int) -> None:
+        """Send what arrives at a link over another one, which must be an Ifb."""
+        self._machine.count_change()
+        doing = f"send what arrives at link {ifindex} over link {to}"
+        self._get(ifindex, doing)
+        self._get(to, doing)
+        self._detours[ifindex] = to
 
     def neighbours(self) -> list[Neighbour]:
         """The permanent entries of the neighbour table."""

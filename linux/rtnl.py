@@ -4,6 +4,7 @@ The numbers are the kernel's (linux/rtnetlink.h, if_link.h, if_addr.h, neighbour
 """
 
 import errno
+import socket
 import struct
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from linux.links import (
     Address,
     Bridge,
     Event,
+    Ifb,
     LinkChange,
     Neighbour,
     NewLink,
@@ -47,13 +49,10 @@ _NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
 _NEWNEIGH, _DELNEIGH, _GETNEIGH = 28, 29, 30
-_NEWQDISC, _DELQDISC, _GETQDISC = 36, 37, 38
 _IFINFO = struct.Struct("=BBHiII")
 _IFADDR = struct.Struct("=BBBBI")
 _RTMSG = struct.Struct("=BBBBBBBBI")
 _NDMSG = struct.Struct("=BBHiHBB")
-_TCMSG = struct.Struct("=B3xiIII")
-_TOKEN_BUCKET = struct.Struct("=BBHhHI12xIII")
 _IFF_UP, _IFF_PROMISC = 0x1, 0x100
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
 _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD, _IFLA_EXT_MASK, _IFLA_LINK_NETNSID = 18, 20, 28, 29, 37
@@ -68,11 +67,8 @@ _NO_DUPLICATE_CHECK = 0x2  # IFA_F_NODAD: an IPv6 address that may be used at on
 _ON_LINK = 4
 _CLONED = 0x200  # an IPv6 route made for one destination
 _PERMANENT = 0x80
-_ROOT = 0xFFFFFFFF
 _NO_TABLE = 252  # of the head's one byte: look at the attribute
-_ETHERNET = 1
 _LOOK_EVERY = 0.0005
-_QUEUE_MS = 25  # how long a packet may wait for its turn before it is dropped
 _DEFAULT_METRIC = {2: 0, 10: 1024}
 _EVENT_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # links; addresses and routes of both families
 
@@ -242,30 +238,31 @@ class RtnlLinks:
         """Remove a route."""
         return self._gone(f"remove route {route.destination}", _DELROUTE, _route_body(route))
 
-    # --- rates
+    # --- queues, which few links have
 
     def rate(self, ifindex: int) -> Rate | None:
         """How fast a link may send; None: as it can."""
-        for body in self._kernel.dump("list queues", _GETQDISC, _TCMSG.pack(0, ifindex, 0, 0, 0)):
-            _family, index, _handle, parent, _info = _TCMSG.unpack_from(body)
-            seen = attributes(body, 20)
-            if index == ifindex and parent == _ROOT and string(seen.get(1, b"")) == "tbf":
-                return _seen_rate(attributes(seen[2]))
-        return None
+        from linux import queues
+
+        return queues.rate(self._kernel, ifindex)
 
     def limit(self, ifindex: int, rate: Rate | None) -> None:
         """Limit how fast a link sends, or lift the limit."""
-        where = _TCMSG.pack(0, ifindex, 0, _ROOT, 0)
-        if rate is None:
-            try:
-                self._kernel.change(f"lift the limit of link {ifindex}", _DELQDISC, 0, where)
-            except NetlinkError as error:
-                # "no such queue" has several names: ENOENT, and EINVAL for the one that every link has
-                if error.code not in (errno.ENOENT, errno.EINVAL):
-                    raise
-            return
-        body = where + text(1, "tbf") + nested(2, _token_bucket(rate), u32(6, rate.burst), _u64(4, rate.rate))
-        self._kernel.change(f"limit link {ifindex}", _NEWQDISC, CREATE | REPLACE, body)
+        from linux import queues
+
+        queues.limit(self._kernel, ifindex, rate)
+
+    def detour(self, ifindex: int) -> int:
+        """The link that what arrives at a link goes to first; 0: none."""
+        from linux import queues
+
+        return queues.detour(self._kernel, ifindex)
+
+    def set_detour(self, ifindex: int, to: int) -> None:
+        """Send what arrives at a link over another one, which must be an Ifb."""
+        from linux import queues
+
+        queues.set_detour(self._kernel, ifindex, to)
 
     # --- neighbours
 
@@ -294,6 +291,14 @@ class RtnlLinks:
         except NotFound:
             return False
         return True
+
+
+def is_there(name: str) -> bool:
+    """Whether the calling thread's namespace has a link of this name; does not wait for changes that are under way."""
+    try:
+        return socket.if_nametoindex(name) > 0
+    except OSError:
+        return False
 
 
 def remove_unseen(name: str) -> bool:
@@ -367,6 +372,8 @@ def _link_info(link: NewLink) -> bytes:
             if vlan is not None:
                 data += attribute(_BR_VLAN_FILTERING, b"\1") + attribute(_BR_VLAN_DEFAULT_PVID, struct.pack("=H", vlan))
             return nested(_IFLA_LINKINFO, text(_INFO_KIND, "bridge"), nested(_INFO_DATA, data))
+        case Ifb():
+            return nested(_IFLA_LINKINFO, text(_INFO_KIND, "ifb"))
         case Veth(peer, namespace, mac):
             other = _IFINFO.pack(0, 0, 0, 0, 0, 0) + text(_IFLA_IFNAME, peer)
             other += b"" if namespace is None else u32(_IFLA_NET_NS_FD, namespace)
@@ -410,23 +417,6 @@ def _route_body(route: Route) -> bytes:
 def _neighbour_body(neighbour: Neighbour) -> bytes:
     head = _NDMSG.pack(family(neighbour.ip), 0, 0, neighbour.ifindex, _PERMANENT, 0, 0)
     return head + attribute(1, pack(neighbour.ip))
-
-
-def _token_bucket(rate: Rate) -> bytes:
-    """TBF's parameters. The kernel takes the rate and the burst from attributes of their own; a queue it has only here."""
-    slow = min(rate.rate, 0xFFFFFFFF)
-    queue = min(rate.rate * _QUEUE_MS // 1000 + rate.burst, 0xFFFFFFFF)
-    return attribute(1, _TOKEN_BUCKET.pack(0, _ETHERNET, 0, 0, 0, slow, queue, 0, 0))
-
-
-def _seen_rate(options: dict[int, bytes]) -> Rate:
-    _cell, _layer, _overhead, _align, _mpu, slow, _queue, ticks, _mtu = _TOKEN_BUCKET.unpack_from(options[1])
-    rate = struct.unpack("=Q", options[4])[0] if 4 in options else slow
-    return Rate(rate, round(ticks * 64 * rate / 1e9))  # a tick is 64 ns
-
-
-def _u64(kind: int, value: int) -> bytes:
-    return attribute(kind, struct.pack("=Q", value))
 
 
 def _seen_link(body: bytes) -> SeenLink:
@@ -501,4 +491,4 @@ def _number(payload: bytes | None) -> int:
     return 0 if payload is None or len(payload) < 4 else int(struct.unpack_from("=I", payload)[0])
 
 
-__all__ = ["KERNEL", "RtnlEvents", "RtnlLinks", "remove_unseen"]
+__all__ = ["KERNEL", "RtnlEvents", "RtnlLinks", "is_there", "remove_unseen"]

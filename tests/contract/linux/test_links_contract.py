@@ -13,6 +13,7 @@ from linux.links import (
     KERNEL,
     Address,
     Bridge,
+    Ifb,
     LinkChange,
     Links,
     Neighbour,
@@ -248,6 +249,20 @@ def test_a_links_rate_is_limited_and_the_limit_lifted(two: Two) -> None:
     assert two.here.rate(link.ifindex) is None
     with pytest.raises(NotFound):
         two.here.limit(4711, Rate(1_000, 2_000))
+
+
+def test_what_arrives_takes_a_detour_over_a_link_that_may_be_slower(two: Two) -> None:
+    link, shaper = made(two.here, NewLink("v0", Veth("v1"), up=True)), made(two.here, NewLink("s0", Ifb(), up=True))
+    assert (shaper.kind, shaper.up) == ("ifb", True)
+    assert two.here.detour(link.ifindex) == 0
+    for _ in range(2):  # again is fine
+        two.here.set_detour(link.ifindex, shaper.ifindex)
+        assert two.here.detour(link.ifindex) == shaper.ifindex
+    two.here.limit(link.ifindex, Rate(1_250_000, 64_000))  # that is another queue
+    assert two.here.detour(link.ifindex) == shaper.ifindex
+    for pair in ((4711, shaper.ifindex), (link.ifindex, 4711)):
+        with pytest.raises(NotFound):
+            two.here.set_detour(*pair)
 
 
 @pytest.mark.root

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bench.cni_lab import HOST_IP, IN_CLUSTER_IP, OUTSIDE_IP, Lab, Space, lab
+from cni.ports import port_name
 from linux import conntrack
 
 pytestmark = pytest.mark.root
@@ -141,16 +142,40 @@ def test_both_families(made: Lab) -> None:
     assert talk(made.outside, b, (HOST_IP, 8081), 80) == OUTSIDE_IP
 
 
+def has_ifb(made: Lab) -> bool:
+    try:
+        made.host.run("ip", "link", "add", "probe", "type", "ifb")
+    except RuntimeError:
+        return False
+    made.host.run("ip", "link", "del", "probe")
+    return True
+
+
+def shapers(made: Lab) -> list[str]:
+    listed = json.loads(made.host.run("ip", "-j", "link"))
+    return [link["ifname"] for link in listed if link["ifname"].startswith("ws")]
+
+
 def test_bandwidth_is_limited_both_ways_and_checked(made: Lab) -> None:
     limits = {"bandwidth": {"ingressRate": 8_000_000, "ingressBurst": 800_000, "egressRate": 16_000_000}}
     pod, _ = add(made, "a", runtimeConfig=limits)
-    port = made.links()[0]
+    other, there = add(made, "b")
+    port = port_name("pods", "a", "eth0")
     assert "rate 8Mbit" in made.host.run("tc", "qdisc", "show", "dev", port)
-    assert "rate 16Mbit" in pod.run("tc", "qdisc", "show", "dev", "eth0")
+    if has_ifb(made):
+        (shaper,) = shapers(made)
+        assert "tbf" not in pod.run("tc", "qdisc", "show", "dev", "eth0")
+        assert "rate 16Mbit" in made.host.run("tc", "qdisc", "show", "dev", shaper)
+        talk(pod, other, (there, 80), 80)
+        (queue,) = json.loads(made.host.run("tc", "-s", "-j", "qdisc", "show", "dev", shaper))
+        assert queue["packets"] > 0  # what the pod sends goes that way, and on to where it shall
+        assert made.host.run("tc", "filter", "show", "dev", port, "parent", "ffff:").count("mirred") == 1
+    else:
+        assert "rate 16Mbit" in pod.run("tc", "qdisc", "show", "dev", "eth0")
     network = made.network(runtimeConfig=limits)
     assert made.call("DEL", "a", network).code == 0
+    assert shapers(made) == []
     network["prevResult"] = made.call("ADD", "a", network).body
-    port = made.links()[0]
     assert made.call("CHECK", "a", network).code == 0
     made.host.run("tc", "qdisc", "del", "dev", port, "root")
     assert made.call("CHECK", "a", network).code == 1

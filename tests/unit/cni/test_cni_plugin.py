@@ -14,9 +14,9 @@ from cni.config import VERSIONS
 from cni.errors import CHECK_FAILED, CONFIG, CONTAINER, INTERFACE_TAKEN, IO, KERNEL, NO_ADDRESS, UNAVAILABLE
 from cni.host_fake import FakeHost
 from cni.ipam import FILE, Owner, Store
-from cni.ports import port_name
+from cni.ports import port_name, shaper_name
 from cni.removal import remove_all
-from linux.links import Address, Bridge, LinkChange, NewLink, Rate, Route, Veth
+from linux.links import Address, Bridge, Ifb, LinkChange, NewLink, Rate, Route, SeenLink, Veth
 from linux.nft import FakeKernel, NftError
 from linux.nft.wire import BRIDGE, INET4, INET6
 
@@ -252,19 +252,65 @@ def test_host_ports_are_in_the_rules(lab: Lab) -> None:
     assert (code, error["msg"]) == (1, "cannot map host port *:8080/tcp: container a has it")
 
 
+LIMITED = {"bandwidth": {"ingressRate": 8_000_000, "ingressBurst": 800_000, "egressRate": 80_000_000}}
+FROM_POD = Rate(10_000_000, 1_000_000)
+
+
+def found(lab: Lab, name: str) -> SeenLink:
+    link = lab.host.links.find(name)
+    assert link is not None
+    return link
+
+
 def test_bandwidth(lab: Lab) -> None:
-    asked = {"ingressRate": 8_000_000, "ingressBurst": 800_000, "egressRate": 80_000_000}
-    net = {"runtimeConfig": {"bandwidth": asked}}
+    net = {"runtimeConfig": LIMITED}
+    port_of_a = port_name("pods", "a", "eth0")
+    result, links = lab.add(net=net), lab.host.links
+    port, shaper = found(lab, port_of_a), found(lab, shaper_name(port_of_a))
+    assert links.rate(port.ifindex) == Rate(1_000_000, 100_000)
+    assert (links.rate(shaper.ifindex), links.detour(port.ifindex), shaper.up) == (FROM_POD, shaper.ifindex, True)
+    assert lab.host.pods["/ns/a"].rate(2) is None  # whoever may do much in the pod could lift it there
+    check = net | {"prevResult": result}
+    assert lab.call("CHECK", net=check) == (0, None)
+    for damage, limit in (
+        (lambda: links.limit(port.ifindex, None), "8000000"),
+        (lambda: links.limit(shaper.ifindex, None), "80000000"),
+        (lambda: links.change(shaper.ifindex, LinkChange(up=False)), "80000000"),
+        (lambda: links.remove(shaper.name), "80000000"),
+    ):
+        damage()
+        assert f"is not limited to {limit} bits" in lab.call("CHECK", net=check)[1]["details"]
+        lab.add(net=net)
+        assert lab.call("CHECK", net=check) == (0, None)
+    assert lab.call("DEL", net=net) == (0, None)
+    assert [link.name for link in links.links()] == ["lo", "wherry0"]
+
+
+def test_a_kernel_that_cannot_limit_pods_on_the_hosts_side_does_so_in_the_pod(lab: Lab) -> None:
+    lab.host.machine.unknown = {Ifb}
+    net = {"runtimeConfig": LIMITED}
     result = lab.add(net=net)
-    port = lab.host.links.find(port_name("pods", "a", "eth0"))
-    assert port is not None
-    assert lab.host.links.rate(port.ifindex) == Rate(1_000_000, 100_000)
-    assert lab.host.pods["/ns/a"].rate(2) == Rate(10_000_000, 1_000_000)
+    assert lab.host.pods["/ns/a"].rate(2) == FROM_POD
     assert lab.call("CHECK", net=net | {"prevResult": result}) == (0, None)
-    lab.host.links.limit(port.ifindex, None)
-    assert "is not limited to 8000000 bits" in lab.call("CHECK", net=net | {"prevResult": result})[1]["details"]
-    lab.add(net=net)
-    assert lab.call("CHECK", net=net | {"prevResult": result}) == (0, None)
+    lab.host.pods["/ns/a"].limit(2, None)
+    assert "is not limited to 80000000" in lab.call("CHECK", net=net | {"prevResult": result})[1]["details"]
+
+
+@pytest.mark.parametrize("end", ["del", "gc", "start", "reset"])
+def test_what_limits_a_pod_goes_with_it_also_when_its_namespace_went_first(lab: Lab, end: str, tmp_path: Path) -> None:
+    lab.add(net={"runtimeConfig": LIMITED})
+    lab.host.end_pod("/ns/a")
+    found(lab, shaper_name(port_name("pods", "a", "eth0")))
+    if end == "del":
+        assert lab.call("DEL") == (0, None)
+    elif end == "gc":
+        forget(lab)
+        assert lab.call("GC", net={"cniVersion": "1.1.0", "cni.dev/valid-attachments": []}) == (0, None)
+    elif end == "start":
+        plugin.sweep(lab.host, lab.store)
+    else:
+        remove_all(str(tmp_path / "another"), lab.host)
+    assert [link.name for link in lab.host.links.links() if link.name != "wherry0"] == ["lo"]
 
 
 def test_loopback_routing_stays_closed_without_host_ports(lab: Lab) -> None:
