@@ -38,9 +38,9 @@ from nodeagent.configured import (
     node_settings,
     node_view,
     pod_cgroups,
-    reserved_by,
     rotation_policy,
     shutdown_shares,
+    with_reserved,
 )
 from nodeagent.cri.client import GrpcRuntime
 from nodeagent.cri.errors import RuntimeFault, Unsupported
@@ -142,7 +142,7 @@ class Agent:
     ) -> None:
         kernel = kernel or Kernel()
         self.tally = tally or Tally()
-        machine = replace(machine, reserved=reserved_by(config))
+        machine = with_reserved(config, machine)
         self.config = config
         self.clock = clock
         self.client = client

@@ -1,6 +1,7 @@
 """What the configuration means for each part of the agent. What is wrong with it is told as a ConfigError."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from api import quantity
@@ -12,7 +13,7 @@ from nodeagent.plan import qos
 from nodeagent.plan.admission import NodeView
 from nodeagent.plan.images import ImagePolicy
 from nodeagent.plan.pressure import BadThreshold, read_thresholds
-from nodeagent.plan.reserved import Reserved
+from nodeagent.plan.reserved import Reserved, overdrawn
 from nodeagent.plan.rotation import RotationPolicy
 from nodeagent.plan.shutdown import Share, shares_of
 from nodeagent.render.settings import NodeSettings
@@ -33,6 +34,14 @@ def reserved_by(config: Config) -> Reserved:
         for name, text in given.items():
             _amount(f"reserved.{field}.{name}", text)
     return Reserved(config.reserved.kube, config.reserved.system, config.eviction.hard)
+
+
+def with_reserved(config: Config, machine: MachineFacts) -> MachineFacts:
+    """The machine, with what pods do not get of it. Raises ConfigError."""
+    reserved, capacity = reserved_by(config), machine.capacity(config.max_pods)
+    for name in overdrawn(capacity, reserved):
+        raise ConfigError(f"{UNUSABLE}: field reserved: more {name} than the {capacity[name]} that the node has")
+    return replace(machine, reserved=reserved)
 
 
 def image_policy(config: Config) -> ImagePolicy:

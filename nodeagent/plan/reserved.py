@@ -32,14 +32,24 @@ def compute_allocatable(capacity: Mapping[str, str], reserved: Reserved) -> dict
     huge = int(sum(quantity.parse(text) for name, text in capacity.items() if name.startswith("hugepages-")))
     for name, text in capacity.items():
         whole = quantity.parse(text)
-        held = [quantity.parse(given[name]) for given in (reserved.kube, reserved.system) if name in given]
-        taken = sum(held, Fraction())
+        taken = _held(name, reserved)
         if name == "memory":
             taken += huge + threshold(reserved.eviction.get(MEMORY, ""), int(whole))
         elif name == "ephemeral-storage":
             taken += threshold(reserved.eviction.get(DISK, ""), int(whole))
         left[name] = text if not taken else _written(name, max(Fraction(), whole - taken))
     return left
+
+
+def overdrawn(capacity: Mapping[str, str], reserved: Reserved) -> list[str]:
+    """The resources of which more is held for others than there is."""
+    return [name for name, text in capacity.items() if _held(name, reserved) > quantity.parse(text)]
+
+
+def _held(name: str, reserved: Reserved) -> Fraction:
+    """How much of a resource is for the system and for Kubernetes itself."""
+    given = (reserved.kube.get(name, "0"), reserved.system.get(name, "0"))
+    return sum((quantity.parse(text) for text in given), Fraction())
 
 
 def threshold(text: str, whole: int) -> int:

@@ -97,6 +97,6 @@ def _hugepages() -> dict[str, int]:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).read_text().strip()
+        return Path(path).read_text(errors="replace").strip()
     except OSError:
         return ""

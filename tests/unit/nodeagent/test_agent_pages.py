@@ -6,6 +6,7 @@ import sys
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from linux import process
 from linux.cgroup_detail import DeviceUse, GroupDetail, Pressure
 from linux.cgroup_use import GroupUse
 from nodeagent.config import Config, Eviction, Pki, Reservations
-from nodeagent.configured import eviction_policy, reserved_by, rotation_policy
+from nodeagent.configured import eviction_policy, reserved_by, rotation_policy, with_reserved
 from nodeagent.cri.fake import FakeRuntime
 from nodeagent.cri.port import CONTAINER_NAME, Owned
 from nodeagent.csi.ledger import Record
@@ -464,6 +465,10 @@ def test_what_is_left_for_pods(reserved: Reserved, expected: dict[str, str]) -> 
         ({"container_log_max_size": "0"}, "containerLogMaxSize: "),
         ({"container_log_max_files": 1}, "containerLogMaxFiles: "),
         ({"reserved": Reservations(kube={"cpu": "lots"})}, "reserved.kube.cpu: "),
+        (
+            {"reserved": Reservations(kube={"memory": "5Gi"}, system={"memory": "4Gi"})},
+            "reserved: more memory than the 8388608Ki",
+        ),
     ],
 )
 def test_amounts_that_cannot_be_used_are_told_by_their_field(given: dict[str, Any], field: str) -> None:
@@ -474,6 +479,7 @@ def test_amounts_that_cannot_be_used_are_told_by_their_field(given: dict[str, An
     with pytest.raises(ConfigError) as caught:
         for read in (reserved_by, eviction_policy, rotation_policy):
             read(config)
+        with_reserved(config, replace(MACHINE_FACTS, memory=8 << 30))
     assert str(caught.value).startswith(f"cannot use the agent's configuration: field {field}")
 
 
