@@ -19,7 +19,6 @@ from nodeagent.cri.port import (
     SPEC_HASH,
     ExecResult,
     Exited,
-    OutOfMemory,
     Owned,
     RuntimeEvent,
     RuntimeStatus,
@@ -326,11 +325,6 @@ class FakeRuntime:
         found.seen = replace(found.seen, state=ContainerState.EXITED, exit_code=code, finished_at=now, reason=why)
         found.ended.set()
         self.tell(Exited(ident, code, now))
-
-    def run_out_of_memory(self, ident: str) -> None:
-        """The kernel kills this container for memory."""
-        self.tell(OutOfMemory(ident))
-        self.exit(ident, 137, "OOMKilled")
 
     def kill_sandbox(self, ident: str) -> None:
         """The sandbox's own process ends now, and its address is lost."""

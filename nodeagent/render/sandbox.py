@@ -2,6 +2,7 @@
 
 from api.core_v1 import Pod, PodSecurityContext
 from nodeagent.cri.port import POD_NAME, POD_NAMESPACE, POD_UID
+from nodeagent.model.seen import SeenContainer
 from nodeagent.model.spec import all_containers, is_host_network, ref_of
 from nodeagent.render.network import kernel_hostname, resolv_conf
 from nodeagent.render.settings import NodeSettings
@@ -34,6 +35,11 @@ def log_directory(pod: Pod, node: NodeSettings) -> str:
     """Where the logs of a pod's containers are."""
     ref = ref_of(pod)
     return f"{node.pod_logs}/{ref.namespace}_{ref.name}_{ref.uid}"
+
+
+def log_file(pod: Pod, container: SeenContainer, node: NodeSettings) -> str:
+    """Where the log of a container is: the runtime knows best, but does not tell it in lists."""
+    return container.log_path or f"{log_directory(pod, node)}/{container.name}/{container.attempt}.log"
 
 
 def port_mappings(pod: Pod) -> list[pb.PortMapping]:

@@ -14,7 +14,7 @@ from nodeagent.cri.errors import NotFound, RuntimeFault
 from nodeagent.cri.port import Runtime
 from nodeagent.model.seen import ContainerState, SeenContainer
 from nodeagent.model.spec import container_named
-from nodeagent.render.sandbox import log_directory
+from nodeagent.render.sandbox import log_file
 from nodeagent.render.settings import NodeSettings
 from nodeagent.server.callers import TEXT
 from nodeagent.server.follow import NoLog, stream_log
@@ -57,7 +57,7 @@ class LogApi:
             found = chosen_container(worker, container, options.previous)
         except (BadOptions, NoLog) as error:
             return Response(400, f"{error}\n".encode(), TEXT)
-        path = f"{log_directory(worker.state.pod, self._settings)}/{container}/{found.attempt}.log"
+        path = log_file(worker.state.pod, found, self._settings)
         return await self._send(request, path, options, worker, found)
 
     async def _send(

@@ -9,7 +9,7 @@ from nodeagent.cri.port import Runtime
 from nodeagent.model.seen import SeenContainer, SeenPod
 from nodeagent.model.spec import container_named
 from nodeagent.render.container import termination_file
-from nodeagent.render.sandbox import log_directory
+from nodeagent.render.sandbox import log_file
 from nodeagent.render.settings import NodeSettings
 from nodeagent.server.series import tail_text
 
@@ -50,8 +50,7 @@ def last_words(pod: Pod, container: SeenContainer, node: NodeSettings) -> str:
     text = _read(termination_file(pod, container.name, container.attempt, node))
     if text or spec.termination_message_policy != "FallbackToLogsOnError" or container.exit_code == 0:
         return text
-    path = container.log_path or f"{log_directory(pod, node)}/{container.name}/{container.attempt}.log"
-    return tail_text(path, MAX_LOG_LINES, MAX_LOG)
+    return tail_text(log_file(pod, container, node), MAX_LOG_LINES, MAX_LOG)
 
 
 def _read(path: str) -> str:

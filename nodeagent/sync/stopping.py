@@ -14,7 +14,7 @@ from nodeagent.model.seen import PodRef, SeenContainer
 from nodeagent.model.spec import AnyContainer, container_named
 from nodeagent.plan.actions import RemoveContainer, RemoveSandbox, StopContainer, StopSandbox
 from nodeagent.probes.outcome import Target
-from nodeagent.render.sandbox import log_directory
+from nodeagent.render.sandbox import log_directory, log_file
 from nodeagent.sync.doors import NORMAL, WARNING, Doors
 from nodeagent.sync.hooks import run_hook
 from nodeagent.sync.state import PodState
@@ -93,8 +93,7 @@ async def remove_container(doors: Doors, state: PodState, action: RemoveContaine
     state.memory.retries.pop(action.id, None)
     state.forget_gone()
     if found is not None:
-        base = f"{log_directory(state.pod, doors.settings)}/{found.name}/{found.attempt}.log"
-        for path in glob.glob(glob.escape(base) + "*"):
+        for path in glob.glob(glob.escape(log_file(state.pod, found, doors.settings)) + "*"):
             Path(path).unlink(missing_ok=True)  # rotation may be faster
 
 

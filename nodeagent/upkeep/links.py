@@ -7,7 +7,7 @@ from kit import log
 from kit.clock import Clock
 from nodeagent.model.spec import ref_of
 from nodeagent.plan.log_links import link_name, plan_links
-from nodeagent.render.sandbox import log_directory
+from nodeagent.render.sandbox import log_file
 from nodeagent.render.settings import NodeSettings
 from nodeagent.sync.worker import PodWorker
 
@@ -59,11 +59,9 @@ class LogLinks:
         found = {}
         for worker in self._workers.values():
             pod = worker.state.pod
-            folder = log_directory(pod, self._settings)
             for one in worker.state.seen.containers:
                 if one.started_at or one.running:
-                    target = one.log_path or f"{folder}/{one.name}/{one.attempt}.log"
-                    found[link_name(ref_of(pod), one.name, one.id)] = target
+                    found[link_name(ref_of(pod), one.name, one.id)] = log_file(pod, one, self._settings)
         return found
 
     def _there(self) -> dict[str, str]:

@@ -26,7 +26,7 @@ from nodeagent.plan.rotation import (
     plan_look,
     plan_rotation,
 )
-from nodeagent.render.sandbox import log_directory
+from nodeagent.render.sandbox import log_file
 from nodeagent.render.settings import NodeSettings
 from nodeagent.server.logs import open_log
 from nodeagent.sync.worker import PodWorker
@@ -90,9 +90,7 @@ class LogRotation:
             pod = worker.state.pod
             for container in worker.state.seen.overlay(worker.state.exits).containers:
                 if container.running:
-                    path = container.log_path
-                    path = path or f"{log_directory(pod, self._settings)}/{container.name}/{container.attempt}.log"
-                    yield path, container.id
+                    yield log_file(pod, container, self._settings), container.id
 
     async def _rotate(self, path: str, ident: str) -> None:
         digits = times.format_time(self._clock.now())

@@ -40,6 +40,7 @@ from nodeagent.cri.port import POD_NAME, POD_NAMESPACE, POD_UID, SeenImage
 from nodeagent.plan.eviction import PodUse
 from nodeagent.plan.pressure import Free
 from nodeagent.report.facts import MachineFacts
+from nodeagent.sync.pods import RELIST
 from proto import cri_v1_pb2 as pb
 
 MACHINE = MachineFacts(2, 8 << 30, 100 << 30, {}, "m", "s", "b", "6.1", "Debian", "amd64", "host")
@@ -429,6 +430,21 @@ async def test_a_node_that_cannot_tell_its_runtime_of_the_pod_network_tries_agai
     place.unlink()
     await scene.until(lambda: ready()[0] == "True" and scene.phase("web") == "Running")
     assert "10.244.3.0/24" in (place / FILE).read_text()
+
+
+async def test_an_end_of_which_no_event_told_is_found_when_the_stream_begins_anew(scene: Scene) -> None:
+    await scene.start()
+    await scene.create("web")
+    await scene.until(lambda: scene.phase("web") == "Running")
+    (ident,) = scene.runtime.live_containers
+    scene.runtime.break_streams()
+    scene.runtime.exit(ident, 3)  # nobody reads on
+
+    def restarts() -> int:
+        found = scene.pod("web")
+        return (found.status.container_statuses[0].restart_count or 0) if found else 0
+
+    await scene.until(lambda: restarts() == 1, RELIST / 3)
 
 
 async def test_pods_ask_for_names_where_their_host_does_now(scene: Scene) -> None:
