@@ -22,10 +22,15 @@ def write(
     cluster_cidr: str,
     bridge: str = "wherry0",
     mtu: int = 0,
+    *,
+    masquerade: bool = True,
 ) -> Path:
-    """Write the list atomically, only if it changed. CIDRs of both families are separated by a comma; mtu 0: by path."""
+    """Write the list atomically, only if it changed. CIDRs of both families are separated by a comma; mtu 0: by path.
+
+    Without `masquerade` it is the fabric's, which knows all nodes and lets them see pods' own addresses.
+    """
     path = Path(conf_dir) / FILE
-    text = json.dumps(render(pod_cidr, cluster_cidr, bridge, mtu), indent=2) + "\n"
+    text = json.dumps(render(pod_cidr, cluster_cidr, bridge, mtu, masquerade), indent=2) + "\n"
     fresh = path.with_name(f".{FILE}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +44,7 @@ def write(
     return path
 
 
-def render(pod_cidr: str, cluster_cidr: str, bridge: str, mtu: int) -> dict[str, Any]:
+def render(pod_cidr: str, cluster_cidr: str, bridge: str, mtu: int, masquerade: bool) -> dict[str, Any]:
     """The list. Runtimes that know only one version take 1.0.0; newer ones choose from all."""
     try:
         subnets = [ranges.subnet(part.strip()) for part in pod_cidr.split(",") if part.strip()]
@@ -55,7 +60,7 @@ def render(pod_cidr: str, cluster_cidr: str, bridge: str, mtu: int) -> dict[str,
         "isGateway": True,
         "isDefaultGateway": True,
         "hairpinMode": True,
-        "ipMasq": True,
+        "ipMasq": masquerade,
         "clusterCidr": cluster_cidr,
         "mtu": mtu,
         "capabilities": {"portMappings": True, "bandwidth": True, "ips": True, "mac": True},

@@ -1,7 +1,8 @@
 """The network between nodes, hosted by the agent: what the API server tells goes to the fabric and to the policies.
 
-Nodes are read as the node itself, Pods of others, Namespaces and NetworkPolicies by a client of their own. Without one, policies
-are not enforced, and the log says so.
+A node may read nothing of other nodes and of their pods, so Nodes, Pods, Namespaces and NetworkPolicies take a client of their own.
+Without one, policies are not enforced, and the log says so. Nodes are then asked for as the node itself, which some servers allow;
+since others do not, it is the plugin that masquerades what pods send out of the cluster.
 """
 
 from __future__ import annotations
@@ -57,11 +58,12 @@ class Network:
         clock: Clock,
         mtu_changed: Callable[[int], object],
     ) -> None:
+        self.masquerades = reader is not None  # with it we shall know all Nodes
         self._client = client
         self._node = settings.fabric.node
         key_file = Path(settings.data_dir, "wireguard.key")
         self.fabric = Fabric(settings.fabric, settings.cluster_cidr, key_file, clock, self._tell, mtu_changed)
-        self.nodes = Informer(client, kinds.NODE, nodes.extract, clock=clock)
+        self.nodes = Informer(reader or client, kinds.NODE, nodes.extract, clock=clock)
         self.nodes.subscribe(self.fabric.on_node)
         self.policies: Enforcer | None = None
         self._told: list[Informer[Any]] = []

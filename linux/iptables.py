@@ -74,7 +74,7 @@ class Programs:
 
     def save(self, family: int, table: str) -> list[str]:
         """The lines of a table as iptables-save prints them; none if a legacy table is not in use (asking makes it)."""
-        if self.variant == LEGACY and table not in _legacy_tables(family):
+        if self.variant == LEGACY and table not in legacy_tables(family):
             return []
         lines = self._run([self._program(family, "save"), "-t", table]).splitlines()
         return [line for line in lines if line.startswith((":", "-A"))]
@@ -84,7 +84,7 @@ class Programs:
         self._run([self._program(family, "restore"), "-w", str(LOCK_SECONDS), "--noflush"], text)
 
     def extent(self, family: int, table: str) -> Extent:
-        """Of a legacy table, in two system calls."""
+        """Of a legacy table, in two system calls; to ask makes it."""
         return _legacy_extent(family, table) if self.variant == LEGACY else Extent(0, 0)
 
     def forget(self, family: int, table: str) -> bool:
@@ -128,7 +128,8 @@ class Programs:
             raise IptablesError(str(error)) from error
 
 
-def _legacy_tables(family: int) -> list[str]:
+def legacy_tables(family: int) -> list[str]:
+    """The legacy tables that are in use."""
     try:
         with open(
             "/proc/thread-self/net/ip_tables_names" if family == 4 else "/proc/thread-self/net/ip6_tables_names"

@@ -9,6 +9,7 @@ LINK, ADDRESS, ROUTE, NEIGHBOUR, LOST = "link", "address", "route", "neighbour",
 _GROUPS = 0x1 | 0x4 | 0x10 | 0x40 | 0x100 | 0x400  # links, neighbours; addresses and routes of both families
 _KINDS = {16: LINK, 17: LINK, 20: ADDRESS, 21: ADDRESS, 24: ROUTE, 25: ROUTE, 28: NEIGHBOUR, 29: NEIGHBOUR}
 _OIF = 4
+_SCOPE_LINK = 253
 
 
 class Change(NamedTuple):
@@ -20,7 +21,10 @@ class Change(NamedTuple):
 
 
 class Watch:
-    """The changes in the namespace that the calling thread is in, from now on. Those of pods' own links are left out."""
+    """The changes in the namespace that the calling thread is in, from now on.
+
+    Those of pods' own links are left out, and link-local addresses, which each of them gets.
+    """
 
     def __init__(self) -> None:
         self._kernel = Connection(groups=_GROUPS)
@@ -47,7 +51,7 @@ def _change(number: int, body: bytes) -> Change | None:
             return None
         return Change(LINK, ifindex, gone)
     if kind == ADDRESS:
-        return Change(ADDRESS, struct.unpack_from("=I", body, 4)[0], gone)
+        return Change(ADDRESS, struct.unpack_from("=I", body, 4)[0], gone) if body[3] != _SCOPE_LINK else None
     if kind == ROUTE:
         out = attributes(body, 12).get(_OIF, b"\0\0\0\0")
         return Change(ROUTE, struct.unpack("=I", out)[0], gone) if body[4] == 254 else None

@@ -381,9 +381,10 @@ class Agent:
 
     def _write_network(self, pod_cidrs: tuple[str, ...], mtu: int) -> str:
         """Tell the runtime of the pod network; what went wrong."""
-        own = self.config.cni
+        own, inside, ranges = self.config.cni, self.config.pod_cidr, ",".join(pod_cidrs)
+        masquerade = self.network is None or not self.network.masquerades
         try:
-            cni.write_conflist(own.conf_dir, ",".join(pod_cidrs), self.config.pod_cidr, own.bridge, own.mtu or mtu)
+            cni.write_conflist(own.conf_dir, ranges, inside, own.bridge, own.mtu or mtu, masquerade=masquerade)
         except cni.ConflistError as error:
             return str(error)
         return ""

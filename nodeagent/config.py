@@ -32,7 +32,8 @@ class Cni(Section, frozen=True, kw_only=True):
 class Network(Section, frozen=True, kw_only=True):
     """How pods of other nodes are reached. The numbers must be the same on all nodes.
 
-    kubeconfig: of somebody who may read all pods, namespaces and NetworkPolicies; without it policies are not enforced
+    kubeconfig: of somebody who may read all nodes, pods, namespaces and NetworkPolicies; without it policies are not enforced, and
+    nodes see their own addresses, not pods', in what pods send to them
     """
 
     kubeconfig: str = ""

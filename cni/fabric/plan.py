@@ -19,7 +19,7 @@ from linux.links import Address, Neighbour, Route, SeenLink
 from linux.vxlan import Entry, Vxlan
 from linux.wireguard import Peer, SeenWireguard
 
-PROTOCOL = 87  # who made a route, as `ip route` shows it
+PROTOCOL = 88  # who made a route, as `ip route` shows it; 87 are those of `wherry up`
 OURS = (*w.VXLAN_LINKS.values(), w.WIREGUARD_LINK)
 
 

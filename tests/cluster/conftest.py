@@ -83,6 +83,19 @@ class Host:
             time.sleep(0.2)
         return found
 
+    def other_node(self, name: str, address: str, pods: str) -> None:
+        """A Node without a machine: ways to its pods are made all the same."""
+        spec = {"podCIDR": pods, "podCIDRs": [pods]}
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec}
+        self.kubectl("create -f -", input=json.dumps(node))
+        status = {"status": {"addresses": [{"type": "InternalIP", "address": address}]}}
+        self.kubectl(f"patch node {name} --subresource=status --type=merge -p '{json.dumps(status)}'")
+
+    def ways(self) -> dict[str, str]:
+        """The link that leads to each range of other nodes' pods."""
+        routes = [line.split() for line in self.node.run(["ip", "route", "show", "proto", "88"]).text.splitlines()]
+        return {words[0]: words[words.index("dev") + 1] for words in routes}
+
     def in_pod(self, address: str, command: str) -> str:
         """Run a program of this host in the network of the demo pod with that address."""
         script = f"""

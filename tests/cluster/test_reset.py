@@ -15,6 +15,9 @@ def fill(host: Host) -> None:
     host.until("pods are ready", lambda: len(host.ready_pods("app=web")) == 2)
     address = host.get("service web")["spec"]["clusterIP"]
     host.until("the service answers", lambda: host.curl(f"http://{address}/"))
+    host.other_node("near", "192.168.77.200", "10.244.200.0/24")
+    host.other_node("far", "198.51.100.201", "10.244.201.0/24")
+    host.until("ways lead to other nodes", lambda: len(host.ways()) == 2)
     host.node.run(["rm", "-rf", KUBECTL_CACHE])  # not made by `up`
 
 

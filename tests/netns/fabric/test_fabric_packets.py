@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from cni import ranges
+from cni.fabric.kernel import FabricKernel
 from cni.fabric.nodes import FABRIC, MODE, POD_CIDRS, WIREGUARD, mac_of
+from cni.fabric.openings import Open
+from linux import iptables, nft
 from linux.netlink import NotFound
 from linux.wireguard import Wireguard
 from tests.netns.fabric.bed import FAR, NEAR, NUMBERS, Bed, node_ips, pod_cidrs, pod_ips
@@ -50,7 +53,7 @@ def check_pairs(bed: Bed, versions: tuple[int, ...], names: str = "abc") -> None
 def kinds(bed: Bed, name: str) -> dict[str, str]:
     """The link that each route to pods of others leads to."""
     lines = [line for flag in ("-4", "-6") for line in bed.spaces[name].run("ip", flag, "route").splitlines()]
-    routes = [line.split() for line in lines if "proto 87" in line]
+    routes = [line.split() for line in lines if "proto 88" in line]
     return {words[0]: words[words.index("dev") + 1] for words in routes}
 
 
@@ -274,6 +277,19 @@ def test_pods_pass_other_firewalls(made: Bed, firewall: str) -> None:
     node.run("nft", "flush", "ruleset")
 
 
+def test_looking_for_other_firewalls_leaves_nothing(made: Bed) -> None:
+    def look() -> list[object]:
+        kernel = FabricKernel()
+        try:
+            assert kernel.generation() == kernel.generation()
+            assert kernel.open(Open(("10.244.0.0/16", "fd00:244::/48"), frozenset({("192.0.2.1", 8472)}))) == []
+            return [*map(iptables.legacy_tables, (4, 6)), *map(kernel.nft.tables, nft.FAMILIES.values())]
+        finally:
+            kernel.close()
+
+    assert not any(made.spaces["pod-a"].visit(look))
+
+
 def test_a_reset_leaves_nothing(made: Bed) -> None:
     made.place("c", FAR)
     show_all(made)
@@ -289,7 +305,7 @@ def test_a_reset_leaves_nothing(made: Bed) -> None:
         + node.run("ip", "link")
         + node.run("nft", "list", "ruleset")
     )
-    assert not any(mark in left for mark in ("proto 87", "wherry-", "WHERRY"))
+    assert not any(mark in left for mark in ("proto 88", "wherry-", "WHERRY"))
     made.start("a")
     show_all(made)
     check_pairs(made, (4, 6))

@@ -28,6 +28,7 @@ from api.meta_v1 import ObjectMeta
 from client.client import Client
 from client.fake.transport import FakeTransport
 from cni.conflist import FILE
+from cni.network import Network, NetworkSettings, Settings
 from kit.clock import FakeClock, settle
 from kit.supervisor import Supervisor
 from linux.cgroup import CgroupError, FakeCgroups, Limits
@@ -409,6 +410,19 @@ async def test_the_pod_network_is_written_once_its_range_is_known(scene: Scene) 
     await scene.client.patch(kinds.NODE, "n1", {"spec": {"podCIDR": "10.244.3.0/24"}})
     await scene.until(file.exists)
     assert "10.244.3.0/24" in file.read_text()
+    assert '"ipMasq": true' in file.read_text()
+
+
+@pytest.mark.parametrize("reads_all_nodes", [True, False])
+async def test_either_the_fabric_masquerades_or_the_plugin(scene: Scene, reads_all_nodes: bool) -> None:
+    await scene.start()
+    settings = NetworkSettings(Settings("n1"), scene.config.pod_cidr, str(scene.folder), scene.config.cni.bridge)
+    reader = scene.client if reads_all_nodes else None
+    scene.agent.network = Network(settings, scene.client, reader, scene.clock, scene.agent.network_file.mtu)
+    await scene.client.patch(kinds.NODE, "n1", {"spec": {"podCIDR": "10.244.3.0/24"}})
+    file = scene.folder / "net.d" / FILE
+    await scene.until(file.exists)
+    assert f'"ipMasq": {"false" if reads_all_nodes else "true"}' in file.read_text()
 
 
 async def test_a_node_that_cannot_tell_its_runtime_of_the_pod_network_tries_again(scene: Scene) -> None:

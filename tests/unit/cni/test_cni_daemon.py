@@ -200,11 +200,13 @@ def test_the_network_configuration_list(tmp_path: Path) -> None:
     assert (path.name, written["cniVersion"], written["name"]) == ("10-wherry.conflist", "1.0.0", "wherry")
     plugin = written["plugins"][0]
     assert plugin["ipam"]["ranges"] == [[{"subnet": "10.244.7.0/24"}], [{"subnet": "fd00:7::/64"}]]
-    assert (plugin["mtu"], plugin["clusterCidr"]) == (1450, "10.244.0.0/16,fd00::/16")
+    assert (plugin["mtu"], plugin["clusterCidr"], plugin["ipMasq"]) == (1450, "10.244.0.0/16,fd00::/16", True)
     before = path.stat().st_mtime_ns
     conflist.write(tmp_path / "net.d", "10.244.7.0/24,fd00:7::/64", "10.244.0.0/16,fd00::/16", "wherry0", 1450)
     assert path.stat().st_mtime_ns == before
     assert len(list(path.parent.iterdir())) == 1
+    conflist.write(path.parent, "10.244.7.0/24", "10.244.0.0/16", masquerade=False)
+    assert json.loads(path.read_text())["plugins"][0]["ipMasq"] is False
 
 
 @pytest.mark.parametrize("pods", ["", "10.244.0.0", "nonsense/24"])
