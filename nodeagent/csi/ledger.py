@@ -63,15 +63,21 @@ def note(path: str, driver: str, handle: str, *, attached: bool = False) -> None
 
 
 def make(path: str) -> None:
-    """The directory of a path, for the driver to mount on."""
-    Path(path).mkdir(mode=0o750, parents=True, exist_ok=True)
+    """The directory of a path, for the driver to mount on. What is mounted there already is not asked: its server may be away."""
+    os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
+    try:
+        os.mkdir(path, 0o750)
+    except FileExistsError:
+        pass
 
 
 def strike(path: str) -> None:
     """Forget it, once the driver has undone it."""
     for victim in (path, f"{Path(path).parent}/{DATA}", str(Path(path).parent)):
         try:
-            os.rmdir(victim) if os.path.isdir(victim) else os.unlink(victim)
+            os.rmdir(victim)
+        except NotADirectoryError:
+            os.unlink(victim)
         except FileNotFoundError:
             pass
 

@@ -12,6 +12,7 @@ import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -84,7 +85,8 @@ class CsiVolumes:
         self._too_small: set[str] = set()  # paths of volumes that were shown, and have not grown as they should have
         self._growing: dict[str, Shown] = {}  # path -> what may become larger while a pod has it
         self._expansion: Expansion | None = None
-        self._giving = OneEach[bool]("fs-group")  # by path: it may hang, and not be over when its pod is given up
+        # By path; either may hang, and not be over when its pod is given up.
+        self._giving, self._unmounting = OneEach[bool]("fs-group"), OneEach[None]("unmount")
 
     async def run(self) -> None:
         """Look for volumes that have become larger until cancelled."""
@@ -390,7 +392,7 @@ class CsiVolumes:
             raise MountError(f"cannot unmount {record.target}: {absent}")
         try:
             await driver.unpublish(record.handle, record.target)
-            self._unmount(record.target)
+            await self._unmount(record.target)
             staged = ledger.staging_path(self._aids.node.root_dir, *record.volume)
             all_records = ledger.records(self._aids.node.root_dir)
             shared = any(other.volume == record.volume and other.target != record.target for other in all_records)
@@ -400,17 +402,17 @@ class CsiVolumes:
                     self._expansion.forget(record.volume)
             if not shared and ledger.is_noted(staged):
                 await driver.unstage(record.handle, staged)
-                self._unmount(staged)
+                await self._unmount(staged)
                 ledger.strike(staged)
             self._too_small.discard(record.target)
             ledger.strike(record.target)  # last: it is what we come back for
         except DriverFault as error:
             raise MountError(f"cannot unmount {record.target}: {error}") from error
 
-    def _unmount(self, path: str) -> None:
+    async def _unmount(self, path: str) -> None:
         """The driver has undone it; what it left mounted all the same is unmounted, and never removed."""
         for point in self._aids.mounts.below(path):
-            self._aids.mounts.unmount(point)
+            await self._unmounting.run(point, partial(self._aids.mounts.unmount, point))
 
     def _lock(self, volume: tuple[str, str]) -> asyncio.Lock:
         return self._locks.setdefault(volume, asyncio.Lock())

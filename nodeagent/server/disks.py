@@ -87,17 +87,15 @@ def _below(path: str, device: int) -> Iterator[os.stat_result]:
 
 
 def volumes(pod_directory: str) -> Iterator[tuple[str, str, str]]:
-    """The volumes of a pod on disk: kind, name, path."""
-    root = f"{pod_directory}/volumes"
-    for kind in _names(root):
-        for name in _names(f"{root}/{kind}"):
-            path = f"{root}/{kind}/{name}"
-            if os.path.isdir(path) and not os.path.islink(path):
-                yield kind.partition("~")[2], name, path
+    """The volumes of a pod on disk: kind, name, path. Nothing is asked of what is mounted there: its server may be away."""
+    for kind in _folders(f"{pod_directory}/volumes"):
+        for volume in _folders(kind.path):
+            yield kind.name.partition("~")[2], volume.name, volume.path
 
 
-def _names(path: str) -> list[str]:
+def _folders(path: str) -> list[os.DirEntry[str]]:
     try:
-        return sorted(os.listdir(path))
+        with os.scandir(path) as entries:
+            return sorted((e for e in entries if e.is_dir(follow_symlinks=False)), key=lambda e: e.name)
     except OSError:
         return []

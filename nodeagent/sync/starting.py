@@ -38,7 +38,7 @@ from nodeagent.sync.state import PodState
 from nodeagent.sync.stopping import stop_container
 from nodeagent.sync.users import NoIdsLeft, apply_ids, apply_to_mounts, first_id
 from nodeagent.volumes.pod import VolumeProblem
-from nodeagent.volumes.resolved import driven, waits_for_others
+from nodeagent.volumes.resolved import driven, is_remote, waits_for_others
 from proto import cri_v1_pb2 as pb
 
 CONFIG_RETRY = 10.0
@@ -322,7 +322,8 @@ async def _subpaths(
     if not wanted:
         return {}
     found: dict[int, str] = {}
-    await doors.blocking(lambda: found.update(doors.volumes.subpaths(pod, container.name, wanted)))
+    beside = doors.patient if is_remote(pod) else doors.blocking
+    await beside(lambda: found.update(doors.volumes.subpaths(pod, container.name, wanted)))
     return found
 
 

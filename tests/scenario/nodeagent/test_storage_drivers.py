@@ -445,6 +445,27 @@ async def test_a_volume_that_hangs_is_given_by_one_thread_however_often_it_is_tr
     await world.volumes.unpublish("u")
 
 
+async def test_what_a_driver_left_mounted_is_unmounted_beside_the_loop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.start()
+    world.terms()
+    wanted, volumes = claiming()
+    await world.volumes.publish(wanted, volumes)
+    (record,) = ledger.records(world.root)
+    world.mounts.points.append(record.target)
+    unmount, beside = world.mounts.unmount, list[str]()
+
+    def noted(target: str) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            beside.append(target)
+        unmount(target)
+
+    monkeypatch.setattr(world.mounts, "unmount", noted)
+    await world.volumes.unpublish("u")
+    assert beside == [record.target] and world.mounts.points == []
+
+
 class Died(BaseException):
     """As a SIGKILL: nobody tidies up."""
 

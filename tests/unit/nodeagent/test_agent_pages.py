@@ -23,6 +23,7 @@ from nodeagent.config import Config, Eviction, Pki, Reservations
 from nodeagent.configured import eviction_policy, reserved_by, rotation_policy, with_reserved
 from nodeagent.cri.fake import FakeRuntime
 from nodeagent.cri.port import CONTAINER_NAME, Owned
+from nodeagent.csi import ledger
 from nodeagent.csi.ledger import Record
 from nodeagent.model.seen import ContainerState, PodRef, SeenContainer
 from nodeagent.plan.reserved import Reserved, compute_allocatable, threshold
@@ -349,6 +350,21 @@ async def test_volumes_that_take_long_hold_up_no_other_page(tmp_path: Path) -> N
         assert await surveyor.disks() == ([], {})
     goes_on.set()
     assert (await look).storage == []
+
+
+def test_nothing_is_asked_of_what_is_mounted_as_a_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume, asked = tmp_path / "volumes" / "kubernetes.io~nfs" / "v", os.stat
+    volume.mkdir(parents=True)
+
+    def stat(path: Any, *rest: Any, **more: Any) -> os.stat_result:
+        assert os.fspath(path) != str(volume), "its server is away: there would be no answer"
+        return asked(path, *rest, **more)
+
+    monkeypatch.setattr(os, "stat", stat)
+    monkeypatch.setattr(os, "lstat", stat)
+    assert list(volumes(str(tmp_path))) == [("nfs", "v", str(volume))]
+    ledger.make(str(volume))
+    ledger.strike(str(volume))
 
 
 def test_what_files_take(tmp_path: Path) -> None:

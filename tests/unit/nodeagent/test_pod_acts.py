@@ -4,6 +4,9 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from api.core_v1 import (
     Container,
@@ -12,9 +15,11 @@ from api.core_v1 import (
     EnvVar,
     EnvVarSource,
     FileKeySelector,
+    NFSVolumeSource,
     Pod,
     PodSpec,
     Volume,
+    VolumeMount,
 )
 from api.meta_v1 import ObjectMeta
 from linux.mounts import FakeMounts
@@ -23,6 +28,7 @@ from nodeagent.model.memory import Health
 from nodeagent.model.seen import Exit
 from nodeagent.plan.actions import RemoveSandbox
 from nodeagent.sync.env_files import read_env_files
+from nodeagent.sync.starting import _subpaths
 from nodeagent.sync.state import PodState
 from nodeagent.sync.stopping import clean_up, remove_sandbox
 from nodeagent.volumes.pod import PodVolumes
@@ -129,3 +135,33 @@ async def test_nothing_is_remembered_of_containers_that_went_with_their_sandbox(
     state.memory.health["a0"] = Health()
     await remove_sandbox(world.doors, state, RemoveSandbox(gone))
     assert set(state.exits) == set(state.words) == state.killed == {kept} and not state.memory.health
+
+
+@pytest.mark.parametrize("remote", [False, True])
+async def test_parts_of_volumes_that_a_server_may_hold_up_are_found_where_others_do_not_wait(
+    remote: bool, tmp_path: Path
+) -> None:
+    places = list[str]()
+
+    async def own(work: Callable[[], None]) -> None:
+        places.append("own")
+        work()
+
+    async def far(work: Callable[[], None]) -> None:
+        places.append("far")
+        work()
+
+    class Volumes:
+        def subpaths(self, pod: Pod, container: str, wanted: Any) -> dict[int, str]:
+            return {0: "/place"}
+
+    wanted = two()
+    nfs = NFSVolumeSource(server="192.0.2.9", path="/")
+    wanted.spec.volumes = [Volume(name="v", nfs=nfs) if remote else Volume(name="v", empty_dir=EmptyDirVolumeSource())]
+    first = wanted.spec.containers[0]
+    first.volume_mounts = [VolumeMount(name="v", mount_path="/v", sub_path="a")]
+    world = World(tmp_path, wanted, blocking=own)
+    object.__setattr__(world.doors, "patient", far)
+    object.__setattr__(world.doors, "volumes", Volumes())
+    assert await _subpaths(world.doors, wanted, first, {}) == {0: "/place"}
+    assert places == (["far"] if remote else ["own"])
