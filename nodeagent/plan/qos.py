@@ -16,8 +16,11 @@ NODE_CRITICAL_PRIORITY = 2_000_001_000
 
 def qos_class(pod: Pod) -> str:
     """Guaranteed, Burstable or BestEffort, from the requests and limits for CPU and memory."""
-    needs = [pod.spec.resources] if pod.spec.resources is not None else []
-    needs = needs or [c.resources or ResourceRequirements() for c in (*pod.spec.init_containers, *pod.spec.containers)]
+    whole = pod.spec.resources
+    found = [whole] if whole is not None else [c.resources for c in (*pod.spec.init_containers, *pod.spec.containers)]
+    if not any(one is not None and (one.requests or one.limits) for one in found):
+        return BEST_EFFORT  # most pods, and all pods are asked whenever one comes
+    needs = [one or ResourceRequirements() for one in found]
     pairs = [(_amount(r.requests, name), _amount(r.limits, name)) for r in needs for name in ("cpu", "memory")]
     if not any(request or limit for request, limit in pairs):
         return BEST_EFFORT
