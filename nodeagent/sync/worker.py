@@ -167,7 +167,9 @@ class PodWorker:
             while not (self.forgotten or self._closing):
                 self._wake.clear()
                 wait = await self._safe_step()
-                if wait != 0.0 and not (self.forgotten or self._closing):
+                if wait == 0.0:
+                    await self._doors.clock.sleep(0)  # what was published is on its way before we look again
+                elif not (self.forgotten or self._closing):
                     self.state.leave_slot()
                     await self._sleep(wait)
         finally:
