@@ -1,13 +1,15 @@
 """The ConfigMaps and Secrets that pods refer to, each watched by itself, and the Services for variables.
 
 A node may only read what its own pods refer to, one object at a time, so there is one small informer an object, held as
-long as any pod needs it. When one changes, the pods that refer to it are woken. Bundles of certificates are chosen by labels,
-so all of the cluster are watched as one.
+long as any pod needs it, and that of the API server's certificates, which nearly every pod has, a while longer. When one
+changes, the pods that refer to it are woken. Bundles of certificates are chosen by labels, so all of the cluster are watched
+as one.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from api import codec, kinds
@@ -16,11 +18,13 @@ from client.client import Client
 from client.informer import Informer
 from kit.clock import Clock, deadline
 from nodeagent.model.origin import is_static
+from nodeagent.model.spec import ROOT_CA
 from nodeagent.render.references import BUNDLES, CONFIG_MAP, Reference
 from nodeagent.render.settings import Bundle, ConfigProblem, ServiceLink, Sources
 from nodeagent.volumes.trust import certificates_of
 
 PATIENCE = 10.0  # how long a container's start waits for what it refers to
+LINGER = 60.0  # how long the next pod of a namespace finds the certificates already here
 
 Key = tuple[str, str, str]  # kind, namespace, name
 
@@ -58,10 +62,19 @@ class Objects:
     def release(self, uid: str) -> None:
         """A pod needs nothing any more."""
         for key, watched in list(self._watched.items()):
+            if uid not in watched.users:
+                continue
             watched.users.discard(uid)
-            if not watched.users:
-                watched.task.cancel()
-                del self._watched[key]
+            if key[0] == CONFIG_MAP and key[2] == ROOT_CA:
+                self._clock.call_later(LINGER, partial(self._drop, key))
+            else:
+                self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        watched = self._watched.get(key)
+        if watched is not None and not watched.users:
+            watched.task.cancel()
+            del self._watched[key]
 
     def watches(self, key: Key) -> bool:
         """Whether we would hear of a change of this object."""
