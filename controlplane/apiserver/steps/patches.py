@@ -45,16 +45,15 @@ def patched(call: Call, what: type[Type], document: dict[str, Any]) -> Any:
     level = field_validation(call)
     doubts = _doubts(call.body, kind, change) if level == STRICT or (level != IGNORE and call.told) else []
     data = msgspec.json.encode(_apply(kind, what, document, change))
-    shown = _go_text(change) if kind == STRATEGIC else data.decode()
     try:
         obj = codec.decode(what, data)
     except codec.DecodeError as error:
-        raise _invalid(shown, str(malformed.mismatch(what, data) or error)) from None
+        raise _invalid(_shown(kind, change, data), str(malformed.mismatch(what, data) or error)) from None
     if level == IGNORE or not (call.told or level == STRICT):
         return obj
     doubts += codec.strict_problems(what, data)
     if doubts and level == STRICT:
-        raise _invalid(shown, codec.strict_message(doubts))
+        raise _invalid(_shown(kind, change, data), codec.strict_message(doubts))
     call.warnings.extend(doubts)
     return obj
 
@@ -112,6 +111,11 @@ def _invalid(value: str, problem: str) -> status.StatusError:
     shown = msgspec.json.encode(value).decode()
     cause = Cause("patch", "FieldValueInvalid", f"Invalid value: {shown}: {problem}")
     return status.invalid_object("", "", "", [cause])
+
+
+def _shown(kind: str, change: Any, data: bytes) -> str:
+    """What a refusal shows: the patch itself, or what has become of the object."""
+    return _go_text(change) if kind == STRATEGIC else data.decode()
 
 
 def _go_text(value: Any) -> str:
