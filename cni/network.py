@@ -83,7 +83,8 @@ class Network:
         tell: Callable[[str, _X | None, _X | None], object],
         clock: Clock,
     ) -> None:
-        informer = Informer(reader, kind, extract, clock=clock)
+        fields = "spec.nodeName!=" if kind is kinds.POD else ""  # who has no node yet has no address either
+        informer = Informer(reader, kind, extract, fields=fields, clock=clock)
         informer.subscribe(tell)
         self._told.append(informer)
 
