@@ -70,7 +70,7 @@ def facts(made: Lab, space: Space) -> dict[str, Any]:
     bridge = json.loads(made.host.run("ip", "-j", "-d", "addr", "show", port["master"]))[0]
     return {
         "links": sorted(one["ifname"] for one in json.loads(space.run("ip", "-j", "link"))),
-        "link": (sorted(set(link["flags"]) - {"LOWER_UP"}), link["mtu"], link["linkinfo"]["info_kind"]),
+        "link": (sorted(set(link["flags"]) - {"LOWER_UP", "NO-CARRIER"}), link["mtu"], link["linkinfo"]["info_kind"]),
         "addresses": sorted(
             (alike(a["local"]), a["prefixlen"], alike(a.get("broadcast", "")))
             for a in link["addr_info"]

@@ -182,7 +182,7 @@ class Bed:
                 refused = (errno.ECONNREFUSED, errno.EPERM) if udp and origin == "node" else (errno.ECONNREFUSED,)
                 return REFUSED if error.errno in refused else f"{LOST}: {error.strerror}"
 
-    def ask_often(self, origin: str, address: str, port: int, times: int = 24, *, udp: bool = False) -> Counter[str]:
+    def ask_often(self, origin: str, address: str, port: int, times: int = 32, *, udp: bool = False) -> Counter[str]:
         """What many new connections get."""
         return Counter(self.ask(origin, address, port, udp=udp) for _ in range(times))
 

@@ -239,8 +239,8 @@ def test_leader_election(place: World, namespace: str, kind: Any) -> None:
         lock = Lock("lock", namespace, name)
         elected = electionconfig.Config(
             lock,
-            lease_duration=4,
-            renew_deadline=3,
+            lease_duration=9,  # so long may a busy machine keep who leads from saying so
+            renew_deadline=7,
             retry_period=1,
             onstarted_leading=lambda: led.append(name),
             onstopped_leading=lambda: None,

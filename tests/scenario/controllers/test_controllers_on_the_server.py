@@ -23,7 +23,7 @@ from kit.clock import SystemClock
 from kit.supervisor import Supervisor
 from tests.scenario.controllers.cluster import NS, template
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class Kubelet:

@@ -36,7 +36,7 @@ MASKS = (
     (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d| [+-]\d{4} \w+)", "TIME"),
     (r"\b\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "TIME"),
     (r'([rR]esourceVersion\\?"?: ?\\?"?)\d+', r"\1REVISION"),
-    (r"\b10\.(?:9[6-9]|10\d|11[01])\.(?!0\.[01]\b)\d+\.\d+\b", "CLUSTER-IP"),
+    (r"\b10\.(?!96\.0\.[01]\b)(?:9[6-9]|10\d|11[01])\.\d+\.\d+\b", "CLUSTER-IP"),
     (r"\b10\.244\.0\.(?!0/)\d+\b", "POD-IP"),
     (r"\b3[0-2]\d{3}(/TCP|/UDP)", r"NODE-PORT\1"),
     (r"(nodePort\"?: )3[0-2]\d{3}\b", r"\1NODE-PORT"),
@@ -149,7 +149,8 @@ def write(steps: list[Step]) -> str:
 def mask(printed: str, code: int, *, known: Mapping[str, str]) -> str:
     """Output with all that differs from run to run taken out; `known` are texts of this run and what to show for them."""
     for text, name in known.items():
-        printed = printed.replace(text, name)
+        bounds = r"\b" if text.isdigit() else ""  # a port's digits may be in a uid or a time, too
+        printed = re.sub(f"{bounds}{re.escape(text)}{bounds}", name, printed)
     for pattern, replacement in MASKS:
         printed = re.sub(pattern, replacement, printed, flags=re.MULTILINE)
     printed = printed.strip("\n")

@@ -31,7 +31,7 @@ def checkout(tmp_path: Path) -> Path:
 def wherry(checkout: Path, *arguments: str, program: Path | None = None) -> subprocess.CompletedProcess[str]:
     argv = [str(program or checkout / "wherry"), *arguments]
     environment = {"PATH": "/usr/bin:/bin"}
-    return subprocess.run(argv, capture_output=True, text=True, cwd="/", env=environment, check=False, timeout=120)
+    return subprocess.run(argv, capture_output=True, text=True, cwd="/", env=environment, check=False, timeout=600)
 
 
 def test_makes_the_environment_once(checkout: Path) -> None:
@@ -84,7 +84,7 @@ def test_survives_a_kill(checkout: Path) -> None:
 def test_two_at_once(checkout: Path) -> None:
     argv = [checkout / "wherry", "status"]
     both = [subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [child.communicate(timeout=120) for child in both]
+    said = [child.communicate(timeout=600) for child in both]
     assert [out for out, _ in said] == ["status\n", "status\n"]
     assert sum("making .venv" in err for _, err in said) == 1
 

@@ -18,7 +18,7 @@ from kit.http.server import Server
 from kit.http.tls import ServerTls, client_context
 from tests.unit.kit.wire import Wire
 
-PATIENCE = 20
+PATIENCE = 120
 Fields = Sequence[tuple[str, str]]
 
 
