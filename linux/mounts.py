@@ -90,7 +90,8 @@ class KernelMounts:
         """Mount a file system of any kind. The program finds the helper of the kind, and waits for servers no longer than we let it."""
         chosen = ["-o", ",".join(options)] if options else []
         try:
-            process.run(["mount", "-t", kind, *chosen, source, target], timeout=MOUNT_PATIENCE)
+            # A source may be any pod's word: it must not be read as an option.
+            process.run(["mount", "-t", kind, *chosen, "--", source, target], timeout=MOUNT_PATIENCE)
         except process.ProcessError as error:
             raise MountError(f"cannot mount {source} on {target}: {error}") from error
 

@@ -90,8 +90,18 @@ def mount_any_kind(mounts: Mounts, home: Path) -> None:
         raise AssertionError("it was mounted")
 
 
+def take_no_source_for_an_option(mounts: Mounts, home: Path) -> None:
+    """A pod that names its server --fstab=... would have any file system of the machine mounted."""
+    table = home / "table"
+    table.write_text(f"tmpfs {home / 'disk'} tmpfs size=64k 0 0\n")
+    (home / "disk").mkdir()
+    mounts.filesystem("tmpfs", f"--fstab={table}", str(home / "disk"), ["mode=700"])
+    (line,) = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f" {home / 'disk'} " in line]
+    assert f"--fstab={table}" in line.split() and "size=64k" not in line
+
+
 BOTH = [come_and_go, refuse_what_cannot_be, remove_trees_but_not_what_is_mounted_in_them]
-KERNEL = [show_the_same_in_two_places, show_one_directory_alone, mount_any_kind]
+KERNEL = [show_the_same_in_two_places, show_one_directory_alone, mount_any_kind, take_no_source_for_an_option]
 
 
 @pytest.mark.parametrize("check", BOTH)
