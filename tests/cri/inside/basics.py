@@ -124,7 +124,7 @@ async def killed_for_memory(stage: Stage) -> None:
     """The kernel's verdict is told as OOMKilled."""
     limits = ResourceRequirements(limits={"memory": "32Mi"})
     # The runtime hears of the kill and of the end on two ways: a child is killed first, its parent ends later.
-    script = "tail /dev/zero; code=$?; sleep 1; exit $code"
+    script = "tail /dev/zero; code=$?; sleep 3; exit $code"
     pod = make_pod("greedy", shell("a", script, resources=limits), restart_policy="Never")
     await stage.create(pod)
     pod = await stage.phase("greedy", "Failed")

@@ -33,7 +33,7 @@ async def nothing_is_lost_over_rotations(stage: Stage) -> None:
     """A reader that follows gets each line once, while the log is rotated under it many times."""
     burst = f"i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo $n: line $i of some text that fills the file; done"
     script = f"echo begin; n=0; while [ $n -lt {BURSTS} ]; do until test -e /tmp/$n; do sleep 0.05; done;"
-    script += f" {burst}; n=$((n+1)); done; echo end"
+    script += f" {burst}; n=$((n+1)); done; echo end; sleep 1"  # whoever let it go on is to end before it
     await stage.create(make_pod("talks", shell("a", script), restart_policy="Never"))
     pod = await stage.phase("talks", "Running")
     ident = state_of(pod, "a").container_id.partition("//")[2]

@@ -62,9 +62,12 @@ async def logs(stage: Stage) -> None:
 
 async def follows_to_the_end(stage: Stage) -> None:
     """Following gives every line as it comes, and ends with the container."""
-    script = "for i in 1 2 3 4 5 6 7 8; do echo $i; until test -e /tmp/$i; do sleep 0.05; done; done; echo bye"
-    await stage.create(make_pod("counts", shell("a", script), restart_policy="Never"))
-    ident = state_of(await stage.phase("counts", "Running"), "a").container_id.partition("//")[2]
+    script = "for i in 1 2 3 4 5 6 7 8; do echo $i; until test -e /v/$i; do sleep 0.05; done; done; echo bye"
+    counter = shell("a", script, volume_mounts=[VolumeMount(name="v", mount_path="/v")])
+    volume = Volume(name="v", empty_dir=EmptyDirVolumeSource())
+    await stage.create(make_pod("counts", counter, volumes=[volume], restart_policy="Never"))
+    uid = (await stage.phase("counts", "Running")).metadata.uid or ""
+    shared = Path(stage.config.root_dir, "pods", uid, "volumes/kubernetes.io~empty-dir/v")
     caller = _client(stage)
     body, told = b"", 0
     async with asyncio.timeout(PATIENCE), caller.stream("GET", "/containerLogs/default/counts/a?follow=true") as answer:
@@ -72,7 +75,7 @@ async def follows_to_the_end(stage: Stage) -> None:
             body += piece
             if told < body.count(b"\n") <= 8:  # it goes on when the line has come, and no sooner
                 told = body.count(b"\n")
-                await stage.run(ident, "touch", f"/tmp/{told}")
+                (shared / str(told)).touch()
     await caller.close()
     assert body.decode().split() == [*map(str, range(1, 9)), "bye"]
 
