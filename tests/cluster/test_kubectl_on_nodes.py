@@ -5,6 +5,7 @@ exec, attach, cp, port-forward and proxy have `test_streaming.py`.
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -31,28 +32,28 @@ def kubectl(request: pytest.FixtureRequest, cluster: Host, tmp_path_factory: pyt
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
-def test_transcript(path: Path, kubectl: tuple[str, str], cluster: Host) -> None:
+async def test_transcript(path: Path, kubectl: tuple[str, str], cluster: Host) -> None:
     program, folder = kubectl
     version = kubectls.version(program)
     namespace = f"{path.stem}-{version[0]}-{version[1]}"
     home = f"/root/{namespace}"
     environment = {"KUBECONFIG": f"{home}/config", "HOME": home, "PATH": f"{folder}:/usr/bin:/bin", "DEMO": DEMO}
 
-    def shell(command: str) -> tuple[str, int]:
-        script = f"cd {home}; {{ {command}\n}} 2>&1"
-        done = cluster.node.run(["bash", "-c", script], check=False, timeout=PATIENCE, env=environment)
+    async def shell(command: str) -> tuple[str, int]:
+        script = ["bash", "-c", f"cd {home}; {{ {command}\n}} 2>&1"]
+        done = await asyncio.to_thread(cluster.node.run, script, check=False, timeout=PATIENCE, env=environment)
         return done.text, done.code
 
     cluster.node.run(["mkdir", "-p", home, KUBECTL_CACHE])
     cluster.node.run(["cp", KUBECONFIG, f"{home}/config"])
-    shell(f"kubectl create namespace {namespace}; kubectl config set-context --current --namespace={namespace}")
+    await shell(f"kubectl create namespace {namespace}; kubectl config set-context --current --namespace={namespace}")
     cluster.until(
         "its service account is there", lambda: "default" in cluster.kubectl(f"get sa -n {namespace} -o name")
     )
     steps = transcript.parse(path.read_text())
     known = {namespace: "NAMESPACE", DEMO: "DEMO"}
     try:
-        wrong = [transcript.judge(step, version, *shell(step.command), known) for step in steps if step.command]
+        wrong = await transcript.play(steps, version, shell, known)
     finally:
-        shell(f"kubectl delete namespace {namespace} --wait=false")
+        await shell(f"kubectl delete namespace {namespace} --wait=false")
     transcript.close(path, steps, wrong)

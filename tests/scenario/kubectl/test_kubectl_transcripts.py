@@ -45,7 +45,6 @@ async def test_transcript(path: Path, kubectl: str, tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "bin").mkdir(parents=True)
     (home / "bin/kubectl").symlink_to(kubectl)
-    wrong = []
     async with world.running(tmp_path, node="#: with a node" in path.read_text()) as place:
         environment = {
             "KUBECONFIG": str(place.kubeconfig),
@@ -55,8 +54,5 @@ async def test_transcript(path: Path, kubectl: str, tmp_path: Path) -> None:
             "TERM": "dumb",
         }
         known = {str(tmp_path): "TMP", place.address.rpartition(":")[2]: "PORT"}
-        for step in steps:
-            if step.command:
-                printed, code = await shell(step.command, home, environment)
-                wrong.append(transcript.judge(step, version, printed, code, known))
+        wrong = await transcript.play(steps, version, lambda command: shell(command, home, environment), known)
     transcript.close(path, steps, wrong)
