@@ -75,7 +75,7 @@ async def start(config: Config, client: Client, supervisor: Supervisor) -> Synce
     node = Informer(client, kinds.NODE, extract_node, fields=f"metadata.name={config.node_name}", clock=clock)
     services.subscribe(syncer.on_service)
     slices.subscribe(syncer.on_slice)
-    node.subscribe(lambda _, __, new: setattr(syncer.health, "eligible", new is None or new.eligible))
+    node.subscribe(lambda _, __, new: syncer.on_node(new))
     supervisor.spawn("events", events.run, restart=True)
     supervisor.spawn("health ports", ports.run, restart=True)
     supervisor.spawn("flows", cleaner.run, restart=True)

@@ -6,7 +6,7 @@ from typing import Literal
 from kit.config import ConfigError, Section
 from kit.config import load as load_config
 from proxy.model.addresses import BadAddress
-from proxy.model.facts import Facts, parse_networks
+from proxy.model.facts import Facts, parse_networks, parse_node_ports
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -19,6 +19,7 @@ class Config(Section, frozen=True, kw_only=True):
     healthz: str = "0.0.0.0:10256"  # "" for none
     metrics: str = "127.0.0.1:10249"  # "" for none
     iptables_variant: Literal["auto", "nft", "legacy"] = "auto"
+    node_port_addresses: list[str] = []  # networks of the node's addresses that have node ports; none: all but loopback
     external_ips: bool = False  # Services' externalIPs: whoever may write Services could take any address with them
 
 
@@ -28,12 +29,17 @@ def load(path: str | Path) -> Config:
     if not config.node_name:
         raise ConfigError(f"cannot use {path}: field nodeName must not be empty")
     try:
-        facts(config)
+        parse_networks(config.cluster_cidr)
     except BadAddress as error:
         raise ConfigError(f"cannot use {path}: field clusterCidr: {error}") from error
+    try:
+        parse_node_ports(config.node_port_addresses)
+    except BadAddress as error:
+        raise ConfigError(f"cannot use {path}: field nodePortAddresses: {error}") from error
     return config
 
 
 def facts(config: Config) -> Facts:
     """What of the configuration decisions depend on."""
-    return Facts(config.node_name, parse_networks(config.cluster_cidr), config.external_ips)
+    networks, nodes = parse_networks(config.cluster_cidr), parse_node_ports(config.node_port_addresses)
+    return Facts(config.node_name, networks, config.external_ips, node_ports=nodes)

@@ -1,6 +1,7 @@
 """What the proxy needs of an EndpointSlice, taken from its bytes: addresses and one byte of conditions each."""
 
 import datetime as dt
+import sys
 from collections.abc import Callable
 
 import msgspec
@@ -13,6 +14,7 @@ SERVICE_LABEL = "kubernetes.io/service-name"
 TRIGGER_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time"
 
 READY, SERVING, TERMINATING, LOCAL, NOWHERE = 1, 2, 4, 8, 16  # NOWHERE: no node is named, it may be this one
+FOR_NODES, FOR_HERE = 32, 64  # meant for some nodes; this one is among them
 _FAMILIES = {"IPv4": IPV4, "IPv6": IPV6}
 
 
@@ -33,6 +35,7 @@ class Slice(msgspec.Struct, frozen=True, gc=False):
     addresses: bytes
     conditions: bytes
     triggered: float = 0.0
+    zones: tuple[tuple[str, ...], ...] = ()  # for which zones each endpoint is meant; empty if none is for any
     complaints: tuple[str, ...] = ()
 
 
@@ -49,10 +52,20 @@ class _Conditions(msgspec.Struct, gc=False):
     terminating: bool | None = None
 
 
+class _Name(msgspec.Struct, gc=False):
+    name: str = ""
+
+
+class _Hints(msgspec.Struct, gc=False, rename="camel"):
+    for_zones: list[_Name] | None = None
+    for_nodes: list[_Name] | None = None
+
+
 class _Endpoint(msgspec.Struct, gc=False, rename="camel"):
     addresses: list[str] | None = None
     conditions: _Conditions | None = None
     node_name: str | None = None
+    hints: _Hints | None = None
 
 
 class _Port(msgspec.Struct, gc=False):
@@ -84,12 +97,13 @@ def extract_slice(data: bytes, node_name: str) -> Slice | None:
     if family is None or labels is None or not labels.get(SERVICE_LABEL) or skipped_by_label(labels):
         return None
     complaints: list[str] = []
-    packed, conditions = [], bytearray()
+    packed, conditions, zones = [], bytearray(), []
     for endpoint in raw.endpoints or ():
         address = _address(endpoint, family, complaints)
         if address:
             packed.append(address)
-            conditions.append(_conditions(endpoint, node_name))
+            conditions.append(_conditions(endpoint, node_name) | _for_nodes(endpoint.hints, node_name))
+            zones.append(_zones(endpoint.hints))
     return Slice(
         service=f"{raw.metadata.namespace}/{labels[SERVICE_LABEL]}",
         family=family,
@@ -97,6 +111,7 @@ def extract_slice(data: bytes, node_name: str) -> Slice | None:
         addresses=b"".join(packed),
         conditions=bytes(conditions),
         triggered=_time((raw.metadata.annotations or {}).get(TRIGGER_ANNOTATION)),
+        zones=tuple(zones) if any(zones) else (),
         complaints=tuple(complaints),
     )
 
@@ -129,6 +144,17 @@ def _conditions(endpoint: _Endpoint, node_name: str) -> int:
         | (TERMINATING if seen.terminating else 0)
         | where
     )
+
+
+def _for_nodes(hints: _Hints | None, node_name: str) -> int:
+    if hints is None or not hints.for_nodes:
+        return 0
+    return FOR_NODES | (FOR_HERE if any(one.name == node_name for one in hints.for_nodes) else 0)
+
+
+def _zones(hints: _Hints | None) -> tuple[str, ...]:
+    """Interned: a big cluster has many endpoints and few zones."""
+    return tuple(sys.intern(one.name) for one in hints.for_zones) if hints is not None and hints.for_zones else ()
 
 
 def _ports(ports: list[_Port]) -> list[SlicePort]:

@@ -4,6 +4,7 @@ import msgspec
 
 from proxy.model import addresses
 from proxy.model.addresses import PROTOCOLS, BadAddress
+from proxy.model.networks import NOBODY, Network, merge
 
 HEADLESS_LABEL = "service.kubernetes.io/headless"
 PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
@@ -32,6 +33,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     internal_local: bool
     external_local: bool
     created: str
+    sources: tuple[Network, ...] = ()  # who may use the load balancer's addresses, if not everybody
     health_port: int = 0  # where load balancers ask whether this node has an endpoint; 0: nowhere
     complaints: tuple[str, ...] = ()
 
@@ -69,6 +71,7 @@ class _Spec(msgspec.Struct, gc=False, rename="camel"):
     internal_traffic_policy: str | None = None
     external_traffic_policy: str | None = None
     health_check_node_port: int | None = None
+    load_balancer_source_ranges: list[str] | None = None
 
 
 class _Ingress(msgspec.Struct, gc=False):
@@ -116,6 +119,7 @@ def extract_service(data: bytes) -> Service | None:
         internal_local=spec.internal_traffic_policy == "Local",
         external_local=spec.external_traffic_policy == "Local",
         created=raw.metadata.creation_timestamp or "",
+        sources=_sources(spec, complaints),
         health_port=_health_port(spec),
         complaints=tuple(complaints),
     )
@@ -152,6 +156,18 @@ def _ports(ports: list[_Port], external: bool, complaints: list[str]) -> tuple[S
             continue
         found.append(ServicePort(port.name or "", protocol, port.port, node_port))
     return tuple(found)
+
+
+def _sources(spec: _Spec, complaints: list[str]) -> tuple[Network, ...]:
+    """Disjoint networks in order, so that the same permission always looks the same."""
+    found: list[Network] = []
+    for text in (spec.load_balancer_source_ranges or []) if spec.type == "LoadBalancer" else []:
+        try:
+            found.append(Network(*addresses.network(text.strip())))
+        except BadAddress as error:
+            complaints.append(f"source range: {error}")
+            found.extend(NOBODY)  # what was meant to be a limit does not open the door
+    return merge(found)
 
 
 def _health_port(spec: _Spec) -> int:

@@ -11,7 +11,8 @@ A backend needs nothing but these. Routes say what happens to the source address
 | | elsewhere | local ones | never |
 
 Without an endpoint to go to, traffic is refused; but if the Service has endpoints, only none on this node, it is
-dropped, so that a load balancer tries another node. A packet from an endpoint that comes back to it is masqueraded
+dropped, so that a load balancer tries another node. What comes to a guarded frontend from elsewhere than the Service's
+source ranges is dropped too. A packet from an endpoint that comes back to it is masqueraded
 whatever the route. Other ports of a cluster IP refuse.
 """
 
@@ -23,6 +24,7 @@ import msgspec
 from proxy.model import addresses
 from proxy.model.endpointslice import Slice
 from proxy.model.facts import Facts
+from proxy.model.networks import Network, of_family
 from proxy.model.service import Service, ServicePort
 from proxy.plan.topology import usable_endpoints
 
@@ -43,6 +45,7 @@ class Frontend(msgspec.Struct, frozen=True, gc=False, array_like=True):
     address: bytes
     port: int
     route: int
+    guarded: bool = False  # only `sources` may come; what others send is dropped
 
 
 class Desired(msgspec.Struct, frozen=True, gc=False):
@@ -57,6 +60,7 @@ class Desired(msgspec.Struct, frozen=True, gc=False):
     every: bytes
     local: bytes
     here: bytes
+    sources: tuple[Network, ...] = ()
     draining: bytes = b""  # endpoints that get no new traffic: their flows are left alone
 
     @property
@@ -84,29 +88,34 @@ def desired_of(service: Service, slices: Collection[Slice], facts: Facts) -> tup
 
 
 def _desired(service: Service, port: ServicePort, slices: Collection[Slice], facts: Facts, family: int) -> Desired:
-    found = usable_endpoints(slices, family, port.name, port.protocol)
+    sources = of_family(service.sources, family)
+    found = usable_endpoints(slices, family, port.name, port.protocol, facts.zone)
     return Desired(
         name=f"{service.key}:{port.name}" if port.name else service.key,
         family=family,
         protocol=port.protocol,
-        frontends=_frontends(service, port, facts, family),
+        frontends=_frontends(service, port, facts, family, guarded=bool(sources)),
         affinity=service.affinity,
         internal_local=service.internal_local,
         every=found.every,
         local=found.local,
         here=found.here,
+        sources=sources,
         draining=found.draining,
     )
 
 
-def _frontends(service: Service, port: ServicePort, facts: Facts, family: int) -> tuple[Frontend, ...]:
+def _frontends(
+    service: Service, port: ServicePort, facts: Facts, family: int, *, guarded: bool
+) -> tuple[Frontend, ...]:
     size = 4 if family == addresses.IPV4 else 16
     route = Route.EXTERNAL_LOCAL if service.external_local else Route.EXTERNAL
     found = {a: Frontend(a, port.port, Route.INTERNAL) for a in service.cluster_ips if len(a) == size}
-    outside = service.ingress_ips + (service.external_ips if facts.external_ips else ())
-    for address in outside:
+    outside = dict.fromkeys(service.external_ips if facts.external_ips else (), False)
+    outside |= dict.fromkeys(service.ingress_ips, guarded)
+    for address, limited in outside.items():
         if len(address) == size:
-            found.setdefault(address, Frontend(address, port.port, route))
+            found.setdefault(address, Frontend(address, port.port, route, limited))
     if port.node_port:
         found[NODE] = Frontend(NODE, port.node_port, route)
     return tuple(found.values())

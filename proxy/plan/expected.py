@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from proxy.model import addresses
-from proxy.plan.desired import NODE, Desired, Route
+from proxy.model.networks import digest
+from proxy.plan.desired import NODE, Desired, Frontend, Route
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -22,6 +23,7 @@ class SeenFrontend(msgspec.Struct, frozen=True):
     route: int
     outside: Target
     inside: Target | None = None
+    sources: str = ""  # the digest of who may come, if not everybody
 
 
 Slot = tuple[int, int, bytes, int]  # family, protocol, address, port
@@ -55,16 +57,17 @@ def expected_reading(desired: Iterable[Desired]) -> Reading:
         here.update(one.here[i : i + size] for i in range(0, len(one.here), size))
         for frontend in one.frontends:
             slot = (one.family, one.protocol, frontend.address, frontend.port)
-            frontends[slot] = _frontend(one, frontend.route)
+            frontends[slot] = _frontend(one, frontend)
             if frontend.route == Route.INTERNAL and frontend.address != NODE:
                 cluster_ips.add(frontend.address)
     return Reading(frontends, frozenset(cluster_ips), frozenset(here))
 
 
-def _frontend(one: Desired, route: int) -> SeenFrontend:
+def _frontend(one: Desired, frontend: Frontend) -> SeenFrontend:
+    route = frontend.route
     outside = _target(one, one.endpoints(route), one.dropped(route))
     inside = _target(one, one.every, False) if route == Route.EXTERNAL_LOCAL else None
-    return SeenFrontend(route, outside, inside)
+    return SeenFrontend(route, outside, inside, digest(one.sources) if frontend.guarded else "")
 
 
 def _target(one: Desired, endpoints: bytes, dropped: bool) -> Target:

@@ -28,6 +28,7 @@ from proxy.backends.interface import Backend, BackendError, RebuildNeeded, Suspi
 from proxy.model.cluster import Cluster
 from proxy.model.endpointslice import Slice
 from proxy.model.facts import Facts
+from proxy.model.node import Node
 from proxy.model.service import Service
 from proxy.plan.claims import Conflict
 from proxy.plan.desired import Desired, Route
@@ -123,6 +124,14 @@ class Syncer:
         self._metrics.endpoint_changes.inc()
         self._pending.slice_events += 1
         self._mark(self.cluster.set_slice(key, old, new))
+
+    def on_node(self, node: Node | None) -> None:
+        """This node was seen, or is gone."""
+        self.health.eligible = node is None or node.eligible
+        zone = node.zone if node is not None else self.ledger.facts.zone
+        if zone != self.ledger.facts.zone:
+            self.ledger.set_zone(zone)
+            self._mark(list(self.cluster.services))
 
     def _mark(self, services: Collection[str]) -> None:
         pending = self._pending

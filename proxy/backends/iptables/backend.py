@@ -72,7 +72,7 @@ class IptablesBackend:
         self.written = 0
         for family in self.families():
             chains = made[family] = Chains()
-            chains.change([({}, skeleton(family))])
+            chains.change([({}, skeleton(family, facts))])
             for one in desired:
                 if one.family == family:
                     chains.change([({}, render(one, facts))])

@@ -3,9 +3,12 @@
 import re
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from proxy.backends.iptables.render import PREFIX, REFUSE
 from proxy.model import addresses
 from proxy.model.addresses import PROTOCOLS
+from proxy.model.networks import Network, digest
 from proxy.plan.desired import NODE, Route
 from proxy.plan.expected import Reading, SeenFrontend, Slot, Target
 
@@ -14,6 +17,7 @@ _FRONTEND = re.compile(
 )
 _DNAT = re.compile(r"--to-destination (\S+)$")
 _JUMP = re.compile(r"-j (\S+)")
+_SOURCE = re.compile(r" -s (\S+) ")
 _SECONDS = re.compile(r"--seconds (\d+)")
 _HAIRPIN = re.compile(r"^-A \S+ -s (\S+)/\d+ -d ")
 _WHOLE = re.compile(r"^-A \S+ -d (\S+)/\d+ -j (\S+)$")
@@ -62,6 +66,10 @@ def _cluster_ips(lines: Iterable[str]) -> frozenset[bytes]:
 
 
 def _frontend(family: int, nat: Mapping[str, list[str]], chain: str, verdict: str) -> SeenFrontend:
+    if chain.startswith(f"{PREFIX}R-"):
+        sources = [Network(*addresses.network(_SOURCE.findall(line)[0])) for line in nat[chain]]
+        seen = _frontend(family, nat, _jump(nat[chain][0]), verdict)
+        return msgspec.structs.replace(seen, sources=digest(sources))
     if not chain.startswith(f"{PREFIX}X-"):
         final = _jump(nat[chain][-1]) if chain.startswith(f"{PREFIX}I-") else chain
         return SeenFrontend(Route.INTERNAL, _target(family, nat, final, verdict))

@@ -5,6 +5,7 @@
             S: one line per endpoint, drawn with the right probability; first, masquerade what comes from outside
             L: the same for local endpoints; I: masquerade, then L; X: external traffic, to S or L by its policy
             A: with affinity, one chain per endpoint, which remembers the client
+            R: before X, for a load balancer's address: only the allowed sources go on
                     POSTROUTING -> HAIRPIN -> H-<address/16> -> J-<address/20> -> one line per endpoint on this node
     filter  FILTER -> F-<address/16> -> G-<address/20> -> refuse what reached no endpoint
 
@@ -48,14 +49,16 @@ Place = tuple[str, str, tuple[object, ...]]  # table, chain, position in it
 Entries = dict[Place, tuple[str, ...]]  # lines without "-A CHAIN"
 
 
-def skeleton(family: int) -> Entries:
+def skeleton(family: int, facts: Facts) -> Entries:
     """What is there without any Service."""
+    # Node ports are not on the loopback address: that would take route_localnet.
     loopback = "127.0.0.0/8" if family == IPV4 else "::1/128"
+    places = [f"-d {network}" for network in facts.node_networks(family)] or [f"! -d {loopback}"]
+    own = [f"{place} -m addrtype --dst-type LOCAL" for place in places]
     unreachable = "icmp-port-unreachable" if family == IPV4 else "icmp6-port-unreachable"
     marked = "-m mark --mark 0x4000/0x4000"
     return {
-        # Node ports are not on the loopback address: that would take route_localnet.
-        ("nat", SERVICES, (1,)): (f"! -d {loopback} -m addrtype --dst-type LOCAL -j {NODEPORTS}",),
+        ("nat", SERVICES, (1,)): tuple(f"{match} -j {NODEPORTS}" for match in own),
         ("nat", NODEPORTS, ()): (),
         ("nat", POSTROUTING, ()): (
             f"{marked} -j {MASQUERADE}",
@@ -63,7 +66,7 @@ def skeleton(family: int) -> Entries:
         ),
         ("nat", MASQUERADE, ()): ("-j MARK --set-xmark 0x4000/0x0", "-j MASQUERADE --random-fully"),
         ("nat", HAIRPIN, ()): (),
-        ("filter", FILTER, (1,)): (f"-m addrtype --dst-type LOCAL -j {NODEPORT_FILTER}",),
+        ("filter", FILTER, (1,)): tuple(f"{match} -j {NODEPORT_FILTER}" for match in own),
         ("filter", NODEPORT_FILTER, ()): (),
         ("filter", REFUSE, ()): (
             "-p tcp -j REJECT --reject-with tcp-reset",
@@ -137,6 +140,9 @@ def _frontend(one: Desired, frontend: Frontend) -> Entries:
     protocol = PROTOCOL_NAMES[one.protocol].lower()
     match = f"-p {protocol} -m {protocol} --dport {frontend.port}"
     position = (frontend.address, 0, one.protocol, frontend.port)
+    if frontend.guarded:
+        entries["nat", _hash(one, "R"), ()] = tuple(f"-s {source} -j {_hash(one, letter)}" for source in one.sources)
+        letter = "R"
     goes_to = f'-m comment --comment "{one.name}" -j {_hash(one, letter)}'
     if frontend.address == NODE:
         entries.update(_port_branch(protocol, frontend.port))
@@ -158,6 +164,8 @@ def _frontend(one: Desired, frontend: Frontend) -> Entries:
         verdict = "DROP" if one.dropped(frontend.route) else REFUSE
         comment = f'-m comment --comment "{one.name} has {why}"'
         entries["filter", refused_in, position] = (f"{match} {comment} -j {verdict}",)
+    elif frontend.guarded:  # who came so far was not let in
+        entries["filter", refused_in, position] = (f'{match} -m comment --comment "{one.name} is for others" -j DROP',)
     return entries
 
 

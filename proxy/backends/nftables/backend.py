@@ -76,7 +76,7 @@ class NftablesBackend:
         self._layouts = {}
         for family in self.families():
             memory = self._memory(family)
-            layout = Layout(Schema(family), facts.cluster_network(family), memory)
+            layout = Layout(Schema(family), facts, memory)
             messages += layout.fill(one for one in desired if one.family == family)
             messages += self._carried_affinity(layout)
             layouts[family] = layout

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from linux.nft.elements import goto_element
 from proxy.backends.interface import BackendError, RebuildNeeded
 from proxy.backends.nftables import schema, words
 from proxy.backends.nftables.order import rearrange
@@ -20,6 +21,8 @@ from proxy.backends.nftables.schema import (
     AFF_IDS,
     CLUSTER_IPS,
     ENDPOINTS,
+    GUARD_CHAIN,
+    GUARDS,
     HAIRPIN,
     NODEPORTS,
     SERVICES,
@@ -28,12 +31,14 @@ from proxy.backends.nftables.schema import (
     Schema,
 )
 from proxy.model import addresses
-from proxy.model.facts import Network
+from proxy.model.facts import Facts
+from proxy.model.networks import Network, digest
 from proxy.plan.desired import NODE, Desired, Route
 from proxy.plan.diff import Change
 
 HEADROOM, FULL = 2, 0.8
 LOW_COUNTS, NEIGHBOURS = 128, 4
+SPARE_GUARDS = 64
 _SMALLEST = dict.fromkeys(SIZED, 1024) | {ENDPOINTS: 4096}
 MemoryKey = tuple[int, int, bytes, int, bool]
 _Image = dict[tuple[str, bytes], bytes]  # (map, key) -> data
@@ -89,7 +94,10 @@ class Transaction:
 
     def add(self, name: str, key: bytes, data: bytes = b"") -> None:
         """Put one element."""
-        self.adds[name].append(self._schema.formats[name].element(key, data))
+        guard = name == GUARDS
+        self.adds[name].append(
+            goto_element(key, data.decode()) if guard else self._schema.formats[name].element(key, data)
+        )
         self.added[name] += 1
 
     def add_many(self, name: str, prefix: bytes, data: list[bytes]) -> None:
@@ -108,16 +116,19 @@ class Transaction:
             if elements:
                 yield from self._schema.deletes[name].mixed(elements)
         for name, elements in self.adds.items():
-            if elements:
+            if elements and name == GUARDS:
+                yield from self._schema.adds[name].mixed(elements)
+            elif elements:
                 yield from self._schema.adds[name].uniform(b"".join(elements), self._schema.formats[name].size)
 
 
 class Layout:
     """The state of one table."""
 
-    def __init__(self, table: Schema, cluster: Network | None, memory: Memory | None = None) -> None:
+    def __init__(self, table: Schema, facts: Facts, memory: Memory | None = None) -> None:
         self.schema = table
-        self._cluster = cluster
+        self._facts = facts
+        self._guards: set[str] = set()  # chains that were made
         self._memory = memory or Memory()
         self._groups: dict[tuple[str, bool], Group] = {}  # (name of the service port, local)
         self._next_group = 1
@@ -139,7 +150,8 @@ class Layout:
             self._code(count, 0, transaction)
         self.counts = Counter(transaction.added)
         self.sizes = {name: _size(name, self.counts[name]) for name in SIZED}
-        return [*self.schema.create(self.sizes, self._cluster), *transaction.messages()]
+        cluster, nodes = self._facts.cluster_network(self.schema.family), self._facts.node_networks(self.schema.family)
+        return [*self.schema.create(self.sizes, cluster, nodes), *transaction.messages()]
 
     def change(self, changes: Sequence[Change]) -> list[bytes]:
         """Messages that make these changes; RebuildNeeded if a map has no room for them."""
@@ -168,6 +180,9 @@ class Layout:
             self.counts[name] = before + added - gone
             if added and self.counts[name] > self.sizes[name] * FULL:
                 raise RebuildNeeded(f"cannot add to map {name}: it is nearly full ({before} of {self.sizes[name]})")
+
+        if len(self._guards) > SPARE_GUARDS + 2 * self.counts[GUARDS]:
+            raise RebuildNeeded("cannot add another set of source ranges: too many are there that nobody uses any more")
 
     def _add(self, one: Desired, transaction: Transaction) -> None:
         self._update_groups(None, one, transaction)
@@ -220,6 +235,9 @@ class Layout:
                 image[NODEPORTS, self.schema.port_key(protocol, frontend.port)] = data
             else:
                 image[SERVICES, self.schema.service_key(protocol, frontend.address, frontend.port)] = data
+            if frontend.guarded:
+                key = self.schema.service_key(protocol, frontend.address, frontend.port)
+                image[GUARDS, key] = self._guard(one.sources, transaction)
             if frontend.route == Route.EXTERNAL_LOCAL:
                 near = self._groups[one.name, True]
                 image[TWINS, words.group_key(near.id)] = self._word(one, Route.INTERNAL, False, transaction)
@@ -233,6 +251,13 @@ class Layout:
         else:
             code = words.DROP if local and one.every else words.REFUSE
         return words.word(route, group.id, code)
+
+    def _guard(self, sources: Sequence[Network], transaction: Transaction) -> bytes:
+        chain = f"{GUARD_CHAIN}{digest(sources)}"
+        if chain not in self._guards:
+            self._guards.add(chain)
+            transaction.chains += self.schema.guard(chain, sources)
+        return chain.encode()
 
     def _code(self, count: int, timeout: int, transaction: Transaction) -> int:
         code = self._codes.get((count, timeout))

@@ -10,6 +10,8 @@ from proxy.backends.nftables.schema import (
     BYTE_ORDER,
     CLUSTER_IPS,
     ENDPOINTS,
+    GUARD_CHAIN,
+    GUARDS,
     HAIRPIN,
     LB,
     NODEPORTS,
@@ -30,7 +32,7 @@ def read_family(door: Door, family: int) -> Reading:
     frontends: dict[Slot, SeenFrontend] = {}
     for key, word in tables.map(SERVICES).items():
         address, protocol, port = key[:-8], key[-8], int.from_bytes(key[-4:-2], "big")
-        frontends[family, protocol, address, port] = tables.frontend(word)
+        frontends[family, protocol, address, port] = tables.frontend(word, tables.guards.get(key, ""))
     for key, word in tables.map(NODEPORTS).items():
         frontends[family, key[0], NODE, int.from_bytes(key[4:6], "big")] = tables.frontend(word)
     here = frozenset(key[: len(key) // 2] for key in tables.map(HAIRPIN))
@@ -44,6 +46,9 @@ class _Tables:
         self._door = door
         self._family = family
         self._codes = {int.from_bytes(key, BYTE_ORDER): chain for key, chain in self._chains().items()}
+        self.guards = {
+            e.key: e.chain.removeprefix(GUARD_CHAIN) for e in door.elements(TABLE_FAMILIES[family], TABLE, GUARDS)
+        }
         self._twins = self.map(TWINS)
         names = self.map(AFF_EPS)
         self._endpoints: dict[int, dict[int, bytes]] = {}
@@ -61,14 +66,14 @@ class _Tables:
     def _chains(self) -> dict[bytes, str]:
         return {e.key: e.chain for e in self._door.elements(TABLE_FAMILIES[self._family], TABLE, LB)}
 
-    def frontend(self, word: bytes) -> SeenFrontend:
+    def frontend(self, word: bytes, sources: str = "") -> SeenFrontend:
         """What the rules do with a packet that got this word."""
         route, group, code = words.unpack(word)
         inside = None
         if route == Route.EXTERNAL_LOCAL:
             _, twin, twin_code = words.unpack(self._twins[words.group_key(group)])
             inside = self._target(twin, twin_code)
-        return SeenFrontend(route, self._target(group, code), inside)
+        return SeenFrontend(route, self._target(group, code), inside, sources)
 
     def _target(self, group: int, code: int) -> Target:
         chain = self._codes[code]

@@ -1,6 +1,7 @@
 """What the table looks like: its maps, its chains and their rules, for one family. Pure.
 
-A packet's way: `prerouting` and `output` go to `svc`, which finds the word of address, protocol and port in `services`
+A packet's way: `prerouting` and `output` look into `guards` whether the frontend is only for some sources; if so
+`from-DIGEST` lets those go on and drops the others. Then `svc`, which finds the word of address, protocol and port in `services`
 (or of protocol and port in `nodeports`, if the address is the node's own) and keeps it in `meta priority`. `dispatch`
 marks what must be masqueraded and finds the word's code in `lb`, which leads to `lb-N`: draw an index below N, find
 (group, index) in `endpoints`, send the packet there. A look-up that finds nothing ends its rule, and the next one runs:
@@ -15,6 +16,7 @@ Each rule is what the nft program can show again: `userdata` for every map, noth
 import struct
 import sys
 from collections import Counter
+from collections.abc import Sequence
 
 from linux.nft import expressions as ex
 from linux.nft import objects, userdata
@@ -25,7 +27,7 @@ from linux.nft.wire import INET4, INET6
 from proxy.backends.nftables.words import CODE_MASK, DROP, GROUP_MASK, REFUSE, ROUTE_MASK, ROUTE_SHIFT
 from proxy.model import addresses
 from proxy.model.addresses import IPV4
-from proxy.model.facts import Network
+from proxy.model.networks import Network
 from proxy.plan.desired import Route
 
 TABLE = "wherry-proxy"
@@ -37,7 +39,8 @@ CODES_SIZE = 8192
 
 SERVICES, NODEPORTS, LB, TWINS, ENDPOINTS = "services", "nodeports", "lb", "twins", "endpoints"
 AFF_IDS, AFF_EPS, AFFINITY, HAIRPIN, CLUSTER_IPS = "aff_ids", "aff_eps", "affinity", "hairpin", "cluster_ips"
-SIZED = (SERVICES, NODEPORTS, TWINS, ENDPOINTS, AFF_IDS, AFF_EPS, HAIRPIN, CLUSTER_IPS)
+GUARDS, GUARD_CHAIN = "guards", "from-"
+SIZED = (SERVICES, NODEPORTS, TWINS, ENDPOINTS, AFF_IDS, AFF_EPS, HAIRPIN, CLUSTER_IPS, GUARDS)
 
 BYTE_ORDER = sys.byteorder
 _U32 = struct.Struct("=I")
@@ -71,6 +74,7 @@ class Schema:
             AFF_EPS: Format(4, endpoint),
             HAIRPIN: Format(2 * self.size),
             CLUSTER_IPS: Format(self.size),
+            GUARDS: Format(self.size + 8),
         }
         self.adds = {name: Batch(self.netlink, table, name) for name in (*self.formats, LB, AFFINITY)}
         self.deletes = {name: Batch(self.netlink, table, name, delete=True) for name in self.formats}
@@ -84,7 +88,7 @@ class Schema:
         """The key of a frontend in `nodeports`."""
         return struct.pack("=B3x", protocol) + struct.pack(">Hxx", port)
 
-    def create(self, sizes: dict[str, int], cluster: Network | None) -> list[bytes]:
+    def create(self, sizes: dict[str, int], cluster: Network | None, nodes: Sequence[Network] = ()) -> list[bytes]:
         """Messages that make the empty table in place of whatever is there."""
         made = [objects.destroy_table(self.netlink, self.table), objects.new_table(self.netlink, self.table)]
         made += [
@@ -94,7 +98,7 @@ class Schema:
         chains = ("svc", "dispatch", "external-local", "pick", "refuse", _REFUSE_CHAIN, _DROP_CHAIN)
         made += [objects.new_chain(self.netlink, self.table, chain) for chain in chains]
         made += self._base_chains()
-        made += self._dispatch(cluster)
+        made += self._dispatch(cluster, nodes)
         made += self._ends()
         codes = [goto_element(_host(REFUSE), _REFUSE_CHAIN), goto_element(_host(DROP), _DROP_CHAIN)]
         return made + list(self.adds[LB].mixed(codes))
@@ -111,6 +115,13 @@ class Schema:
         made += [self._rule(chain, *rule) for rule in rules]
         made.append(self._rule(chain, ex.verdict(ex.DROP)))  # only in a table that is being replaced
         return made + list(self.adds[LB].mixed([goto_element(_host(code), chain)]))
+
+    def guard(self, chain: str, sources: Sequence[Network]) -> list[bytes]:
+        """Messages that make the chain which lets only these sources go on."""
+        made = [objects.new_chain(self.netlink, self.table, chain)]
+        to_svc = ex.verdict(ex.GOTO, "svc")
+        made += [self._rule(chain, *self._from(source, inside=True), to_svc) for source in sources]
+        return [*made, self._rule(chain, ex.verdict(ex.DROP))]
 
     def _rule(self, chain: str, *expressions: bytes) -> bytes:
         self.rules[chain] += 1
@@ -148,6 +159,17 @@ class Schema:
             Set(AFF_EPS, T_MARK, (4,), *targets, sizes[AFF_EPS], 0, 0, of_map(to_word, to_target)),
             Set(AFFINITY, concatenated(T_MARK, kind), (4, size), *words, AFFINITY_SIZE, flags, 10_800_000, affine),
             Set(HAIRPIN, pair, (size, size), size=sizes[HAIRPIN], userdata=userdata.of_set((source, destination))),
+            Set(
+                GUARDS,
+                ipset,
+                fields,
+                objects.DATA_VERDICT,
+                0,
+                sizes[GUARDS],
+                0,
+                0,
+                userdata.of_verdict_map((destination, protocol, port)),
+            ),
             Set(CLUSTER_IPS, kind, (size,), size=sizes[CLUSTER_IPS], userdata=userdata.of_set((destination,))),
         ]
 
@@ -165,8 +187,11 @@ class Schema:
             base(nf, table, "prerouting", objects.PREROUTING, objects.PRIORITY_DNAT),
             base(nf, table, "output", objects.OUTPUT, objects.PRIORITY_DNAT),
             base(nf, table, "postrouting", objects.POSTROUTING, objects.PRIORITY_SNAT),
-            self._rule("prerouting", to_svc),
-            self._rule("output", to_svc),
+            *(
+                self._rule(chain, *rule)
+                for chain in ("prerouting", "output")
+                for rule in ((*self._frontend_key(), ex.lookup(GUARDS, R0, ex.VERDICT)), (to_svc,))
+            ),
             self._rule(
                 "postrouting",
                 mark,
@@ -188,26 +213,22 @@ class Schema:
             ),
         ]
 
-    def _dispatch(self, cluster: Network | None) -> list[bytes]:
-        keep, to_dispatch = ex.meta_set(R0, ex.META_PRIORITY), ex.verdict(ex.GOTO, "dispatch")
-        protocol, port = ex.meta, ex.payload
+    def _frontend_key(self) -> tuple[bytes, ...]:
+        """Address, protocol and port that the packet goes to."""
         after = R0 + self._protocol_and_port
-        whole_key = (
-            self._destination,
-            protocol(after, ex.META_L4PROTO),
-            port(after + 1, ex.TRANSPORT_HEADER, 2, 2),
-        )
-        short_key = (protocol(R0, ex.META_L4PROTO), port(R0 + 1, ex.TRANSPORT_HEADER, 2, 2))
+        port = ex.payload(after + 1, ex.TRANSPORT_HEADER, 2, 2)
+        return self._destination, ex.meta(after, ex.META_L4PROTO), port
+
+    def _dispatch(self, cluster: Network | None, nodes: Sequence[Network]) -> list[bytes]:
+        keep, to_dispatch = ex.meta_set(R0, ex.META_PRIORITY), ex.verdict(ex.GOTO, "dispatch")
+        short_key = (ex.meta(R0, ex.META_L4PROTO), ex.payload(R0 + 1, ex.TRANSPORT_HEADER, 2, 2))
+        own = self._local(ex.FIB_DESTINATION)
+        places = [self._within(self._destination, one, inside=True) for one in nodes] or [self._not_loopback()]
         rules = [
-            self._rule("svc", *whole_key, ex.lookup(SERVICES, R0, R0), keep, to_dispatch),
-            self._rule(
-                "svc",
-                *self._local(ex.FIB_DESTINATION),
-                *self._not_loopback(),
-                *short_key,
-                ex.lookup(NODEPORTS, R0, R0),
-                keep,
-                to_dispatch,
+            self._rule("svc", *self._frontend_key(), ex.lookup(SERVICES, R0, R0), keep, to_dispatch),
+            *(
+                self._rule("svc", *own, *place, *short_key, ex.lookup(NODEPORTS, R0, R0), keep, to_dispatch)
+                for place in places
             ),
             self._rule(
                 "svc",
@@ -266,8 +287,11 @@ class Schema:
         return self._destination, ex.compare(R0, ex.NOT_EQUAL, b"\0" * 15 + b"\x01")
 
     def _from(self, network: Network, *, inside: bool) -> tuple[bytes, ...]:
+        return self._within(self._source, network, inside=inside)
+
+    def _within(self, address: bytes, network: Network, *, inside: bool) -> tuple[bytes, ...]:
         masked = ex.bitwise(R0, addresses.mask(self.family, network.prefix), b"\0" * self.size)
-        return self._source, masked, ex.compare(R0, ex.EQUAL if inside else ex.NOT_EQUAL, network.address)
+        return address, masked, ex.compare(R0, ex.EQUAL if inside else ex.NOT_EQUAL, network.address)
 
     def _send(self, target: str, key: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """dnat to KEY map @target"""

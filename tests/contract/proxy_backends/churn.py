@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from proxy.model.addresses import IPV4, IPV6, SCTP, TCP, UDP, join
 from proxy.model.facts import Facts, parse_networks
+from proxy.model.networks import Network
 from proxy.plan.desired import NODE, Desired, Frontend, Route
 from proxy.plan.diff import Change, diff
 
@@ -54,12 +55,16 @@ class Churn:
         rng = self._random
         every = rng.sample(range(1, 40), rng.choice((0, 1, 1, 2, 3, self._most)))
         local = [one for one in every if rng.random() < 0.4]
+        sources = tuple(
+            Network(address(family, 1, rng.choice((0, 256))), 24 if family == IPV4 else 120)
+            for _ in range(rng.choice((0, 0, 1)))
+        )
         outside = rng.choice((Route.EXTERNAL, Route.EXTERNAL_LOCAL))
         frontends = [Frontend(address(family, 96, number), 80, Route.INTERNAL)]
         if rng.random() < 0.5:
             frontends.append(Frontend(NODE, 30000 + number, outside))
         if rng.random() < 0.3:
-            frontends.append(Frontend(address(family, 203, number), 80, outside))
+            frontends.append(Frontend(address(family, 203, number), 80, outside, bool(sources)))
         here = b"".join(sorted(address(family, 244, one) for one in local))
         return Desired(
             name=f"ns/svc{number}:p",
@@ -71,4 +76,5 @@ class Churn:
             every=endpoints(family, every),
             local=endpoints(family, local),
             here=here,
+            sources=sources,
         )

@@ -40,7 +40,9 @@ ANSWER, SILENCE = 60.0, 0.4  # seconds
 
 
 def pod(name: str, family: int, number: int = 0) -> str:
-    """An address of a pod: number 0 is the one it speaks from."""
+    """An address of a pod: number 0 is the one it speaks from. Pod "node" is one in the network of the node."""
+    if name == "node":
+        return NODE_IP[family]
     subnet = "ab".index(name) + 1
     return f"10.244.{subnet}.{10 + number}" if family == 4 else f"fd00:244:0:{subnet}::{10 + number:x}"
 
@@ -109,7 +111,7 @@ class Bed:
             ):  # fmt: skip
                 with open(f"/proc/sys/net/{setting}", "w") as file:
                     file.write(str(value))
-        for name in ("a", "b"):
+        for name in ("a", "b", "node"):
             with self.inside(name):
                 self._listen(name)
         self._selector.register(self._stop, selectors.EVENT_READ)
@@ -188,16 +190,13 @@ class Bed:
 
     # Programming
 
-    def use(self, backend: Backend) -> None:
+    def use(self, backend: Backend, facts: Facts = FACTS) -> None:
         """Start with an empty cluster."""
-        self.cluster, self.ledger, self.backend = Cluster(), Ledger(FACTS), backend
+        self.cluster, self.ledger, self.backend = Cluster(), Ledger(facts), backend
         self._slices = {}
         with self.inside("node"):
             assert backend.probe() == ""
-            backend.replace([], FACTS)
-
-    def allow_external_ips(self) -> None:
-        self.ledger = Ledger(msgspec.structs.replace(FACTS, external_ips=True))
+            backend.replace([], facts)
 
     def put(self, service: dict[str, Any], slices: list[dict[str, Any]]) -> None:
         """A Service and its EndpointSlices, as the API server would tell them."""
@@ -229,7 +228,8 @@ def service(name: str, number: int, *, protocol: str = "TCP", **spec: Any) -> di
     if "nodePort" in spec:
         port["nodePort"] = spec.pop("nodePort")
         spec.setdefault("type", "NodePort")
-    status = {"loadBalancer": {"ingress": [{"ip": ip} for ip in spec.pop("ingress", [])]}}
+    mode = spec.pop("ipMode", "VIP")
+    status = {"loadBalancer": {"ingress": [{"ip": ip, "ipMode": mode} for ip in spec.pop("ingress", [])]}}
     ips = [f"10.96.0.{number}", f"fd00:96::{number:x}"]
     return {
         "metadata": {"name": name, "namespace": "ns"},
@@ -239,9 +239,15 @@ def service(name: str, number: int, *, protocol: str = "TCP", **spec: Any) -> di
 
 
 def slices(
-    name: str, endpoints: list[tuple[str, int]], *, protocol: str = "TCP", local: str = "a"
+    name: str,
+    endpoints: list[tuple[str, int]],
+    *,
+    protocol: str = "TCP",
+    local: str = "a",
+    **more: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """Two EndpointSlices, one per family, with these addresses (pod, number); those of pod `local` are on this node."""
+    """Two EndpointSlices, one per family, with these addresses (pod, number); those of pod `local` are on this node. What an
+    endpoint says more is given under its name, as in `a0={"hints": ...}`."""
     return [
         {
             "metadata": {
@@ -252,8 +258,9 @@ def slices(
             "endpoints": [
                 {
                     "addresses": [pod(which, family, number)],
-                    "nodeName": NODE if which == local else "another-node",
+                    "nodeName": NODE if which in (local, "node") else "another-node",
                     "conditions": {"ready": True, "serving": True, "terminating": False},
+                    **more.get(f"{which}{number}", {}),
                 }
                 for which, number in endpoints
             ],

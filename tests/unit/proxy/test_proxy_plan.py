@@ -10,8 +10,18 @@ import pytest
 from proxy.model import addresses
 from proxy.model.addresses import IPV4, IPV6, TCP, UDP, BadAddress, pack, show_endpoint, split
 from proxy.model.cluster import Cluster
-from proxy.model.endpointslice import LOCAL, NOWHERE, READY, SERVING, TERMINATING, Slice, extract_slice
-from proxy.model.facts import Facts, parse_networks
+from proxy.model.endpointslice import (
+    FOR_HERE,
+    FOR_NODES,
+    LOCAL,
+    NOWHERE,
+    READY,
+    SERVING,
+    TERMINATING,
+    Slice,
+    extract_slice,
+)
+from proxy.model.facts import Facts, parse_networks, parse_node_ports
 from proxy.model.node import extract_node
 from proxy.model.service import Service, extract_service
 from proxy.plan.desired import NODE, Desired, Frontend, Route, desired_of
@@ -232,6 +242,93 @@ def test_how_many_pods_here_are_ready(conditions: list[int], count: int) -> None
 )
 def test_which_services_have_a_health_check_port(spec: dict[str, Any], port: int) -> None:
     assert service(**spec).health_port == port
+
+
+NODES, HERE_TOO = FOR_NODES, FOR_NODES | FOR_HERE
+GOOD = READY | SERVING
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "every", "keeps"),
+    [
+        ([(GOOD, "a"), (GOOD, "b")], [1], [2]),  # this node is in zone a
+        ([(GOOD, "a b"), (GOOD, "b a"), (GOOD, "c")], [1, 2], [3]),
+        ([(GOOD, "b"), (GOOD, "c")], [1, 2], []),  # none for us: all
+        ([(GOOD, "a"), (GOOD, "")], [1, 2], []),  # one is for nobody in particular: all
+        ([(GOOD, "a"), (SERVING, "")], [1], []),  # who is not ready has no say
+        ([(DRAINS, "a"), (GOOD, "b")], [2], [1]),
+        ([(DRAINS, "a"), (DRAINS, "b")], [1, 2], []),
+        ([(GOOD | HERE_TOO, "b"), (GOOD | NODES, "a")], [1], [2]),  # nodes before zones
+        ([(GOOD | NODES, "a"), (GOOD | NODES, "b")], [1], [2]),  # none for this node: zones
+        ([(GOOD | HERE_TOO, ""), (GOOD, "")], [1, 2], []),
+        ([(GOOD | LOCAL, "b"), (GOOD, "a")], [2], [1]),  # hints, not places
+    ],
+)
+def test_endpoints_that_are_meant_for_some(
+    endpoints: list[tuple[int, str]], every: list[int], keeps: list[int]
+) -> None:
+    plain = slice_of(*((f"10.0.0.{number}", seen) for number, (seen, _) in enumerate(endpoints, 1)))
+    zones = tuple(tuple(zones.split()) for _, zones in endpoints)
+    one = msgspec.structs.replace(plain, zones=zones if any(zones) else ())
+    found = usable_endpoints([one], IPV4, "", TCP, "a")
+    assert texts(found.every) == [f"10.0.0.{n}:8080" for n in every]
+    assert texts(found.draining) == [f"10.0.0.{n}:8080" for n in keeps]
+    assert texts(found.local) == ["10.0.0.1:8080"] * (endpoints[0][0] & LOCAL > 0)
+
+
+def test_hints_are_read() -> None:
+    raw = {
+        "metadata": {"name": "x", "namespace": "ns", "labels": {"kubernetes.io/service-name": "web"}},
+        "addressType": "IPv4",
+        "endpoints": [
+            {"addresses": ["10.0.0.1"], "hints": {"forZones": [{"name": "a"}, {"name": "b"}]}},
+            {"addresses": ["10.0.0.2"], "hints": {"forNodes": [{"name": "other"}], "forZones": None}},
+            {"addresses": ["10.0.0.3"], "hints": {"forNodes": [{"name": HERE}]}},
+            {"addresses": ["10.0.0.4"], "hints": None},
+        ],
+    }
+    found = extract_slice(msgspec.json.encode(raw), HERE)
+    assert found is not None
+    assert found.zones == (("a", "b"), (), (), ())
+    assert [seen & (FOR_NODES | FOR_HERE) for seen in found.conditions] == [0, FOR_NODES, FOR_NODES | FOR_HERE, 0]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "four", "six"),
+    [
+        ([], "", ""),
+        (["10.0.0.0/8", " 10.1.0.0/16", "192.0.2.1/32"], "10.0.0.0/8 192.0.2.1/32", ""),
+        (["10.0.0.0/9", "10.128.0.0/9", "fd00::/8"], "10.0.0.0/8", "fd00::/8"),
+        (["10.0.0.0/8", "0.0.0.0/0"], "", ""),  # everybody
+        (["nonsense"], "0.0.0.0/32", "::/128"),  # nobody, and a complaint
+    ],
+)
+def test_source_ranges_guard_the_load_balancers_addresses_only(ranges: list[str], four: str, six: str) -> None:
+    one = service(
+        type="LoadBalancer",
+        clusterIPs=["10.96.0.1", "fd00:96::1"],
+        externalIPs=["198.51.100.1"],
+        ports=[{"port": 80, "nodePort": 30080}],
+        loadBalancerSourceRanges=ranges,
+        status={"loadBalancer": {"ingress": [{"ip": "203.0.113.1"}, {"ip": "2001:db8::1"}]}},
+    )
+    for desired, wanted, own in zip(
+        desired_of(one, [], msgspec.structs.replace(FACTS, external_ips=True)), (four, six), ("203.0.113.1", "2001:db8::1"),
+        strict=True,
+    ):  # fmt: skip
+        assert " ".join(map(str, desired.sources)) == wanted
+        assert {f.address for f in desired.frontends if f.guarded} == ({pack(own)} if wanted else set())
+    assert bool(one.complaints) == (ranges == ["nonsense"])
+    plain = service(type="NodePort", loadBalancerSourceRanges=["10.0.0.0/8"])
+    assert plain.sources == ()
+
+
+def test_node_ports_may_be_on_some_addresses_only() -> None:
+    facts = Facts(node_ports=parse_node_ports(["192.0.2.0/24", "198.51.100.7/32", "::/0"]))
+    assert [str(one) for one in facts.node_networks(IPV4)] == ["192.0.2.0/24", "198.51.100.7/32"]
+    assert facts.node_networks(IPV6) == ()
+    with pytest.raises(BadAddress, match=r"127\.0\.0\.0/8: loopback"):
+        parse_node_ports(["127.0.0.0/8"])
 
 
 def test_endpoints_of_several_slices_are_joined_once_and_in_order() -> None:

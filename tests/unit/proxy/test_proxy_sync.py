@@ -28,6 +28,7 @@ from proxy.config import Config, load
 from proxy.model.addresses import pack
 from proxy.model.endpointslice import Slice, extract_slice
 from proxy.model.facts import Facts
+from proxy.model.node import extract_node
 from proxy.model.service import extract_service
 from proxy.plan.expected import expected_reading
 from proxy.sync.flows import FlowCleaner
@@ -128,6 +129,26 @@ async def test_nothing_is_programmed_before_the_caches_are_complete() -> None:
     assert "wherry-proxy" in kernel.tables(2)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_when_the_nodes_zone_is_known_hints_choose() -> None:
+    def hinted(zone: str, number: int) -> dict[str, Any]:
+        return {"addresses": [f"10.244.0.{number}"], "hints": {"forZones": [{"name": zone}]}}
+
+    async with bench() as b:
+        b.put(1, 1, 2)
+        slice_ = {
+            "metadata": {"name": "s1", "namespace": "ns", "labels": {"kubernetes.io/service-name": "s1"}},
+            "addressType": "IPv4", "ports": [{"name": "p", "port": 8080}], "endpoints": [hinted("x", 1), hinted("y", 2)],
+        }  # fmt: skip
+        b.syncer.on_slice("ns/s1", b.slices["ns/s1"], extract_slice(msgspec.json.encode(slice_), "here"))
+        await done(b.syncer)
+        assert len(next(b.syncer.ledger.all()).every) == 16
+        node = {"metadata": {"name": "here", "labels": {"topology.kubernetes.io/zone": "y"}}}
+        b.syncer.on_node(extract_node(msgspec.json.encode(node)))
+        await done(b.syncer)
+        assert next(b.syncer.ledger.all()).every == pack("10.244.0.2") + b"\x1f\x90\0\0"
+        assert b.in_step()
 
 
 async def test_a_burst_is_one_transaction() -> None:
