@@ -8,6 +8,7 @@ bound, the cache will tell; refused otherwise, the assumption is taken back and 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Coroutine
 
 from api import kinds
@@ -21,6 +22,7 @@ from controlplane.scheduler.model import Node, Pod
 from controlplane.scheduler.plan import Placement, plan_placement
 from controlplane.scheduler.queue import PodQueue
 from kit import log
+from kit.backoff import Backoff
 from kit.clock import Clock, Timer
 
 NAME = "default-scheduler"
@@ -31,7 +33,7 @@ _log = log.get("scheduler")
 class Scheduler:
     """Everything between the caches and the API server."""
 
-    def __init__(self, client: Client, clock: Clock) -> None:
+    def __init__(self, client: Client, clock: Clock, rng: random.Random) -> None:
         self._client = client
         self._clock = clock
         self._cluster = Cluster()
@@ -41,9 +43,10 @@ class Scheduler:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(MOST_IN_FLIGHT)
         self._start = 0
-        self.recorder = Recorder(client, clock, NAME)
-        self.pods: Informer[Pod] = Informer(client, kinds.POD, extract.pod, clock=clock)
-        self.nodes: Informer[Node] = Informer(client, kinds.NODE, extract.node, clock=clock)
+        self.recorder = Recorder(client, clock, NAME, rng)
+        backoff = Backoff(base=0.1, cap=10.0, jitter=0.3, rng=rng)
+        self.pods: Informer[Pod] = Informer(client, kinds.POD, extract.pod, clock=clock, backoff=backoff)
+        self.nodes: Informer[Node] = Informer(client, kinds.NODE, extract.node, clock=clock, backoff=backoff)
         self.pods.subscribe(self._pod_changed)
         self.nodes.subscribe(self._node_changed)
 

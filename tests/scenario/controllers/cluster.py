@@ -49,7 +49,7 @@ class Cluster:
         chosen = factories or controllers.CONTROLLERS
         await controllers.run(self.client, self.clock, self._supervisor, self.settings, factories=chosen, rng=self.rng)
         if schedule:
-            await scheduler.run(self.client, self.clock, self._supervisor)
+            await scheduler.run(self.client, self.clock, self._supervisor, self.rng)
         await settle()
 
     async def stop(self) -> None:
