@@ -30,7 +30,6 @@ sys.modules["proxy_bed"] = bed_module
 _spec.loader.exec_module(bed_module)
 from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
     GATEWAY,
-    LOST,
     NODE_IP,
     REFUSED,
     Bed,
