@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.apply import managers, ownership, sets
@@ -439,7 +439,6 @@ def settled(value: Any) -> Any:
     return value
 
 
-@settings(deadline=None)
 @given(SPECS, SPECS)
 def test_applying_twice_is_applying_once(before: dict[str, Any], spec: dict[str, Any]) -> None:
     obj = Object()
@@ -450,7 +449,6 @@ def test_applying_twice_is_applying_once(before: dict[str, Any], spec: dict[str,
     assert obj.live == live and obj.managed == managed
 
 
-@settings(deadline=None)
 @given(SPECS, SPECS)
 def test_what_was_added_goes_when_it_is_no_longer_applied(before: dict[str, Any], spec: dict[str, Any]) -> None:
     """As long as it took nothing from anybody."""
@@ -464,7 +462,6 @@ def test_what_was_added_goes_when_it_is_no_longer_applied(before: dict[str, Any]
     assert settled(obj.spec) == settled(before)
 
 
-@settings(deadline=None)
 @given(SPECS, SPECS)
 def test_two_who_do_not_conflict_may_apply_in_any_order(mine: dict[str, Any], yours: dict[str, Any]) -> None:
     one, other = Object(), Object()
@@ -484,7 +481,6 @@ def test_two_who_do_not_conflict_may_apply_in_any_order(mine: dict[str, Any], yo
     }
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.booleans(), SPECS), max_size=6))
 def test_what_is_owned_is_there(writes: list[tuple[str, bool, dict[str, Any]]]) -> None:
     obj = Object()

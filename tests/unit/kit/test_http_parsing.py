@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.clock import FakeClock
@@ -141,7 +141,7 @@ TOKENS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(st.lists(st.lists(st.sampled_from(TOKENS), max_size=8).map(b"".join), max_size=6))
 async def test_almost_http_is_survived(pieces: list[bytes]) -> None:
     await _survives(pieces)
