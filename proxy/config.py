@@ -1,12 +1,14 @@
 """The proxy's configuration: `proxy.yaml`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kit.config import ConfigError, Section
 from kit.config import load as load_config
 from proxy.model.addresses import BadAddress
 from proxy.model.facts import Facts, parse_networks, parse_node_ports
+
+Mode = Literal["auto", "nftables", "iptables"]
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -14,7 +16,7 @@ class Config(Section, frozen=True, kw_only=True):
 
     node_name: str
     kubeconfig: str
-    mode: Literal["auto", "nftables", "iptables"] = "auto"
+    mode: Mode = "auto"
     cluster_cidr: str = ""  # pod network, one per family; traffic to cluster IPs from elsewhere is masqueraded
     healthz: str = "0.0.0.0:10256"  # "" for none
     metrics: str = "127.0.0.1:10249"  # "" for none
@@ -24,19 +26,28 @@ class Config(Section, frozen=True, kw_only=True):
 
 
 def load(path: str | Path) -> Config:
-    """Read and check the configuration."""
+    """Read and check the configuration: ours, or a KubeProxyConfiguration."""
+    from proxy import kubeproxy  # which makes a Config too
+
+    if kubeproxy.is_kubeproxy(load_config(dict[str, Any], path)):
+        return kubeproxy.load(path)
     config = load_config(Config, path)
     if not config.node_name:
         raise ConfigError(f"cannot use {path}: field nodeName must not be empty")
+    check(config, path)
+    return config
+
+
+def check(config: Config, path: str | Path, cluster_cidr: str = "clusterCidr") -> None:
+    """Refuse what cannot be understood, by the name that it has in the file."""
     try:
         parse_networks(config.cluster_cidr)
     except BadAddress as error:
-        raise ConfigError(f"cannot use {path}: field clusterCidr: {error}") from error
+        raise ConfigError(f"cannot use {path}: field {cluster_cidr}: {error}") from error
     try:
         parse_node_ports(config.node_port_addresses)
     except BadAddress as error:
         raise ConfigError(f"cannot use {path}: field nodePortAddresses: {error}") from error
-    return config
 
 
 def facts(config: Config) -> Facts:

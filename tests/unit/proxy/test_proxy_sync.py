@@ -345,3 +345,63 @@ def test_configuration(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigError, match=message):
             load(write(tmp_path / "wrong.yaml", wrong))
+
+
+KUBE = """
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+hostnameOverride: Node-1
+clientConnection: {acceptContentTypes: "", burst: 0, contentType: "", kubeconfig: /var/lib/kube-proxy/kubeconfig.conf, qps: 0}
+clusterCIDR: 10.244.0.0/16
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", {}),
+        ("mode: iptables", {"mode": "iptables"}),
+        ('mode: ""\nnodePortAddresses: null\ndetectLocalMode: ""\noomScoreAdj: null', {}),
+        ("healthzBindAddress: 10.0.0.1", {"healthz": "10.0.0.1:10256"}),
+        ('healthzBindAddress: "::"\nmetricsBindAddress: 0.0.0.0:9', {"healthz": "[::]:10256", "metrics": "0.0.0.0:9"}),
+        ("bindAddress: 10.0.0.2", {"healthz": "10.0.0.2:10256"}),
+        ("nodePortAddresses: [10.0.0.0/24]", {"node_port_addresses": ["10.0.0.0/24"]}),
+        ("iptables: {localhostNodePorts: false, masqueradeAll: false, masqueradeBit: 14, syncPeriod: 0s}", {}),
+        ("conntrack: {maxPerCore: null}\nlogging: {verbosity: 0}\nwinkernel: {enableDSR: false}", {}),
+    ],
+)
+def test_a_file_of_upstreams_proxy(tmp_path: Path, more: str, expected: dict[str, Any]) -> None:
+    plain = Config(
+        node_name="node-1",
+        kubeconfig="/var/lib/kube-proxy/kubeconfig.conf",
+        cluster_cidr="10.244.0.0/16",
+        external_ips=True,
+    )
+    assert load(write(tmp_path / "config.conf", KUBE + more)) == msgspec.structs.replace(plain, **expected)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("modes: x", r"config\.conf: unknown field modes \(did you mean mode\?\)"),
+        ("mode: kernelspace", "field mode: there is no kernelspace; use one of auto, "),
+        ("detectLocalMode: NodeCIDR", "field detectLocalMode: .* give clusterCIDR"),
+        ("iptables: {masqueradeAll: true}", "field iptables.masqueradeAll: .* set it to false"),
+        ("iptables: {localhostNodePorts: true}", "field iptables.localhostNodePorts: .* set it to false"),
+        ("nftables: {masqueradeBit: 3}", "field nftables.masqueradeBit: the bit is 14; leave it out"),
+        ("nodePortAddresses: [primary]", "field nodePortAddresses: cannot use network 'primary'"),
+    ],
+)
+def test_what_of_upstreams_file_cannot_be_had(tmp_path: Path, more: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(write(tmp_path / "config.conf", KUBE + more))
+
+
+def test_a_file_of_another_kind_or_without_access(tmp_path: Path) -> None:
+    for text, message in (
+        (KUBE.replace("v1alpha1", "v1"), "field kind: .* give a KubeProxyConfiguration"),
+        (KUBE.replace("/var/lib/kube-proxy/kubeconfig.conf", '""'), "clientConnection.kubeconfig is missing"),
+        (KUBE.replace("10.244.0.0/16", "10.244.0.0/99"), "field clusterCIDR: cannot use network"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            load(write(tmp_path / "config.conf", text))
