@@ -66,7 +66,7 @@ async def check_tcp(clock: Clock, target: Target, action: TCPSocketAction, timeo
             _, writer = await asyncio.open_connection(host, port)
     except TimeoutError:
         return Outcome(False, f"dial tcp {joined(host, port)}: i/o timeout")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return Outcome(False, dial_failure(error, host, port))
     writer.transport.abort()
     return Outcome(True)

@@ -14,6 +14,7 @@ from nodeagent.probes.outcome import MAX_OUTPUT, dial_failure, joined
 
 MAX_REDIRECTS = 10
 MAX_HEADERS = 200
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 
@@ -79,6 +80,9 @@ async def fetch(page: Page) -> Answer:
 
 
 async def _fetch_one(page: Page) -> tuple[int, str, bytes]:
+    for name, value in page.headers:
+        if _CONTROL.search(value):  # it would be another header, or another request
+            raise FetchProblem(f'net/http: invalid header field value for "{name}"')
     request = f"GET {page.path} HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in page.headers) + "\r\n"
     reader, writer = await _connect(page)
     try:
@@ -113,7 +117,7 @@ async def _connect(page: Page) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
         if error.reason in _NOT_TLS:
             raise FetchProblem("http: server gave HTTP response to HTTPS client") from error
         raise FetchProblem(f"remote error: tls: {(error.reason or str(error)).lower().replace('_', ' ')}") from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise FetchProblem(dial_failure(error, page.host, page.port)) from error
 
 

@@ -49,9 +49,9 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def dial_failure(error: OSError, host: str, port: int) -> str:
-    """Why a connection could not be made, in the words that a kubelet uses."""
-    if isinstance(error, socket.gaierror):
+def dial_failure(error: OSError | ValueError, host: str, port: int) -> str:
+    """Why a connection could not be made, in the words that a kubelet uses. A ValueError: the name is none."""
+    if isinstance(error, socket.gaierror | ValueError):
         return f"dial tcp: lookup {host}: no such host"
     text = "connection refused" if isinstance(error, ConnectionRefusedError) else (error.strerror or str(error)).lower()
     return f"dial tcp {joined(host, port)}: connect: {text}"

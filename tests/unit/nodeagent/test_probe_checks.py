@@ -11,14 +11,14 @@ import grpc
 import grpc.aio
 import pytest
 
-from api.core_v1 import Container, GRPCAction, HTTPGetAction, HTTPHeader, LifecycleHandler, Probe
+from api.core_v1 import Container, GRPCAction, HTTPGetAction, HTTPHeader, LifecycleHandler, Probe, TCPSocketAction
 from kit import pki
 from kit.clock import FakeClock, SystemClock
 from nodeagent.cri.fake import FakeRuntime
 from nodeagent.cri.port import ExecResult
 from nodeagent.model.spans import span
 from nodeagent.probes import grpc_health
-from nodeagent.probes.checks import check_exec, check_grpc, check_http
+from nodeagent.probes.checks import check_exec, check_grpc, check_http, check_tcp
 from nodeagent.probes.http import page_of
 from nodeagent.probes.outcome import Target
 from nodeagent.probes.prober import Prober
@@ -262,3 +262,21 @@ async def test_exec_may_use_plain_variables() -> None:
 
     assert (await check_exec(Runtime(), target(), ["$(A)"], 1)).ok  # type: ignore[arg-type]
     assert asked == [["$(A)"]]
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 70])
+async def test_a_host_that_is_no_name_fails_a_probe(host: str) -> None:
+    target = Target("c", Container(name="a"), "127.0.0.1")
+    page = await check_http(SystemClock(), target, HTTPGetAction(host=host, port=80), LIMIT)
+    port = await check_tcp(SystemClock(), target, TCPSocketAction(host=host, port=80), LIMIT)
+    assert page.ok is False and port.ok is False
+    assert port.output == f"dial tcp: lookup {host}: no such host" and port.output in page.output
+
+
+async def test_a_header_is_no_second_request() -> None:
+    async with site([b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]) as (port, asked):
+        value = "a\r\n\r\nPOST /admin HTTP/1.1\r\nHost: b"
+        action = HTTPGetAction(port=port, http_headers=[HTTPHeader(name="X-Name", value=value)])
+        found = await check_http(SystemClock(), Target("c", Container(name="a"), "127.0.0.1"), action, LIMIT)
+    assert found.ok is False and found.output.endswith('net/http: invalid header field value for "X-Name"')
+    assert asked == []
