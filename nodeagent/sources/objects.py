@@ -87,11 +87,10 @@ class Objects:
         maps: dict[str, ConfigMap] = {}
         secrets: dict[str, Secret] = {}
         bundles: dict[str, Bundle] = {}
-        for kind, name in references:
-            key = _key(kind, namespace, name)
-            if key not in self._watched:
-                self.hold(pod, [(kind, name)])
-            informer = self._watched[key].informer
+        references = list(references)
+        self.hold(pod, references)  # also what another pod has made us watch: that one may go while we wait
+        for (kind, name), watched in [(one, self._watched[_key(one[0], namespace, one[1])]) for one in references]:
+            informer = watched.informer
             await self._known(informer, f"{kind.lower()} {namespace}/{name}")
             if kind == BUNDLES:
                 bundles = dict(informer.store)
@@ -99,10 +98,8 @@ class Objects:
             found = informer.store.get(f"{namespace}/{name}")
             if found is not None:
                 if found.immutable:
-                    self._watched[key].task.cancel()  # it will never say anything new
+                    watched.task.cancel()  # it will never say anything new
                 (maps if kind == CONFIG_MAP else secrets)[name] = found
-        if self._services is None:
-            self.hold(pod, ())
         assert self._services is not None
         if not is_static(pod):  # those start without an API server
             await self._known(self._services, "services")

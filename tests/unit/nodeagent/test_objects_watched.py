@@ -49,3 +49,15 @@ async def test_the_next_pod_finds_the_certificates_there(client: Client) -> None
     assert watched(objects) == set()
     await objects.close()
     await settle()
+
+
+async def test_what_a_pod_has_asked_for_is_watched_though_who_asked_before_has_gone(client: Client) -> None:
+    objects = Objects(client, FakeClock(), lambda uid: None)
+    objects.hold(pod("first"), {OTHER})
+    assert set((await objects.sources(pod("second"), {OTHER})).config_maps) == {"other"}
+    objects.release("first")
+    assert watched(objects) == {"other"}
+    objects.release("second")
+    assert watched(objects) == set()
+    await objects.close()
+    await settle()
