@@ -74,7 +74,7 @@ class Snapshot:
 
 
 def _lines(node: "Node", script: str) -> tuple[str, ...]:
-    said = node.run(["sh", "-ec", script], timeout=30, check=False)
+    said = node.run(["sh", "-ec", script], timeout=120, check=False)
     text = NOISE.sub("", said.text)
     return tuple(sorted(line.rstrip() for line in text.splitlines() if line.strip()))
 

@@ -132,13 +132,13 @@ class Host:
         ]
 
     def started_again(self, label: str, count: int = 1) -> list[dict[str, Any]]:
-        """The ready pods if they are so many, each of one container that was started a second time; else none.
+        """The ready pods if they are so many, each of one container that was started anew; else none.
 
         Until the agent has looked, pods are told to be as ready as they were before it stopped.
         """
         pods = self.ready_pods(label)
         restarts = [status["restartCount"] for pod in pods for status in pod["status"]["containerStatuses"]]
-        return pods if restarts == [1] * count else []
+        return pods if len(restarts) == count and all(restarts) else []
 
     def logs(self) -> str:
         """The ends of all logs, for a failure's report."""

@@ -78,4 +78,4 @@ def test_no_descriptor_is_left_open(root: Path) -> None:
             shown(root, path)
         except (OutsideError, OSError):
             pass
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
