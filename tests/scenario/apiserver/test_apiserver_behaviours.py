@@ -18,7 +18,7 @@ from tests.samples import GOOD
 
 NS = "default"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
-PATIENCE = 60.0
+PATIENCE = 180.0
 COLLECTED = [kind for kind in kinds.ALL if "deletecollection" in kind.verbs]
 
 

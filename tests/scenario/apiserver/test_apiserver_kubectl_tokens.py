@@ -45,7 +45,7 @@ async def robot(secure: Cluster, program: str, tmp_path: Path) -> Run:
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, "HOME": str(tmp_path), "KUBECONFIG": str(of_admin if admin else of_robot)},
         )
-        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        output, _ = await asyncio.wait_for(process.communicate(), 180)
         assert process.returncode is not None
         return process.returncode, output.decode()
 

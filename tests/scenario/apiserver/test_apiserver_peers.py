@@ -109,7 +109,7 @@ class Informed:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def until(self, name: str) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while not any(seen == name for _, _, seen in self.seen):
                 self.news.clear()
                 await self.news.wait()

@@ -410,7 +410,7 @@ async def curl(scene: Scene, version: str, path: str, *arguments: str, source: S
     folder = scene.cluster.directory
     pair = pki.issue(scene.cluster.ca, "admin", ["system:masters"], client=True)
     pair.save(folder / "user.crt", folder / "user.key")
-    command = ["curl", "-sS", f"--http{version}", "-m", "60", "--cacert", f"{folder}/ca.crt"]
+    command = ["curl", "-sS", f"--http{version}", "-m", "600", "--cacert", f"{folder}/ca.crt"]
     command += ["--cert", f"{folder}/user.crt", "--key", f"{folder}/user.key", *arguments]
     done = await asyncio.create_subprocess_exec(
         *command,

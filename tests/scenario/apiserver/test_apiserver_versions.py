@@ -271,7 +271,7 @@ async def test_all_that_kubectl_asks_goes_over_one_connection_of_http2(site: Sit
     try:
         assert watching.stdout is not None
         async with speaking2(site.server, site) as connection:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 while not any(part.streams for part in theirs(site, connection)):
                     await asyncio.sleep(0.01)
                 await created(connection, "default", "news", 10)

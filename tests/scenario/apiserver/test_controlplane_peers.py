@@ -83,7 +83,7 @@ async def start(stack: AsyncExitStack, etcd: EtcdCluster, certificates: Pki) -> 
 
 
 async def until_pods(client: Client, count: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while len(await client.list(kinds.POD, "default", labels="app=web")) != count:
             await asyncio.sleep(0.05)
 

@@ -13,7 +13,7 @@ import pytest
 from tests.scenario.kubectl import world
 from tests.scenario.kubectl.world import World
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 async def serve(directory: Path, started: Future[tuple[World, asyncio.AbstractEventLoop, asyncio.Event]]) -> None:

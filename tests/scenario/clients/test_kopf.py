@@ -17,7 +17,7 @@ from tests.scenario.clients import operator_under_test
 from tests.scenario.clients.manifests import config_map, deployment
 from tests.scenario.kubectl.world import World
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 async def until(holds: Callable[[], Awaitable[Any]]) -> Any:

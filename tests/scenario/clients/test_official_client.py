@@ -41,7 +41,7 @@ def apps(api: client.ApiClient) -> client.AppsV1Api:
     return client.AppsV1Api(api)
 
 
-def until(what: Any, seconds: float = 60.0) -> Any:
+def until(what: Any, seconds: float = 180.0) -> Any:
     """Ask again until the answer is true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

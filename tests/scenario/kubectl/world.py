@@ -26,7 +26,7 @@ from kit.clock import SystemClock
 from kit.supervisor import Supervisor
 from testbed.ports import free_port
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 NODE = "n1"
 
 

@@ -46,7 +46,7 @@ class Follower:
 
     async def until(self, revision: int) -> list[Change]:
         """Everything told, when the watch has come to `revision`."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while not self.changes or self.changes[-1].revision < revision:
                 self._news.clear()
                 await self._news.wait()
@@ -63,7 +63,7 @@ class Writer:
 
     async def stop(self) -> None:
         self._stopping = True
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             await self._task
 
     async def _write(self, store: EtcdStore, name: str, acknowledged: dict[str, int]) -> None:
@@ -84,7 +84,7 @@ class Writer:
 async def more(acknowledged: dict[str, int], count: int) -> None:
     """Wait until so many more have been written."""
     enough = len(acknowledged) + count
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while len(acknowledged) < enough:
             await asyncio.sleep(0.005)
 
