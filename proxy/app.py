@@ -27,6 +27,7 @@ from proxy.model.service import HEADLESS_LABEL, PROXY_NAME_LABEL, extract_servic
 from proxy.sync.flows import FlowCleaner
 from proxy.sync.healthports import Complain, HealthPorts
 from proxy.sync.metrics import ProxyMetrics
+from proxy.sync.pages import Pages
 from proxy.sync.syncer import Syncer
 
 __all__ = ["Config", "load", "run"]
@@ -113,7 +114,7 @@ def prepare_kernel(settings: Sysctl) -> None:
 
 
 async def _serve(config: Config, syncer: Syncer, metrics: ProxyMetrics, supervisor: Supervisor) -> None:
-    pages = MetricsPages(metrics.registry)
+    pages = Pages(MetricsPages(metrics.registry), syncer)
     for name, address, handler in (("healthz", config.healthz, syncer.health), ("metrics", config.metrics, pages)):
         if address:
             server = Server(handler, *parse_address(address), clock=supervisor.clock)

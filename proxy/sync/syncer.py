@@ -33,6 +33,7 @@ from proxy.model.service import Service
 from proxy.plan.claims import Conflict
 from proxy.plan.desired import Desired, Route
 from proxy.plan.diff import Change
+from proxy.plan.expected import Reading
 from proxy.plan.ledger import Ledger
 from proxy.sync.flows import FlowCleaner
 from proxy.sync.health import Health
@@ -97,6 +98,7 @@ class Syncer:
         self._retries = Backoff(base=0.05, cap=30.0, jitter=0.3).retries()
         self._conflicts: dict[str, list[Conflict]] = {}
         self._timer: Timer | None = None
+        self._asked: list[asyncio.Future[Reading]] = []
 
     def on_service(self, key: str, old: Service | None, new: Service | None) -> None:
         """A Service was added, changed or removed."""
@@ -172,12 +174,35 @@ class Syncer:
                     await self._step()
                 except Exception as error:  # the loop's edge
                     self._failed(error)
+                await self._answer()
         finally:
             stop()
             if self._timer is not None:
                 self._timer.cancel()
             if self._watch is not None:
                 self._watch.close()
+
+    async def reading(self) -> Reading:
+        """What the kernel holds, read between two changes. Raises BackendError."""
+        asked: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
+        self._asked.append(asked)
+        self._wake.set()
+        return await asked
+
+    async def _answer(self) -> None:
+        asked, self._asked = self._asked, []
+        if not asked:
+            return
+        try:
+            reading = await self._in_thread(self.backend.read)
+        except Exception as error:  # whoever asked is told
+            for one in asked:
+                if not one.done():
+                    one.set_exception(BackendError(f"cannot read the rules: {error}"))
+            return
+        for one in asked:
+            if not one.done():
+                one.set_result(reading)
 
     def _listen(self) -> Callable[[], object]:
         """Wait on the watch, or ask it every second; answers how to stop."""

