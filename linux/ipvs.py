@@ -9,8 +9,10 @@ those of linux/ip_vs.h.
 import errno
 import socket
 import struct
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
+from linux import process
 from linux.netlink import Connection, NetlinkError, NotFound, attribute, attributes, nested, string, text, u32
 
 PERSISTENT = 0x1
@@ -177,6 +179,12 @@ class Kernel:
         except NotFound:
             return False
         return True
+
+
+def load_module() -> None:
+    """Have the kernel load IPVS, if it is a module; opening `Kernel` tells whether there is any."""
+    with suppress(process.ProcessError):  # no modprobe: nothing is a module, or somebody else loads them
+        process.run(["modprobe", "-q", "ip_vs"], check=False)
 
 
 def show(service: Service) -> str:

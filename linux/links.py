@@ -18,6 +18,7 @@ __all__ = [
     "Address",
     "AlreadyExists",
     "Bridge",
+    "Dummy",
     "Event",
     "Ifb",
     "LinkChange",
@@ -64,11 +65,15 @@ class Ifb(NamedTuple):
     """A kind of new link: what is sent over it comes back to the link that it has come from."""
 
 
+class Dummy(NamedTuple):
+    """A kind of new link: leads nowhere, but may have addresses."""
+
+
 class NewLink(NamedTuple):
     """A link to make. A peer gets the same mtu."""
 
     name: str
-    kind: Bridge | Veth | Ifb
+    kind: Bridge | Veth | Ifb | Dummy
     mac: str = ""
     mtu: int = 0
     master: int = 0

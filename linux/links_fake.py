@@ -15,6 +15,7 @@ from linux.links import (
     MAIN_TABLE,
     Address,
     Bridge,
+    Dummy,
     Ifb,
     LinkChange,
     Neighbour,
@@ -31,7 +32,7 @@ from linux.links import (
 from linux.netlink import AlreadyExists, NetlinkError, NotFound, failure
 
 _T = TypeVar("_T")
-_KIND_NAMES = {Bridge: "bridge", Veth: "veth", Ifb: "ifb"}
+_KIND_NAMES = {Bridge: "bridge", Veth: "veth", Ifb: "ifb", Dummy: "dummy"}
 
 
 class FakeNetworks:

@@ -14,6 +14,7 @@ from linux.links import (
     MAIN_TABLE,
     Address,
     Bridge,
+    Dummy,
     Event,
     Ifb,
     LinkChange,
@@ -380,6 +381,8 @@ def _link_info(link: NewLink) -> bytes:
             other += attribute(_IFLA_ADDRESS, _mac_bytes(mac)) if mac else b""
             other += u32(_IFLA_MTU, link.mtu) if link.mtu else b""
             return nested(_IFLA_LINKINFO, text(_INFO_KIND, "veth"), nested(_INFO_DATA, nested(1, other)))
+        case Dummy():
+            return nested(_IFLA_LINKINFO, text(_INFO_KIND, "dummy"))
 
 
 def _address_body(address: Address) -> bytes:

@@ -18,7 +18,7 @@ from kit.metrics import Metrics
 from kit.supervisor import Supervisor
 from linux import conntrack
 from linux.sysctl import NotFound, ProcSysctl, Sysctl, SysctlError
-from proxy.backends.choice import choose, clean_others
+from proxy.backends.choice import IpvsOptions, choose, clean_others
 from proxy.backends.interface import Backend, BackendError
 from proxy.config import Config, facts, load
 from proxy.model.endpointslice import slice_extractor
@@ -55,7 +55,8 @@ async def start(config: Config, client: Client, supervisor: Supervisor) -> Synce
     """As `run`, with a client that is already there."""
     clock = supervisor.clock
     prepare_kernel(ProcSysctl())
-    backend = await asyncio.to_thread(choose, config.mode, config.iptables_variant)
+    options = IpvsOptions(config.ipvs.scheduler, config.ipvs.strict_arp)
+    backend = await asyncio.to_thread(choose, config.mode, config.iptables_variant, options)
     supervisor.defer("backend", backend.close)
     _log.info("chosen backend", backend=backend.name, families=list(backend.families()), node=config.node_name)
     metrics = ProxyMetrics(Metrics())

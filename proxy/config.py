@@ -3,12 +3,21 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from kit.config import ConfigError, Section
 from kit.config import load as load_config
 from proxy.model.addresses import BadAddress
 from proxy.model.facts import Facts, parse_networks, parse_node_ports
 
-Mode = Literal["auto", "nftables", "iptables"]
+Mode = Literal["auto", "nftables", "iptables", "ipvs"]
+
+
+class Ipvs(Section, frozen=True, kw_only=True):
+    """What counts with mode ipvs."""
+
+    scheduler: str = "rr"  # how IPVS chooses an endpoint: rr, wrr, lc, wlc, sh, mh, ...
+    strict_arp: bool = msgspec.field(default=False, name="strictARP")  # do not answer for Services' addresses
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -22,6 +31,7 @@ class Config(Section, frozen=True, kw_only=True):
     metrics: str = "127.0.0.1:10249"  # "" for none
     iptables_variant: Literal["auto", "nft", "legacy"] = "auto"
     node_port_addresses: list[str] = []  # networks of the node's addresses that have node ports; none: all but loopback
+    ipvs: Ipvs = Ipvs()
     external_ips: bool = False  # Services' externalIPs: whoever may write Services could take any address with them
 
 

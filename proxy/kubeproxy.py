@@ -13,7 +13,7 @@ import msgspec
 
 from kit.config import ConfigError, Section
 from kit.config import load as load_config
-from proxy.config import Config, Mode, check
+from proxy.config import Config, Ipvs, Mode, check
 
 KIND, API_VERSION = "KubeProxyConfiguration", "kubeproxy.config.k8s.io/v1alpha1"
 HEALTHZ_PORT, METRICS_PORT = 10256, 10249
@@ -39,6 +39,19 @@ class _Rules(Section, frozen=True, kw_only=True):
     min_sync_period: _Ignored = None
 
 
+class _Ipvs(Section, frozen=True, kw_only=True):
+    """`ipvs`; virtual services of others are left alone without being told to."""
+
+    scheduler: str | None = None
+    strict_arp: bool | None = msgspec.field(default=None, name="strictARP")
+    exclude_cidrs: _Ignored = msgspec.field(default=None, name="excludeCIDRs")
+    tcp_timeout: str | None = None
+    tcp_fin_timeout: str | None = None
+    udp_timeout: str | None = None
+    sync_period: _Ignored = None
+    min_sync_period: _Ignored = None
+
+
 class KubeProxyConfiguration(Section, frozen=True, kw_only=True):
     """The file's fields."""
 
@@ -52,6 +65,7 @@ class KubeProxyConfiguration(Section, frozen=True, kw_only=True):
     mode: str | None = None
     iptables: _Rules = _Rules()
     nftables: _Rules = _Rules()
+    ipvs: _Ipvs = _Ipvs()
     detect_local_mode: str | None = None
     cluster_cidr: str | None = msgspec.field(default=None, name="clusterCIDR")
     node_port_addresses: list[str] | None = None
@@ -60,7 +74,6 @@ class KubeProxyConfiguration(Section, frozen=True, kw_only=True):
     bind_address_hard_fail: _Ignored = None
     enable_profiling: _Ignored = None
     show_hidden_metrics_for_version: _Ignored = None
-    ipvs: _Ignored = None
     winkernel: _Ignored = None
     detect_local: _Ignored = None  # for modes that are refused
     oom_score_adj: _Ignored = None
@@ -89,6 +102,7 @@ def load(path: str | Path) -> Config:
         healthz=_address(given.healthz_bind_address, given.bind_address or "0.0.0.0", HEALTHZ_PORT),
         metrics=_address(given.metrics_bind_address, "127.0.0.1", METRICS_PORT),
         node_port_addresses=given.node_port_addresses or [],
+        ipvs=Ipvs(scheduler=given.ipvs.scheduler or "rr", strict_arp=bool(given.ipvs.strict_arp)),
         external_ips=True,
     )
     check(config, path, cluster_cidr="clusterCIDR")
@@ -112,6 +126,9 @@ def _refusal(given: KubeProxyConfiguration) -> str:
             return f"field {name}.masqueradeAll: traffic within the cluster keeps its source; set it to false"
         if rules.localhost_node_ports:
             return f"field {name}.localhostNodePorts: node ports are not on loopback addresses; set it to false"
+    timeouts = {given.ipvs.tcp_timeout, given.ipvs.tcp_fin_timeout, given.ipvs.udp_timeout}
+    if timeouts - {None, "", "0", "0s"}:
+        return "field ipvs: timeouts are the kernel's; set them to 0s"
     return ""
 
 

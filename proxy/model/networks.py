@@ -22,6 +22,11 @@ class Network(msgspec.Struct, frozen=True):
     def family(self) -> int:
         return addresses.family_of(self.address)
 
+    def has(self, address: bytes) -> bool:
+        """Whether an address of the same family lies in it."""
+        unused = len(address) * 8 - self.prefix
+        return int.from_bytes(address, "big") >> unused == int.from_bytes(self.address, "big") >> unused
+
 
 NOBODY = (Network(b"\0" * 4, 32), Network(b"\0" * 16, 128))  # no packet comes from these
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from linux.iptables import LEGACY, Extent, Iptables, IptablesError
 from linux.nft import Kernel, Monitor
 from proxy.backends.interface import PROBES, BackendError, RebuildNeeded, Suspicion, Watch
-from proxy.backends.iptables.chains import TABLES, Chains, differences, removal, replacement
+from proxy.backends.iptables.chains import TABLES, Chains, Rules, differences, removal, replacement
 from proxy.backends.iptables.reading import read_tables
-from proxy.backends.iptables.render import Entries, render, skeleton
+from proxy.backends.iptables.render import HOOKS, PREFIX, Entries, render, skeleton
 from proxy.model.facts import Facts
 from proxy.plan.desired import Desired
 from proxy.plan.diff import Change
@@ -29,7 +29,10 @@ class IptablesBackend:
     quick = False
     check_seconds = 600.0  # reading 50,000 rules takes a quarter of a second; the watch sees what comes and goes
 
-    def __init__(self, door: Iptables, monitor: Callable[[], Monitor] | None = None) -> None:
+    def __init__(
+        self, door: Iptables, monitor: Callable[[], Monitor] | None = None, rules: Rules | None = None
+    ) -> None:
+        self._rules: Rules = rules or _ServiceRules()
         self._door = door
         self._monitor = monitor
         self._families: tuple[int, ...] | None = None
@@ -49,7 +52,7 @@ class IptablesBackend:
         for family in FAMILIES:
             for _ in range(PROBES):
                 try:
-                    self._door.restore(family, _trial(family))
+                    self._door.restore(family, self._rules.trial(family))
                 except IptablesError as error:
                     reasons[family] = str(error)
                 else:
@@ -72,13 +75,13 @@ class IptablesBackend:
         self.written = 0
         for family in self.families():
             chains = made[family] = Chains()
-            chains.change([({}, skeleton(family, facts))])
+            chains.change([({}, self._rules.skeleton(family, facts))])
             for one in desired:
                 if one.family == family:
-                    chains.change([({}, render(one, facts))])
+                    chains.change([({}, self._rules.render(one, facts))])
             chains.text()  # all of it is about to be written
             wanted = chains.all()
-            self._restore(family, replacement(wanted, self._saved(family)))
+            self._restore(family, replacement(self._rules, wanted, self.saved(family)))
             self.written += sum(len(lines) for lines in wanted.values())
         self._chains = made
 
@@ -98,6 +101,7 @@ class IptablesBackend:
 
     def _rendered(self, change: Change) -> tuple[Entries, Entries]:
         old, new = change.old, change.new
+        render = self._rules.render
         return render(old, self._facts) if old else {}, render(new, self._facts) if new else {}
 
     def check(self) -> list[str]:
@@ -105,12 +109,12 @@ class IptablesBackend:
         return [
             f"{problem} (IPv{family})"
             for family, chains in self._chains.items()
-            for problem in differences(chains.all(), self._saved(family))
+            for problem in differences(self._rules, chains.all(), self.saved(family))
         ]
 
     def read(self) -> Reading:
         """What the kernel holds now."""
-        readings = [read_tables(family, self._saved(family)) for family in self.families()]
+        readings = [read_tables(family, self.saved(family)) for family in self.families()]
         frontends = {slot: frontend for reading in readings for slot, frontend in reading.frontends.items()}
         cluster_ips = frozenset[bytes]().union(*(reading.cluster_ips for reading in readings))
         return Reading(frontends, cluster_ips, frozenset[bytes]().union(*(reading.here for reading in readings)))
@@ -121,14 +125,14 @@ class IptablesBackend:
         removed = []
         for family in FAMILIES:
             try:
-                text = removal({table: self._door.save(family, table) for table in TABLES})
+                text = removal(self._rules.prefix, {table: self._door.save(family, table) for table in TABLES})
             except IptablesError:
                 continue  # not installed, or a family that the kernel does not have: nothing of ours is there
             if text:
                 self._restore(family, text)
                 for table in TABLES:
                     self._forget(family, table)
-                removed.append(f"iptables chains WHERRY-* (IPv{family}, {self._door.variant or 'plain'})")
+                removed.append(f"iptables chains {self._rules.prefix}* (IPv{family}, {self._door.variant or 'plain'})")
         return removed
 
     def _forget(self, family: int, table: str) -> None:
@@ -154,7 +158,8 @@ class IptablesBackend:
     def close(self) -> None:
         """There is nothing to give back; the rules stay."""
 
-    def _saved(self, family: int) -> dict[str, list[str]]:
+    def saved(self, family: int) -> dict[str, list[str]]:
+        """All lines of both tables."""
         try:
             return {table: self._door.save(family, table) for table in TABLES}
         except IptablesError as error:
@@ -192,6 +197,14 @@ def _trial(family: int) -> str:
             "",
         )
     )
+
+
+class _ServiceRules:
+    """The rules that do all of a Service by themselves."""
+
+    prefix: str = PREFIX
+    hooks: tuple[tuple[str, str, str], ...] = HOOKS
+    skeleton, render, trial = staticmethod(skeleton), staticmethod(render), staticmethod(_trial)
 
 
 class _LegacyWatch:

@@ -7,10 +7,32 @@ that others may have moved, but it can be emptied and filled in one commit.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
-from proxy.backends.iptables.render import HOOKS, PREFIX, Chain, Entries, Place
+from proxy.backends.iptables.render import Chain, Entries, Place
+from proxy.model.facts import Facts
+from proxy.plan.desired import Desired
 
 TABLES = ("nat", "filter")
+
+
+class Rules(Protocol):
+    """Some rules: what their chains' names begin with, where they are hooked in, and what they are."""
+
+    prefix: str
+    hooks: tuple[tuple[str, str, str], ...]  # table, built-in chain, rule
+
+    def skeleton(self, family: int, facts: Facts) -> Entries:
+        """What is there without any Service."""
+        ...
+
+    def render(self, one: Desired, facts: Facts) -> Entries:
+        """All lines of one service port."""
+        ...
+
+    def trial(self, family: int) -> str:
+        """Input that uses every match and target, in chains that are made and removed by the same commit."""
+        ...
 
 
 class Chains:
@@ -76,46 +98,48 @@ class Chains:
         return restore_text(wanted, [chain for chain in touched if chain not in self._lines], [])
 
 
-def replacement(wanted: Mapping[Chain, list[str]], seen: Mapping[str, Iterable[str]]) -> str:
+def replacement(rules: Rules, wanted: Mapping[Chain, list[str]], seen: Mapping[str, Iterable[str]]) -> str:
     """Input that leaves exactly the wanted chains, given what iptables-save says of each table."""
     gone, hooks = [], []
     for table in TABLES:
         lines = list(seen.get(table, ()))
-        declared = {line[1:].split()[0] for line in lines if line.startswith(":" + PREFIX)}
+        declared = {line[1:].split()[0] for line in lines if line.startswith(":" + rules.prefix)}
         gone += [(table, chain) for chain in declared if (table, chain) not in wanted]
         hooks += [
-            (name, chain, rule) for name, chain, rule in HOOKS if name == table and _count(lines, chain, rule) == 0
+            (name, chain, rule)
+            for name, chain, rule in rules.hooks
+            if name == table and _count(lines, chain, rule) == 0
         ]
     # What is hooked last comes first: insert in reverse order.
     return restore_text(wanted, gone, [(name, f"-I {chain} 1 {rule}") for name, chain, rule in reversed(hooks)])[0]
 
 
-def removal(seen: Mapping[str, Iterable[str]]) -> str:
+def removal(prefix: str, seen: Mapping[str, Iterable[str]]) -> str:
     """Input that leaves nothing of ours; empty if there is nothing."""
     gone, unhook = [], []
     for table in TABLES:
         for line in seen.get(table, ()):
-            if line.startswith(":" + PREFIX):
+            if line.startswith(":" + prefix):
                 gone.append((table, line[1:].split()[0]))
-            elif line.startswith("-A ") and not line.startswith("-A " + PREFIX) and f"-j {PREFIX}" in line:
+            elif line.startswith("-A ") and not line.startswith("-A " + prefix) and f"-j {prefix}" in line:
                 unhook.append((table, "-D" + line[2:]))
     return restore_text({}, gone, unhook)[0] if gone or unhook else ""
 
 
-def differences(wanted: Mapping[Chain, list[str]], seen: Mapping[str, Iterable[str]]) -> list[str]:
+def differences(rules: Rules, wanted: Mapping[Chain, list[str]], seen: Mapping[str, Iterable[str]]) -> list[str]:
     """What iptables-save shows that is not as it should be, in words."""
     found = []
     for table in TABLES:
         lines = list(seen.get(table, ()))
-        have: dict[str, list[str]] = {line[1:].split()[0]: [] for line in lines if line.startswith(":" + PREFIX)}
+        have: dict[str, list[str]] = {line[1:].split()[0]: [] for line in lines if line.startswith(":" + rules.prefix)}
         for line in lines:
-            if line.startswith("-A " + PREFIX):
+            if line.startswith("-A " + rules.prefix):
                 have.setdefault(line.split(" ", 2)[1], []).append(line)
         for chain in sorted(have.keys() | {name for kind, name in wanted if kind == table}):
             if have.get(chain) != wanted.get((table, chain)):
                 state = "is gone" if chain not in have else "is not ours" if (table, chain) not in wanted else "differs"
                 found.append(f"chain {chain} of table {table} {state}")
-        for name, chain, rule in HOOKS:
+        for name, chain, rule in rules.hooks:
             if name == table and _count(lines, chain, rule) != 1:
                 found.append(
                     f"the jump from {chain} of table {table} ({rule}) is there {_count(lines, chain, rule)} times"

@@ -1,11 +1,12 @@
 """From what iptables-save prints back to what the plan speaks of. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from proxy.backends.iptables.render import PREFIX, REFUSE
+from proxy.backends.iptables.render import PREFIX
 from proxy.model import addresses
 from proxy.model.addresses import PROTOCOLS
 from proxy.model.networks import Network, digest
@@ -23,24 +24,43 @@ _HAIRPIN = re.compile(r"^-A \S+ -s (\S+)/\d+ -d ")
 _WHOLE = re.compile(r"^-A \S+ -d (\S+)/\d+ -j (\S+)$")
 
 
-def read_tables(family: int, saved: Mapping[str, Iterable[str]]) -> Reading:
-    """Everything in our chains of one family."""
-    nat = _by_chain(saved.get("nat", ()))
-    frontends: dict[Slot, SeenFrontend] = {}
-    verdicts = _verdicts(family, saved.get("filter", ()))
-    for chain, lines in nat.items():
-        if not chain.startswith((f"{PREFIX}W-", f"{PREFIX}P-")):
-            continue
-        for line in lines:
-            found = _FRONTEND.match(line)
-            if found:
-                slot = _slot(family, found)
-                frontends[slot] = _frontend(family, nat, found[6], verdicts.get(slot, ""))
+class SeenRules(NamedTuple):
+    """The rules of one family under one prefix, whoever balances."""
+
+    chains: dict[str, list[str]]  # of table nat
+    frontends: dict[Slot, str]  # the chain that each goes to
+    verdicts: dict[Slot, str]  # what becomes of it without an endpoint
+    refused: frozenset[bytes]  # whose other ports refuse
+    here: frozenset[bytes]
+
+
+def read_rules(family: int, saved: Mapping[str, Iterable[str]], prefix: str = PREFIX) -> SeenRules:
+    """What iptables-save prints, taken apart."""
+    chains = _by_chain(saved.get("nat", ()))
+    frontends: dict[Slot, str] = {}
+    for chain, lines in chains.items():
+        if chain.startswith((f"{prefix}W-", f"{prefix}P-")):
+            frontends.update((_slot(family, found), found[6]) for line in lines if (found := _FRONTEND.match(line)))
     hairpins = (
-        _HAIRPIN.match(line) for chain, lines in nat.items() if chain.startswith(f"{PREFIX}J-") for line in lines
+        _HAIRPIN.match(line) for chain, lines in chains.items() if chain.startswith(f"{prefix}J-") for line in lines
     )
     here = frozenset(addresses.pack(found[1]) for found in hairpins if found)
-    return Reading(frontends, _cluster_ips(saved.get("filter", ())), here)
+    refuse = f"{prefix}REFUSE"
+    filters = [line for line in saved.get("filter", ()) if line.startswith(f"-A {prefix}")]
+    ours = [found for line in filters if (found := _FRONTEND.match(line)) and found[6] in (refuse, "DROP")]
+    verdicts = {_slot(family, one): "drop" if one[6] == "DROP" else "reject" for one in ours}
+    whole = (_WHOLE.match(line) for line in filters if line.endswith(f"-j {refuse}") and "--dport" not in line)
+    return SeenRules(chains, frontends, verdicts, frozenset(addresses.pack(one[1]) for one in whole if one), here)
+
+
+def read_tables(family: int, saved: Mapping[str, Iterable[str]]) -> Reading:
+    """Everything in our chains of one family."""
+    seen = read_rules(family, saved)
+    frontends = {
+        slot: _frontend(family, seen.chains, chain, seen.verdicts.get(slot, ""))
+        for slot, chain in seen.frontends.items()
+    }
+    return Reading(frontends, seen.refused, seen.here)
 
 
 def _by_chain(lines: Iterable[str]) -> dict[str, list[str]]:
@@ -55,21 +75,16 @@ def _slot(family: int, found: re.Match[str]) -> Slot:
     return family, PROTOCOLS[found[3].upper()], addresses.pack(found[2]) if found[2] else NODE, int(found[4])
 
 
-def _verdicts(family: int, lines: Iterable[str]) -> dict[Slot, str]:
-    found = (_FRONTEND.match(line) for line in lines)
-    return {_slot(family, one): "drop" if one[6] == "DROP" else "reject" for one in found if one}
-
-
-def _cluster_ips(lines: Iterable[str]) -> frozenset[bytes]:
-    found = (_WHOLE.match(line) for line in lines if f"-j {REFUSE}" in line and "--dport" not in line)
-    return frozenset(addresses.pack(one[1]) for one in found if one)
+def read_guard(lines: Sequence[str]) -> tuple[str, str]:
+    """Who may come, and the chain that they go to."""
+    sources = [Network(*addresses.network(_SOURCE.findall(line)[0])) for line in lines]
+    return digest(sources), _jump(lines[0])
 
 
 def _frontend(family: int, nat: Mapping[str, list[str]], chain: str, verdict: str) -> SeenFrontend:
     if chain.startswith(f"{PREFIX}R-"):
-        sources = [Network(*addresses.network(_SOURCE.findall(line)[0])) for line in nat[chain]]
-        seen = _frontend(family, nat, _jump(nat[chain][0]), verdict)
-        return msgspec.structs.replace(seen, sources=digest(sources))
+        sources, chain = read_guard(nat[chain])
+        return msgspec.structs.replace(_frontend(family, nat, chain, verdict), sources=sources)
     if not chain.startswith(f"{PREFIX}X-"):
         final = _jump(nat[chain][-1]) if chain.startswith(f"{PREFIX}I-") else chain
         return SeenFrontend(Route.INTERNAL, _target(family, nat, final, verdict))

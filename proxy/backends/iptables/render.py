@@ -103,7 +103,7 @@ def render(one: Desired, facts: Facts) -> Entries:
         entries["nat", _hash(one, "X"), ()] = (MARK, f"-j {everywhere}")
     for frontend in one.frontends:
         entries.update(_frontend(one, frontend))
-    entries.update(_hairpins(one))
+    entries.update(hairpins(one))
     return entries
 
 
@@ -145,14 +145,14 @@ def _frontend(one: Desired, frontend: Frontend) -> Entries:
         letter = "R"
     goes_to = f'-m comment --comment "{one.name}" -j {_hash(one, letter)}'
     if frontend.address == NODE:
-        entries.update(_port_branch(protocol, frontend.port))
-        chain = _port_chain(protocol, frontend.port)
+        entries.update(port_branch(protocol, frontend.port))
+        chain = port_chain(protocol, frontend.port)
         entries["nat", chain, position] = (f"{match} {goes_to}",)
         refused_in = NODEPORT_FILTER
     else:
         match = f"-d {addresses.show(frontend.address)}/{len(frontend.address) * 8} {match}"
         for table, letters, top in (("nat", "VW", SERVICES), ("filter", "FG", FILTER)):
-            entries.update(_address_branch(table, letters, top, frontend.address))
+            entries.update(address_branch(table, letters, top, frontend.address))
         chain = tree_chain("W", frontend.address, 12)
         entries["nat", chain, position] = (f"{match} {goes_to}",)
         refused_in = tree_chain("G", frontend.address, 12)
@@ -169,37 +169,41 @@ def _frontend(one: Desired, frontend: Frontend) -> Entries:
     return entries
 
 
-def _address_branch(table: str, letters: str, top: str, address: bytes) -> Iterator[tuple[Place, tuple[str, ...]]]:
+def address_branch(
+    table: str, letters: str, top: str, address: bytes, prefix: str = PREFIX
+) -> Iterator[tuple[Place, tuple[str, ...]]]:
     """The two lines from the top of the tree to the chain that has this address."""
-    upper, lower = tree_chain(letters[0], address, 16), tree_chain(letters[1], address, 12)
+    upper, lower = tree_chain(letters[0], address, 16, prefix), tree_chain(letters[1], address, 12, prefix)
     yield (table, top, (0, upper)), (f"-d {_network(address, 16)} -j {upper}",)
     yield (table, upper, (lower,)), (f"-d {_network(address, 12)} -j {lower}",)
     yield (table, lower, (b"",)), ()
 
 
-def _port_branch(protocol: str, port: int) -> Iterator[tuple[Place, tuple[str, ...]]]:
+def port_branch(protocol: str, port: int, prefix: str = PREFIX) -> Iterator[tuple[Place, tuple[str, ...]]]:
+    """The line from the node ports to the chain that has this one."""
     first = port // PORT_RANGE * PORT_RANGE
-    chain = _port_chain(protocol, port)
+    chain = port_chain(protocol, port, prefix)
     match = f"-p {protocol} -m {protocol} --dport {first}:{first + PORT_RANGE - 1}"
-    yield ("nat", NODEPORTS, (protocol, first)), (f"{match} -j {chain}",)
+    yield ("nat", f"{prefix}NODEPORTS", (protocol, first)), (f"{match} -j {chain}",)
 
 
-def _hairpins(one: Desired) -> Iterator[tuple[Place, tuple[str, ...]]]:
+def hairpins(one: Desired, prefix: str = PREFIX) -> Iterator[tuple[Place, tuple[str, ...]]]:
+    """The lines that masquerade what comes back to an endpoint of this node."""
     size = 4 if one.family == IPV4 else 16
     for start in range(0, len(one.here), size):
         address = one.here[start : start + size]
         text = f"{addresses.show(address)}/{size * 8}"
-        yield from _address_branch("nat", "HJ", HAIRPIN, address)
+        yield from address_branch("nat", "HJ", f"{prefix}HAIRPIN", address, prefix)
         line = f"-s {text} -d {text} -j MASQUERADE --random-fully"
-        yield ("nat", tree_chain("J", address, 12), (address,)), (line,)
+        yield ("nat", tree_chain("J", address, 12, prefix), (address,)), (line,)
 
 
-def tree_chain(letter: str, address: bytes, free_bits: int) -> str:
+def tree_chain(letter: str, address: bytes, free_bits: int, prefix: str = PREFIX) -> str:
     """The chain of all addresses that differ from this one in the last bits only."""
     network = _network(address, free_bits).partition("/")[0]
     if len(address) == 16:  # too long for a chain's name
         network = hashlib.sha256(network.encode()).hexdigest()[:16].upper()
-    return f"{PREFIX}{letter}-{network}"
+    return f"{prefix}{letter}-{network}"
 
 
 @functools.lru_cache(4096)
@@ -209,8 +213,9 @@ def _network(address: bytes, free_bits: int) -> str:
     return f"{addresses.show(network)}/{len(address) * 8 - free_bits}"
 
 
-def _port_chain(protocol: str, port: int) -> str:
-    return f"{PREFIX}P-{protocol}-{port // PORT_RANGE * PORT_RANGE}"
+def port_chain(protocol: str, port: int, prefix: str = PREFIX) -> str:
+    """The chain of all node ports near this one."""
+    return f"{prefix}P-{protocol}-{port // PORT_RANGE * PORT_RANGE}"
 
 
 def _hash(one: Desired, letter: str, more: bytes = b"") -> str:

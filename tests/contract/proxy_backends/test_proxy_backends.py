@@ -14,10 +14,18 @@ import pytest
 
 from linux import netns, process
 from linux.iptables import LEGACY, NFT, FakeIptables, Iptables, Programs
+from linux.ipvs import Kernel as IpvsKernel
+from linux.ipvs_fake import FakeIpvs
+from linux.links import Address, LinkChange
+from linux.links_fake import FakeNetworks
 from linux.nft import FakeKernel, Kernel
 from linux.nft import Monitor as NftMonitor
+from linux.rtnl import RtnlLinks
+from linux.rtnl_watch import Watch as NetworkWatch
+from linux.sysctl import FakeSysctl, ProcSysctl
 from proxy.backends.interface import Backend, BackendError, RebuildNeeded, Suspicion
 from proxy.backends.iptables import IptablesBackend
+from proxy.backends.ipvs import Doors, IpvsBackend
 from proxy.backends.nftables import NftablesBackend
 from proxy.model.addresses import IPV4, PROTOCOL_NAMES, TCP, show
 from proxy.plan.desired import Desired, Frontend, Route
@@ -82,6 +90,65 @@ def iptables_bed(variant: str) -> Bed:
     return Bed(make(), lambda: flush_iptables(variant), 25, make)
 
 
+IPVS_SETTINGS = {
+    "net.ipv4.vs.conntrack": "0",
+    "net.ipv4.vs.expire_nodest_conn": "0",
+    "net.ipv4.vs.expire_quiescent_template": "0",
+    "net.ipv4.vs.conn_reuse_mode": "1",
+    "net.ipv6.conf.default.disable_ipv6": "0",
+}
+
+
+def fake_ipvs_doors() -> Doors:
+    """A node with two addresses of its own per family."""
+    links = FakeNetworks().namespace()
+    links.change(1, LinkChange(up=True))
+    for address in ("127.0.0.1", "192.0.2.1", "192.0.2.2", "::1", "2001:db8::1", "2001:db8::2", "fe80::1"):
+        links.add_address(Address(1, address, 64 if ":" in address else 24))
+    return Doors(FakeIpvs(), links, FakeIptables(), FakeSysctl(IPVS_SETTINGS))
+
+
+def fake_ipvs_bed() -> Bed:
+    doors = fake_ipvs_doors()
+    assert isinstance(doors.ipvs, FakeIpvs)
+    return Bed(IpvsBackend(doors), doors.ipvs.flush, 300, lambda: IpvsBackend(doors))
+
+
+def half_ipvs_bed(variant: str) -> Bed:
+    """Real rules beside virtual services in memory."""
+    doors = fake_ipvs_doors()._replace(iptables=Programs(variant))
+    return Bed(
+        IpvsBackend(doors, monitor=NftMonitor),
+        lambda: flush_iptables(variant), 10, lambda: IpvsBackend(doors, monitor=NftMonitor),
+    )  # fmt: skip
+
+
+@contextmanager
+def ipvs_bed() -> Iterator[Bed]:
+    """In a kernel that has it."""
+    links = RtnlLinks()
+    links.change(1, LinkChange(up=True))
+    links.add_address(Address(1, "192.0.2.1", 24))
+    links.add_address(Address(1, "2001:db8::1", 64))
+    links.close()
+    made: list[IpvsBackend] = []
+
+    def make() -> Backend:
+        doors = Doors(IpvsKernel(), RtnlLinks(), Programs(LEGACY), ProcSysctl())
+        made.append(IpvsBackend(doors, network=NetworkWatch))
+        return made[-1]
+
+    def flush() -> None:
+        door = IpvsKernel()
+        for service in door.services():
+            door.remove(service)
+        door.close()
+
+    yield Bed(make(), flush, 6, make)
+    for backend in made:
+        backend.close()
+
+
 @contextmanager
 def nft_bed() -> Iterator[Bed]:
     doors: list[Kernel] = []
@@ -95,24 +162,35 @@ def nft_bed() -> Iterator[Bed]:
         door.close()
 
 
-@pytest.fixture(
-    params=[
-        "fake-nftables",
-        "fake-iptables",
-        pytest.param("nftables", marks=pytest.mark.root),
-        pytest.param("iptables-nft", marks=pytest.mark.root),
-        pytest.param("iptables-legacy", marks=pytest.mark.root),
-    ]
-)
+EVERYWHERE = ["fake-nftables", "fake-iptables", "fake-ipvs"]
+HERE = [
+    "nftables",
+    "iptables-nft",
+    "iptables-legacy",
+    "half-ipvs-nft",
+    "half-ipvs-legacy",
+]
+# A machine with a kernel of its own runs this file again.
+REAL = ["ipvs"] if "IPVS_MACHINE" in os.environ else HERE
+
+
+@pytest.fixture(params=[*EVERYWHERE, *(pytest.param(one, marks=pytest.mark.root) for one in REAL)])
 def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
     if request.param == "fake-nftables":
         yield fake_nft_bed()
     elif request.param == "fake-iptables":
         yield fake_iptables_bed()
+    elif request.param == "fake-ipvs":
+        yield fake_ipvs_bed()
     else:
         with namespace():
             if request.param == "nftables":
                 with nft_bed() as bed:
+                    yield bed
+            elif request.param.startswith("half-ipvs-"):
+                yield half_ipvs_bed(request.param.removeprefix("half-ipvs-"))
+            elif request.param == "ipvs":
+                with ipvs_bed() as bed:
                     yield bed
             else:
                 yield iptables_bed(NFT if request.param == "iptables-nft" else LEGACY)
@@ -201,13 +279,16 @@ def test_a_service_may_have_thousands_of_endpoints(bed: Bed, count: int) -> None
     assert expected_reading([fewer]).differences(bed.backend.read()) == []
 
 
-@pytest.mark.parametrize("kind", ["nftables", "iptables"])
+@pytest.mark.parametrize("kind", ["nftables", "iptables", "ipvs"])
 def test_after_a_refusal_the_state_is_unknown_until_it_is_replaced(kind: str) -> None:
-    kernel, programs = FakeKernel(), FakeIptables()
-    backend: Backend = NftablesBackend(kernel) if kind == "nftables" else IptablesBackend(programs)
+    kernel, programs, doors = FakeKernel(), FakeIptables(), fake_ipvs_doors()
+    assert isinstance(doors.ipvs, FakeIpvs)
+    backend: Backend = {
+        "nftables": NftablesBackend(kernel), "iptables": IptablesBackend(programs), "ipvs": IpvsBackend(doors),
+    }[kind]  # fmt: skip
     state = churn.Churn(2)
     backend.replace([], FACTS)
-    kernel.refuse, programs.refuse = [17], ["no"]
+    kernel.refuse, programs.refuse, doors.ipvs.refuse = [17], ["no"], [12]
     with pytest.raises(BackendError):
         backend.apply([change for changes in state.steps(4) for change in changes][:1])
     with pytest.raises(RebuildNeeded):

@@ -11,6 +11,7 @@ import selectors
 import socket
 import subprocess
 import threading
+import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -18,7 +19,9 @@ from typing import Any
 import msgspec
 
 from linux import netns
+from linux.rtnl import RtnlLinks
 from proxy.backends.interface import Backend
+from proxy.model.addresses import show
 from proxy.model.cluster import Cluster
 from proxy.model.endpointslice import extract_slice
 from proxy.model.facts import Facts, parse_networks
@@ -50,7 +53,8 @@ def pod(name: str, family: int, number: int = 0) -> str:
 class Bed:
     """The namespaces, the answering thread, and a cluster whose Services a backend programs into the node."""
 
-    def __init__(self, tag: str) -> None:
+    def __init__(self, tag: str, kind: str = "") -> None:
+        self.kind = kind  # of the backend
         self._stack = ExitStack()
         self._fds: dict[str, int] = {}
         self._names = {one: f"px-{os.getpid()}-{tag}-{one}" for one in ("client", "node", "a", "b")}
@@ -215,6 +219,26 @@ class Bed:
         assert not update.conflicts
         with self.inside("node"):
             self.backend.apply(update.changes)
+        if self.kind == "ipvs":
+            self._settle(key)
+
+    def _settle(self, key: str) -> None:
+        """Wait until the node takes the frontends' addresses for its own: for IPv6 the kernel does that by and by."""
+        with self.inside("node"):
+            links = RtnlLinks()
+        waiting = [
+            show(frontend.address) for one in self.ledger.of(key) for frontend in one.frontends if frontend.address
+        ]
+        end = time.monotonic() + ANSWER
+        while any(self._leads_away(links, address) for address in waiting):
+            assert time.monotonic() < end, waiting
+            time.sleep(0.01)
+        links.close()
+
+    @staticmethod
+    def _leads_away(links: RtnlLinks, address: str) -> bool:
+        route = links.route_to(address)
+        return route is None or bool(route.gateway)
 
 
 def more_clients(family: int) -> list[str]:

@@ -6,6 +6,8 @@ Pod a is on this node, pod b on another. Answers are "POD SOURCE-AS-SEEN-BY-THE-
 from __future__ import annotations
 
 import importlib.util
+import os
+import socket
 import sys
 import threading
 from collections import Counter
@@ -16,9 +18,13 @@ import pytest
 
 from linux import conntrack
 from linux.iptables import LEGACY, NFT, Programs
+from linux.ipvs import Kernel as IpvsKernel
 from linux.nft import Kernel
+from linux.rtnl import RtnlLinks
+from linux.sysctl import ProcSysctl
 from proxy.backends.interface import Backend
 from proxy.backends.iptables import IptablesBackend
+from proxy.backends.ipvs import Doors, IpvsBackend
 from proxy.backends.nftables import NftablesBackend
 from proxy.plan.diff import Change
 from proxy.plan.flows import allowed_after, stale_flows
@@ -29,6 +35,7 @@ bed_module = importlib.util.module_from_spec(_spec)
 sys.modules["proxy_bed"] = bed_module
 _spec.loader.exec_module(bed_module)
 from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
+    ANSWER,
     GATEWAY,
     NODE_IP,
     REFUSED,
@@ -42,23 +49,28 @@ from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
 
 pytestmark = pytest.mark.root
 BOTH = [("a", 0), ("b", 0)]
+IN_MACHINE = "IPVS_MACHINE" in os.environ  # one with a kernel of its own, where this file is run again
 
 
-@pytest.fixture(scope="module", params=["nftables", "iptables-nft", "iptables-legacy"])
+@pytest.fixture(scope="module", params=["ipvs"] if IN_MACHINE else ["nftables", "iptables-nft", "iptables-legacy"])
 def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
     """One set of namespaces per backend; each test programs its own Services."""
-    with Bed(request.param.replace("tables", "")) as bed:
+    with Bed(request.param.replace("tables", ""), request.param) as bed:
         with bed.inside("node"):
-            kernel = Kernel()
-        if request.param == "nftables":
-            backend: Backend = NftablesBackend(kernel)
-        else:
-            backend = IptablesBackend(Programs(NFT if request.param == "iptables-nft" else LEGACY))
+            backend = make_backend(request.param)
         bed.use(backend)
         yield bed
         with bed.inside("node"):
             backend.cleanup()
-        kernel.close()
+        backend.close()
+
+
+def make_backend(kind: str) -> Backend:
+    if kind == "nftables":
+        return NftablesBackend(Kernel())
+    if kind == "ipvs":
+        return IpvsBackend(Doors(IpvsKernel(), RtnlLinks(), Programs(LEGACY), ProcSysctl()))
+    return IptablesBackend(Programs(NFT if kind == "iptables-nft" else LEGACY))
 
 
 @pytest.fixture(params=[4, 6], ids=["IPv4", "IPv6"])
@@ -107,17 +119,37 @@ def test_affinity_holds_a_client_and_lets_go_of_an_endpoint_that_went(bed: Bed, 
 def test_affinity_survives_a_rebuild_by_a_new_process(bed: Bed, family: int) -> None:
     bed.put(service("web", 8, sessionAffinity="ClientIP"), slices("web", BOTH))
     before = {c: bed.ask("client", vip(8, family), 80, source=c)[0] for c in more_clients(family)}
-    if isinstance(bed.backend, IptablesBackend):
-        backend: Backend = bed.backend
-    else:
-        with bed.inside("node"):
-            kernel = Kernel()
-        backend = NftablesBackend(kernel)
     with bed.inside("node"):
+        backend = make_backend(bed.kind)
         backend.replace(list(bed.ledger.all()), bed.ledger.facts)
-        if backend is not bed.backend:
-            kernel.close()
+        backend.close()
     assert {c: bed.ask("client", vip(8, family), 80, source=c)[0] for c in more_clients(family)} == before
+
+
+def test_a_connection_outlives_its_endpoint(bed: Bed, family: int) -> None:
+    kind = socket.AF_INET if family == 4 else socket.AF_INET6
+    here, there = slices("web", [("a", 0)]), slices("web", [("b", 0)])
+    for one in here:
+        one["ports"][0]["port"] = 9090
+    with bed.inside("a"):
+        listening = socket.create_server((pod("a", family), 9090), family=kind)
+    with bed.inside("client"):
+        client = socket.socket(kind, socket.SOCK_STREAM)
+    with listening, client:
+        listening.settimeout(ANSWER)
+        client.settimeout(ANSWER)
+        bed.put(service("web", 11), here)
+        client.connect((vip(11, family), 80))
+        accepted, _ = listening.accept()
+        with accepted:
+            accepted.settimeout(ANSWER)
+            for endpoints, answer in ((here, ""), (there, f"b {GATEWAY['b'][family]}"), (slices("web", []), REFUSED)):
+                bed.put(service("web", 11), endpoints)
+                assert not answer or bed.ask("client", vip(11, family), 80) == answer
+                client.sendall(b"?")
+                assert accepted.recv(1) == b"?"
+                accepted.sendall(b"!")
+                assert client.recv(1) == b"!"
 
 
 def test_stale_udp_flows_are_deleted_and_healthy_ones_left(bed: Bed, family: int) -> None:
