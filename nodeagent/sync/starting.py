@@ -156,6 +156,8 @@ async def start_container(doors: Doors, state: PodState, action: StartContainer)
         _note_start(doors, state, container)
         await _see_failed(doors, state, ident, sandbox.id)
         raise StartProblem("RunContainerError", error.reason, 0.0) from error
+    if container.name == state.pod.spec.containers[-1].name:
+        state.leave_slot()  # the next pod need not wait until this one was looked at and told of
     found = replace(await doors.runtime.container(ident), sandbox_id=sandbox.id)
     _note_start(doors, state, container)
     state.seen = state.seen.with_container(found)
