@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import uvloop
+
 from api import kinds
 from api.core_v1 import Container, HTTPGetAction, Pod, PodSpec, Probe
 from api.meta_v1 import ObjectMeta
@@ -24,7 +26,7 @@ IMAGE, PORT = "wherry.local/demo:1", 8080
 SOCKET = "unix:///run/wherry/containerd/containerd.sock"
 ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
 BURST, SIDE_BY_SIDE = 30, 4
-COMMAND = ["sleep", "1000000"]
+COMMAND = ["sh", "-c", "trap exit TERM; sleep 1000000 & wait"]  # sleep alone, as PID 1, would wait to be killed
 SETTINGS = NodeSettings("n", (), "/run/bench", "/var/log/pods", 8 << 30, {}, seccomp_default=True)
 TOKEN = "/run/bench-token"  # stands for the volume with the account's token, which the API server gives each pod
 
@@ -209,4 +211,5 @@ async def main(what: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the agent has it
+        runner.run(main(sys.argv[1], int(sys.argv[2])))
