@@ -25,7 +25,7 @@ def read(family: int, saved: Mapping[str, Iterable[str]], seen: Virtuals, listen
         places = [address] if address != NODE else ports_on
         targets = {_target(Service(family, protocol, one, port), seen, rules.verdicts.get(slot, "")) for one in places}
         outside = targets.pop() if len(targets) == 1 else Target(frozenset(), 0, "not the same everywhere")
-        sources, goes_to = read_guard(rules.chains[chain]) if chain.startswith(GUARD) else ("", chain)
+        sources, goes_to = read_guard(rules.chains[chain][:-1]) if chain.startswith(GUARD) else ("", chain)
         if goes_to in (INTERNAL, EXTERNAL):
             route = Route.INTERNAL if goes_to == INTERNAL else Route.EXTERNAL
             frontends[slot] = SeenFrontend(route, outside, None, sources)

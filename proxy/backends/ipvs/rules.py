@@ -4,11 +4,11 @@
             SERVICES -> NODEPORTS (if it is to one of the node's addresses) -> P-<range of 128 ports> -> the same
             INTERNAL: mark what comes from outside the pod network, to be masqueraded; EXTERNAL: mark all
             X: external traffic that stays on this node; what is from inside gets the mark of a virtual service
-            R: before these, for a load balancer's address: only the allowed sources go on
+            R: before these, for a load balancer's address: only the allowed sources go on; others get a mark and are dropped
+            in table filter, where what this host sends comes after IPVS has given it another destination
             POSTROUTING: masquerade what is marked, what this host sends by such a virtual service, and hairpins
     filter  FILTER -> F-<address/16> -> G-<address/20> -> leave open ports to IPVS; drop or refuse the rest of the address
 
-What this host itself sends is balanced before it comes to table filter: source ranges do not hold it off.
 The tables are walked before IPVS sees a packet that comes in, so an open port must leave them by a line of its own.
 """
 
@@ -27,6 +27,7 @@ SERVICES, NODEPORTS, POSTROUTING = f"{PREFIX}SERVICES", f"{PREFIX}NODEPORTS", f"
 INTERNAL, EXTERNAL, GUARD = f"{PREFIX}INTERNAL", f"{PREFIX}EXTERNAL", f"{PREFIX}R-"
 MASQUERADE, HAIRPIN, FORWARD = f"{PREFIX}MASQUERADE", f"{PREFIX}HAIRPIN", f"{PREFIX}FORWARD"
 FILTER, REFUSE, NODEPORT_FILTER = f"{PREFIX}FILTER", f"{PREFIX}REFUSE", f"{PREFIX}NODEPORT-FILTER"
+DROP_MARK = "0x8000/0x8000"
 _FROM_HERE = "-m addrtype --src-type LOCAL"
 _INSIDE = f"-m mark --mark {INSIDE_MARK:#x}/{INSIDE_MARK:#x}"
 
@@ -66,6 +67,7 @@ class IpvsRules:
             ),
             ("nat", MASQUERADE, ()): ("-j MARK --set-xmark 0x4000/0x0", "-j MASQUERADE --random-fully"),
             ("nat", HAIRPIN, ()): (),
+            ("filter", FILTER, (-1,)): (f"-m mark --mark {DROP_MARK} -j DROP",),
             ("filter", FILTER, (1,)): tuple(f"{one} -j {NODEPORT_FILTER}" for one in own),
             ("filter", NODEPORT_FILTER, ()): (),
             ("filter", REFUSE, ()): (
@@ -101,7 +103,8 @@ class IpvsRules:
         entries: Entries = {}
         goes_to = {Route.INTERNAL: INTERNAL, Route.EXTERNAL: EXTERNAL}.get(Route(frontend.route)) or _chain(one, "X")
         if frontend.guarded:
-            entries["nat", _chain(one, "R"), ()] = tuple(f"-s {source} -j {goes_to}" for source in one.sources)
+            allowed = (f"-s {source} -j {goes_to}" for source in one.sources)
+            entries["nat", _chain(one, "R"), ()] = (*allowed, f"-j MARK --set-xmark {DROP_MARK}")
             goes_to = _chain(one, "R")
         protocol = PROTOCOL_NAMES[one.protocol].lower()
         match = f"-p {protocol} -m {protocol} --dport {frontend.port}"
@@ -151,11 +154,7 @@ class IpvsRules:
 def _filter_lines(one: Desired, frontend: Frontend, match: str) -> Iterator[str]:
     """What becomes of new connections before IPVS sees them."""
     if one.endpoints(frontend.route):
-        for source in one.sources if frontend.guarded else ():
-            yield f"-s {source} {match} -j RETURN"
-        if frontend.guarded:
-            yield f'{match} -m comment --comment "{one.name} is for others" -j DROP'
-        elif frontend.address != NODE:
+        if frontend.address != NODE:
             yield f"{match} -j RETURN"
     elif one.dropped(frontend.route):
         if frontend.route == Route.EXTERNAL_LOCAL:

@@ -18,9 +18,14 @@ from typing import Any
 
 import msgspec
 
-from linux import netns
+from linux import ipvs, netns, nft
+from linux.iptables import LEGACY, NFT, Programs
 from linux.rtnl import RtnlLinks
+from linux.sysctl import ProcSysctl
 from proxy.backends.interface import Backend
+from proxy.backends.iptables import IptablesBackend
+from proxy.backends.ipvs import Doors, IpvsBackend
+from proxy.backends.nftables import NftablesBackend
 from proxy.model.addresses import show
 from proxy.model.cluster import Cluster
 from proxy.model.endpointslice import extract_slice
@@ -37,6 +42,8 @@ GATEWAY = {
     "a": {4: "10.244.1.1", 6: "fd00:244:0:1::1"},
     "b": {4: "10.244.2.1", 6: "fd00:244:0:2::1"},
 }
+# A machine with a kernel of its own, which has IPVS, runs these files again (test_proxy_ipvs.py).
+BACKENDS = ["ipvs"] if "IPVS_MACHINE" in os.environ else ["nftables", "iptables-nft", "iptables-legacy"]
 CLIENTS = 8  # addresses of the outside client
 REFUSED, LOST = "refused", "lost"
 ANSWER, SILENCE = 60.0, 0.4  # seconds
@@ -230,15 +237,21 @@ class Bed:
             show(frontend.address) for one in self.ledger.of(key) for frontend in one.frontends if frontend.address
         ]
         end = time.monotonic() + ANSWER
-        while any(self._leads_away(links, address) for address in waiting):
+        while any(
+            links.route_to(address) is not None for address in waiting
+        ):  # a way out: not yet an address of its own
             assert time.monotonic() < end, waiting
             time.sleep(0.01)
         links.close()
 
-    @staticmethod
-    def _leads_away(links: RtnlLinks, address: str) -> bool:
-        route = links.route_to(address)
-        return route is None or bool(route.gateway)
+
+def make_backend(kind: str) -> Backend:
+    """One of BACKENDS, in the namespace that the thread is in."""
+    if kind == "nftables":
+        return NftablesBackend(nft.Kernel())
+    if kind == "ipvs":
+        return IpvsBackend(Doors(ipvs.Kernel(), RtnlLinks(), Programs(LEGACY), ProcSysctl()))
+    return IptablesBackend(Programs(NFT if kind == "iptables-nft" else LEGACY))
 
 
 def more_clients(family: int) -> list[str]:

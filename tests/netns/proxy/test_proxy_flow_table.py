@@ -18,11 +18,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from linux.iptables import LEGACY, NFT, Programs
-from linux.nft import Kernel
-from proxy.backends.interface import Backend
-from proxy.backends.iptables import IptablesBackend
-from proxy.backends.nftables import NftablesBackend
 from proxy.model.facts import parse_node_ports
 
 _spec = importlib.util.spec_from_file_location("proxy_bed", Path(__file__).with_name("bed.py"))
@@ -33,6 +28,7 @@ if "proxy_bed" not in sys.modules:
     _spec.loader.exec_module(bed_module)
 from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
     ANSWER,
+    BACKENDS,
     CLIENT,
     FACTS,
     GATEWAY,
@@ -41,6 +37,7 @@ from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
     REFUSED,
     SILENCE,
     Bed,
+    make_backend,
     pod,
     service,
     slices,
@@ -177,20 +174,16 @@ def test_the_table_is_complete() -> None:
     assert partial == set(SOME_ORIGINS)
 
 
-@pytest.fixture(scope="module", params=["nftables", "iptables-nft", "iptables-legacy"])
+@pytest.fixture(scope="module", params=BACKENDS)
 def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
-    with Bed("flow-" + request.param.replace("tables", "")) as bed:
+    with Bed("flow-" + request.param.replace("tables", ""), request.param) as bed:
         with bed.inside("node"):
-            kernel = Kernel()
-        if request.param == "nftables":
-            backend: Backend = NftablesBackend(kernel)
-        else:
-            backend = IptablesBackend(Programs(NFT if request.param == "iptables-nft" else LEGACY))
+            backend = make_backend(request.param)
         bed.use(backend)
         yield bed
         with bed.inside("node"):
             backend.cleanup()
-        kernel.close()
+        backend.close()
 
 
 def target(row: Row, family: int) -> tuple[str, int]:

@@ -6,7 +6,6 @@ Pod a is on this node, pod b on another. Answers are "POD SOURCE-AS-SEEN-BY-THE-
 from __future__ import annotations
 
 import importlib.util
-import os
 import socket
 import sys
 import threading
@@ -17,14 +16,6 @@ from pathlib import Path
 import pytest
 
 from linux import conntrack
-from linux.iptables import LEGACY, NFT, Programs
-from linux.ipvs import Kernel as IpvsKernel
-from linux.nft import Kernel
-from linux.rtnl import RtnlLinks
-from linux.sysctl import ProcSysctl
-from proxy.backends.interface import Backend
-from proxy.backends.iptables import IptablesBackend
-from proxy.backends.ipvs import Doors, IpvsBackend
 from proxy.backends.nftables import NftablesBackend
 from proxy.plan.diff import Change
 from proxy.plan.flows import allowed_after, stale_flows
@@ -36,10 +27,12 @@ sys.modules["proxy_bed"] = bed_module
 _spec.loader.exec_module(bed_module)
 from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
     ANSWER,
+    BACKENDS,
     GATEWAY,
     NODE_IP,
     REFUSED,
     Bed,
+    make_backend,
     more_clients,
     pod,
     service,
@@ -49,10 +42,9 @@ from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
 
 pytestmark = pytest.mark.root
 BOTH = [("a", 0), ("b", 0)]
-IN_MACHINE = "IPVS_MACHINE" in os.environ  # one with a kernel of its own, where this file is run again
 
 
-@pytest.fixture(scope="module", params=["ipvs"] if IN_MACHINE else ["nftables", "iptables-nft", "iptables-legacy"])
+@pytest.fixture(scope="module", params=BACKENDS)
 def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
     """One set of namespaces per backend; each test programs its own Services."""
     with Bed(request.param.replace("tables", ""), request.param) as bed:
@@ -63,14 +55,6 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
         with bed.inside("node"):
             backend.cleanup()
         backend.close()
-
-
-def make_backend(kind: str) -> Backend:
-    if kind == "nftables":
-        return NftablesBackend(Kernel())
-    if kind == "ipvs":
-        return IpvsBackend(Doors(IpvsKernel(), RtnlLinks(), Programs(LEGACY), ProcSysctl()))
-    return IptablesBackend(Programs(NFT if kind == "iptables-nft" else LEGACY))
 
 
 @pytest.fixture(params=[4, 6], ids=["IPv4", "IPv6"])
