@@ -19,8 +19,8 @@ WHERRY = str(CHECKOUT / "wherry")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What this benchmark takes."""
-    parser.add_argument("--rounds", type=int, default=30, help="pods started one by one (default: %(default)s)")
-    parser.add_argument("--bursts", type=int, default=4, help="how often thirty are started (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=20, help="pods started one by one (default: %(default)s)")
+    parser.add_argument("--bursts", type=int, default=3, help="how often thirty are started (default: %(default)s)")
 
 
 def run(options: argparse.Namespace) -> Iterator[Metric]:
