@@ -35,6 +35,7 @@ class Fate:
     def __init__(self, deaths: list[str]) -> None:
         self._deaths = [(who, sort, int(points)) for who, sort, points in (one.split(":") for one in deaths)]
         self._passed = 0
+        self._killed = 0  # the containerd that was killed last
         self._turn = threading.Lock()
 
     def point(self, sort: str) -> None:
@@ -51,22 +52,22 @@ class Fate:
             return
         if who == "agent":
             os.kill(os.getpid(), signal.SIGKILL)
-        if _kill_containerd():
+        if pid := _kill_containerd(self._killed):
+            self._killed = pid
             self._deaths.pop(0)
             self._passed = 0
 
 
-def _kill_containerd() -> bool:
-    """Whether there was one to be killed."""
+def _kill_containerd(killed: int) -> int:
+    """Kill it, unless that was done already; its number, or 0 when there was none to be killed."""
     try:
         pid = int(CONTAINERD.read_text())
-        if Path(f"/proc/{pid}/comm").read_text().strip() != "containerd":
-            return False
+        if pid == killed or Path(f"/proc/{pid}/comm").read_text().strip() != "containerd":
+            return 0
         os.kill(pid, signal.SIGKILL)
     except (OSError, ValueError):
-        return False
-    CONTAINERD.unlink(missing_ok=True)
-    return True
+        return 0
+    return pid
 
 
 def watch(fate: Fate) -> None:

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ def bus(path: Path, greeting: bytes, answer: Answers) -> Any:
 
         def serve() -> None:
             peer, _ = door.accept()
-            with peer, peer.makefile("rb") as heard:
+            with suppress(ConnectionError), peer, peer.makefile("rb") as heard:  # the caller may hang up first
                 for _ in range(2):
                     heard.readline()
                 peer.sendall(greeting)
