@@ -143,11 +143,7 @@ class IpvsBackend:
             self._marks.clear()
             mine = [one for one in desired if one.family in families]
             wanted = self._virtuals(mine)
-            seen = {
-                service: Virtual(found, self._weights(service))
-                for service, found in self._ipvs.services().items()
-                if is_ours(found) or service in wanted
-            }
+            seen = self._seen(wanted)
             self._addresses = Counter(address for one in mine for address in link_addresses(one, self._filter.own))
             here = {pack(address.ip): address for address in self._held()}
             first, last = steps(seen, wanted)
@@ -259,11 +255,7 @@ class IpvsBackend:
 
     def read(self) -> Reading:
         """What the kernel holds now."""
-        seen = {
-            service: Virtual(found, self._weights(service))
-            for service, found in self._ipvs.services().items()
-            if is_ours(found)
-        }
+        seen = self._seen()
         readings = [read(family, self._rules.saved(family), seen, self._listening) for family in self.families()]
         frontends = {slot: frontend for reading in readings for slot, frontend in reading.frontends.items()}
         cluster_ips = frozenset[bytes]().union(*(reading.cluster_ips for reading in readings))
@@ -320,6 +312,14 @@ class IpvsBackend:
 
     def _address(self, address: bytes) -> Address:
         return Address(self.ifindex, unpack(address), len(address) * 8)
+
+    def _seen(self, wanted: Collection[Service] = ()) -> dict[Service, Virtual]:
+        """The virtual services that are ours, and those that stand where ours are wanted."""
+        return {
+            service: Virtual(found, self._weights(service))
+            for service, found in self._ipvs.services().items()
+            if is_ours(found) or service in wanted
+        }
 
     def _weights(self, service: Service) -> dict[Destination, int]:
         return {one: seen.weight for one, seen in self._ipvs.destinations(service).items()}
