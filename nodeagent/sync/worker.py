@@ -14,10 +14,8 @@ from typing import Any
 from api.core_v1 import Pod, PodStatus
 from kit import log
 from kit.backoff import Backoff
-from linux.cgroup import CgroupBusy, CgroupError
-from linux.mounts import MountError
-from nodeagent.cri.errors import RuntimeAway, RuntimeFault
-from nodeagent.model.memory import Health, PodMemory, Verdict, Waiting, next_hold
+from nodeagent.cri.errors import RuntimeFault
+from nodeagent.model.memory import Health, PodMemory, Verdict, next_hold
 from nodeagent.model.seen import Exit, SeenPod
 from nodeagent.model.spec import container_type, long_name, ref_of
 from nodeagent.plan.actions import (
@@ -42,13 +40,11 @@ from nodeagent.plan.status import compute_status
 from nodeagent.sync import resizing, starting, stopping
 from nodeagent.sync.allocations import summary
 from nodeagent.sync.doors import NORMAL, WARNING, Doors
+from nodeagent.sync.lessons import lesson_of, remember
 from nodeagent.sync.observer import last_words, observe
-from nodeagent.sync.starting import StartProblem
 from nodeagent.sync.state import PodState
-from nodeagent.volumes.problems import TooManyAttached, VolumeProblem
 
 RETRY = Backoff(base=0.5, cap=10.0, jitter=0.3)
-ATTACH_PATIENCE = 123.0  # seconds that a pod has until its volumes are attached
 PATIENT_REPEATS = 3  # the same plan again and again does not help: slow down
 _log = log.get("pod")
 
@@ -381,64 +377,22 @@ class PodWorker:
         self.state.memory.reported = True
 
     def _learn(self, action: Action, result: BaseException | None) -> bool:
-        """Remember how an action went; false ends the round."""
-        memory, now = self.state.memory, self._doors.clock.now()
-        if result is None:
-            if isinstance(action, StopContainer | StopSandbox | CleanUp):
-                memory.stop_failures = 0
-            elif isinstance(action, PrepareVolumes):
-                memory.volumes_failures = 0
-            return True
-        self.state.dirty = not (isinstance(result, StartProblem) and result.harmless)
-        if isinstance(result, asyncio.CancelledError):
-            return False
-        if isinstance(result, StartProblem):
-            assert isinstance(action, StartContainer)
-            memory.waiting[action.name] = result.waiting
-            self._count_failure(action, result.waiting)
-            if result.retry_at:
-                memory.retries[action.name] = result.retry_at
-            return True  # other containers of the pod may still start
-        self._log.warning("action failed", action=action, error=result)
-        if isinstance(action, StartContainer):
-            memory.waiting[action.name] = _waiting_for(result)
-            self._count_failure(action, memory.waiting[action.name])
-            memory.retries[action.name] = now + RETRY.delay(2)
-        elif isinstance(action, PrepareVolumes) and memory.volumes_ready:  # it lives on with what they showed before
-            memory.volumes_failures += 1
-            memory.volumes_retry = now + RETRY.delay(memory.volumes_failures)
-            self._tell_failure(action, result)
-        elif isinstance(action, PrepareVolumes | CreateSandbox):
-            memory.sandbox_failures += 1
-            memory.sandbox_retry = now + RETRY.delay(memory.sandbox_failures)
-            if isinstance(result, TooManyAttached) and now - memory.accepted_at >= ATTACH_PATIENCE:
-                self.end(Verdict("VolumeAttachmentLimitExceeded", result.verdict, rejected=True))
-                return False
-            self._tell_failure(action, result)
-        else:
-            memory.stop_failures += 1
-            memory.stop_retry = now + RETRY.delay(memory.stop_failures)
-            if isinstance(action, StopContainer):
-                memory.retries[action.id] = memory.stop_retry
-            self._tell_failure(action, result)
-        if not isinstance(result, RuntimeFault | VolumeProblem | MountError | CgroupError | OSError):
+        """Remember how an action went, and tell it; false ends the round."""
+        state, doors = self.state, self._doors
+        lesson = lesson_of(action, result, state.memory, doors.clock.now(), RETRY.delay)
+        remember(lesson, state.memory)
+        state.dirty = state.dirty or lesson.look
+        if lesson.failed:
+            self._log.warning("action failed", action=action, error=result)
+        if lesson.waiting is not None:
+            doors.tally.containers_not_started.add(lesson.waiting.reason, container_type(state.pod, lesson.key))
+        if lesson.warning is not None:
+            doors.events.tell(state.pod, WARNING, *lesson.warning)
+        if lesson.verdict is not None:
+            self.end(lesson.verdict)
+        if lesson.surprising and result is not None:
             raise result
-        return False
-
-    def _tell_failure(self, action: Action, error: BaseException) -> None:
-        if isinstance(error, RuntimeAway | CgroupBusy):
-            return  # told for the node as a whole; over in a moment
-        if isinstance(action, PrepareVolumes):
-            reason, text = "FailedMount", str(error)
-        elif isinstance(action, CreateSandbox):
-            reason, text = "FailedCreatePodSandBox", f"Failed to create pod sandbox: {_spoken(error)}"
-        else:
-            reason, text = "FailedKillPod", f"error killing pod: {_spoken(error)}"
-        self._doors.events.tell(self.state.pod, WARNING, reason, text)
-
-    def _count_failure(self, action: StartContainer, why: Waiting) -> None:
-        kind = container_type(self.state.pod, action.name)
-        self._doors.tally.containers_not_started.add(why.reason, kind)
+        return lesson.go_on
 
     def _urgency(self) -> tuple[bool, int]:
         """Grows when the end comes closer: ending or not, and how little patience there is."""
@@ -451,12 +405,3 @@ class PodWorker:
         if urgency[0] and (not self._patience[0] or urgency > self._patience):
             self._hurry.set()
         self._patience = urgency
-
-
-def _spoken(error: BaseException) -> str:
-    return error.spoken if isinstance(error, RuntimeFault) else str(error)
-
-
-def _waiting_for(error: BaseException) -> Waiting:
-    reason = error.reason if isinstance(error, RuntimeFault) else str(error)
-    return Waiting("RunContainerError" if isinstance(error, RuntimeFault) else "CreateContainerConfigError", reason)

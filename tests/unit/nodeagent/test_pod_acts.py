@@ -64,6 +64,29 @@ async def test_an_end_between_two_actions_is_heard(tmp_path: Path) -> None:
     assert deleter.told["Started"] == 1, "the other is not begun any more"
 
 
+class Newsman(EventLog):
+    """The runtime shows something unexpected in the very moment in which an image is found missing."""
+
+    world: World
+
+    def tell(self, pod: Pod, kind: str, reason: str, message: str, container: str = "") -> None:
+        super().tell(pod, kind, reason, message, container)
+        if reason == "ErrImageNeverPull":
+            self.world.worker.note_dirty()
+
+
+async def test_a_container_that_cannot_start_hides_no_news_of_the_runtime(tmp_path: Path) -> None:
+    pod = two()
+    pod.spec.containers[1].image, pod.spec.containers[1].image_pull_policy = "missing:1", "Never"
+    world = World(tmp_path, pod)
+    newsman = Newsman()
+    newsman.world = world
+    object.__setattr__(world.doors, "events", newsman)
+    while not newsman.told["ErrImageNeverPull"]:
+        assert await world.step() is not None
+    assert world.worker.state.dirty, "the next step looks"
+
+
 async def test_a_pod_whose_volume_cannot_be_attached_here_is_given_up_in_the_end(tmp_path: Path) -> None:
     pod = two()
     pod.spec.volumes = [Volume(name="v", csi=CSIVolumeSource(driver="d"))]
