@@ -1,4 +1,4 @@
-"""`wherry test`: installs what the tests need, runs every check and the whole suite, and names each skipped test with its reason."""
+"""`wherry test`: installs what the tests need, runs every check and the whole suite, names each skipped or unsteady test and why."""
 
 import argparse
 import os
@@ -62,6 +62,8 @@ LANES = (KERNEL, f"not ({KERNEL})")
 
 # Where a lane's pytest is told to write which test it runs (tests/conftest.py does).
 RUNNING = "WHERRY_RUNNING_TEST"
+# What the report calls the first failure of a test that then passed (tests/second_look.py).
+FIRST_LOOK = "first look"
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,9 @@ def run(options: argparse.Namespace) -> int:
     checks = () if options.paths else CHECKS
     outcomes = [run_check(check) for check in checks]
     with tempfile.TemporaryDirectory() as folder:
-        tests, skips = run_tests(Path(folder), options.paths, "not slow" if options.quick else "")
+        tests, notes = run_tests(Path(folder), options.paths, "not slow" if options.quick else "")
     outcomes.append(tests)
-    print("\n".join(summary(outcomes, skips)))
+    print("\n".join(summary(outcomes, notes)))
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 
 
@@ -147,8 +149,11 @@ def run_check(check: Check) -> Outcome:
     return Outcome(check.name, code == 0, clock.monotonic() - began, "" if code == 0 else f"exit status {code}")
 
 
-def run_tests(folder: Path, paths: Sequence[str], only: str) -> tuple[Outcome, list[tuple[str, str]]]:
-    """pytest on some paths, or on everything in lanes; the first shows its progress, the others speak when they are done."""
+def run_tests(folder: Path, paths: Sequence[str], only: str) -> tuple[Outcome, list[str]]:
+    """pytest on some paths, or on everything in lanes; the first shows its progress, the others speak when they are done.
+
+    With it comes what is to be said of single tests.
+    """
     print("== pytest", flush=True)
     clock = SystemClock()
     began = clock.monotonic()
@@ -169,10 +174,10 @@ def run_tests(folder: Path, paths: Sequence[str], only: str) -> tuple[Outcome, l
         for child in children:
             child.stop()
     made = [lane.report for lane in lanes if lane.report.exists()]
-    skips = [skip for report in made for skip in read_skips(report)]
+    notes = [note for report in made for note in read_notes(report)]
     ok = all(code == 0 for _, code in ended) and len(made) == len(lanes)
     detail = "; ".join([counts(made), *(cut for lane, code in ended if (cut := lane.cut_off(code)))])
-    return Outcome("pytest", ok, clock.monotonic() - began, detail), skips
+    return Outcome("pytest", ok, clock.monotonic() - began, detail), notes
 
 
 def _begin(argv: Sequence[str], log: Path | None = None, more: Mapping[str, str] | None = None) -> Child:
@@ -194,12 +199,16 @@ def _end(child: Child, seconds: float = SECONDS) -> int | None:
     return code
 
 
-def read_skips(report: Path) -> Iterator[tuple[str, str]]:
-    """Skipped tests and why, from pytest's report."""
+def read_notes(report: Path) -> Iterator[str]:
+    """From pytest's report: which tests were skipped and why, and which passed at their second look only, and what the first one met."""
     for case in ET.parse(report).iter("testcase"):
+        name = f"{case.get('classname')}.{case.get('name')}"
         skipped = case.find("skipped")
         if skipped is not None:
-            yield f"{case.get('classname')}.{case.get('name')}", skipped.get("message") or "no reason given"
+            yield f"skipped {name}: {skipped.get('message') or 'no reason given'}"
+        first = case.find(f"properties/property[@name='{FIRST_LOOK}']")
+        if first is not None and case.find("failure") is None and case.find("error") is None:
+            yield f"unsteady {name}: {first.get('value')}"
 
 
 def counts(reports: Iterable[Path]) -> str:
@@ -213,11 +222,11 @@ def counts(reports: Iterable[Path]) -> str:
     return f"{total - bad - skipped} passed, {bad} failed, {skipped} skipped"
 
 
-def summary(outcomes: Sequence[Outcome], skips: Sequence[tuple[str, str]]) -> list[str]:
-    """The end of the output: a line for each check, a line for each skip."""
+def summary(outcomes: Sequence[Outcome], notes: Sequence[str]) -> list[str]:
+    """The end of the output: a line for each check, a line for each test of which there is something to say."""
     lines = [
         "== summary",
         *(f"{'ok    ' if one.ok else 'FAILED'}  {one.name:18} {one.seconds:7.1f} s  {one.detail}" for one in outcomes),
-        *(f"skipped {name}: {reason}" for name, reason in skips),
+        *notes,
     ]
     return [line.rstrip() for line in lines]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.second_look import SecondLook
+
 
 def lacking(item: pytest.Item) -> str:
     """What a test needs and this machine has not; "" when it can run."""
@@ -23,8 +25,9 @@ def lacking(item: pytest.Item) -> str:
     return ""
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """What runs in the background has SIGINT ignored, and so would all that tests start and want to interrupt."""
+    config.pluginmanager.register(SecondLook())
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

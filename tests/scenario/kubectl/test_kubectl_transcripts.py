@@ -54,5 +54,7 @@ async def test_transcript(path: Path, kubectl: str, tmp_path: Path) -> None:
             "TERM": "dumb",
         }
         known = {str(tmp_path): "TMP", place.address.rpartition(":")[2]: "PORT"}
-        wrong = await transcript.play(steps, version, lambda command: shell(command, home, environment), known)
+        wrong = await transcript.play(
+            steps, version, lambda command: shell(command, home, environment), known, place.rest
+        )
     transcript.close(path, steps, wrong)

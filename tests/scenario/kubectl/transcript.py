@@ -195,16 +195,25 @@ def only_looks(command: str) -> bool:
     return all(_LOOK.fullmatch(part.strip()) for part in parts)
 
 
-async def play(steps: list[Step], version: Version, shell: Shell, known: Mapping[str, str]) -> list[str]:
+async def play(
+    steps: list[Step],
+    version: Version,
+    shell: Shell,
+    known: Mapping[str, str],
+    rest: Callable[[], Awaitable[None]] | None = None,
+) -> list[str]:
     """Give all commands; what is wrong with each, "" if nothing.
 
-    Controllers do their part in their own time: who only looks, and does not see yet what is expected, looks again.
+    Controllers do their part in their own time: who only looks, and does not see yet what is expected, looks again; who changes
+    something does so when they are at rest, where that can be known.
     """
     wrong: list[str] = []
     looks = LOOKS
     for step in steps:
         if not step.command:
             continue
+        if rest and not only_looks(step.command):
+            await rest()
         printed, code = await shell(step.command)
         while (found := judge(step, version, printed, code, known)) and looks and only_looks(step.command):
             looks -= 1

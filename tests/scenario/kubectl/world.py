@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,7 +28,10 @@ from kit.supervisor import Supervisor
 from testbed.ports import free_port
 
 PATIENCE = 180.0
+QUIET = 3  # looks in a row without a write make rest
 NODE = "n1"
+
+_WRITES = re.compile(rb'^apiserver_current_inflight_requests\{request_kind="mutating"\} (\S+)$', re.MULTILINE)
 
 
 @dataclass
@@ -44,6 +48,16 @@ class World:
     def kubeconfig_of(self, user: str, *groups: str) -> Path:
         """A kubeconfig with a fresh client certificate."""
         return write_kubeconfig(self.directory, self.address, self.ca, user, *groups)
+
+    async def rest(self) -> None:
+        """Until the controllers have done their part: the server tells of no write between one look and the next."""
+        quiet = 0
+        async with asyncio.timeout(PATIENCE):
+            while quiet < QUIET:
+                await asyncio.sleep(0.03)
+                found = _WRITES.search(await self.client.transport.request("GET", "/metrics", {}))
+                assert found, "no count of the writes"
+                quiet = 0 if float(found[1]) else quiet + 1
 
 
 def write_kubeconfig(directory: Path, address: str, ca: pki.Pair, user: str, *groups: str) -> Path:

@@ -53,7 +53,7 @@ def test_help_is_light() -> None:
 
 def test_the_summary_names_skips_and_failures() -> None:
     outcomes = [Outcome("ruff check", True, 1.0), Outcome("pytest", False, 2.0, "1 passed, 1 failed, 1 skipped")]
-    lines = testing.summary(outcomes, [("tests.a.test_b", "needs root")])
+    lines = testing.summary(outcomes, ["skipped tests.a.test_b: needs root"])
     assert lines[1].startswith("ok      ruff check")
     assert lines[2].startswith("FAILED  pytest")
     assert lines[3] == "skipped tests.a.test_b: needs root"
@@ -67,6 +67,23 @@ def test_the_reports_of_all_lanes_are_counted_together(tmp_path: Path) -> None:
         suite = f'<testsuite tests="{tests}" failures="{failures}" errors="{errors}" skipped="{skipped}"/>'
         reports[-1].write_text(f"<testsuites>{suite}</testsuites>")
     assert testing.counts(reports) == "8 passed, 2 failed, 2 skipped"
+
+
+def test_the_summary_names_what_was_skipped_and_what_needed_a_second_look(tmp_path: Path) -> None:
+    report = tmp_path / "0.xml"
+    first = '<properties><property name="first look" value="call: 1 is not 2"/></properties>'
+    cases = (
+        '<testcase classname="tests.a" name="one"/>',
+        '<testcase classname="tests.a" name="two"><skipped message="needs root"/></testcase>',
+        f'<testcase classname="tests.a" name="three">{first}</testcase>',
+        f'<testcase classname="tests.a" name="four">{first}<failure/></testcase>',
+        f'<testcase classname="tests.a" name="five">{first}<error/></testcase>',
+    )
+    report.write_text(f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>")
+    assert list(testing.read_notes(report)) == [
+        "skipped tests.a.two: needs root",
+        "unsteady tests.a.three: call: 1 is not 2",
+    ]
 
 
 def test_a_lane_that_is_cut_off_names_its_test(tmp_path: Path) -> None:
