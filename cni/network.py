@@ -61,8 +61,8 @@ class Network:
         self.masquerades = reader is not None  # with it we shall know all Nodes
         self._client = client
         self._node = settings.fabric.node
-        key_file = Path(settings.data_dir, "wireguard.key")
-        self.fabric = Fabric(settings.fabric, settings.cluster_cidr, key_file, clock, self._tell, mtu_changed)
+        data = Path(settings.data_dir)
+        self.fabric = Fabric(settings.fabric, settings.cluster_cidr, data, clock, self._tell, mtu_changed)
         self.nodes = Informer(reader or client, kinds.NODE, nodes.extract, clock=clock)
         self.nodes.subscribe(self.fabric.on_node)
         self.policies: Enforcer | None = None

@@ -5,7 +5,9 @@ Level-triggered: Nodes, and what the kernel tells of links, addresses, routes, n
 that would not make each large transaction of the service proxy slower (see cni.daemon): once a second one number tells
 whether anybody has written rules since.
 
-What is in the kernel stays when the agent ends: pods go on, and the next agent takes over what it finds.
+What is in the kernel stays when the agent ends: pods go on, and the next agent takes over what it finds. Until the API server
+has told all Nodes it works with those of last time (`memory`): after a reboot nothing else would lead to other nodes' pods,
+and nobody would masquerade.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 
 from cni.fabric import ways as w
 from cni.fabric.kernel import FabricKernel
+from cni.fabric.memory import Memory
 from cni.fabric.nodes import AUTO, FABRIC, VXLAN, WIREGUARD, NodeFacts, Told
 from cni.fabric.openings import Open
 from cni.fabric.plan import Action, Desired, desire, plan
@@ -50,7 +53,7 @@ class Fabric:
         self,
         settings: Settings,
         cluster_cidr: str,
-        key_file: Path,
+        data_dir: Path,
         clock: Clock,
         tell: Tell,
         mtu_changed: Callable[[int], object],
@@ -61,7 +64,10 @@ class Fabric:
         self.repairs: Counter[str] = Counter()
         self.settled = asyncio.Event()  # set while the kernel is as it shall be
         self._inside = tuple(part.strip() for part in cluster_cidr.split(",") if part.strip())
-        self._key_file = key_file
+        self._key_file = data_dir / "wireguard.key"
+        self._memory = Memory(data_dir / "nodes.json")
+        self._recalled: set[str] = set()  # nodes that nobody has told of since
+        self._complete = asyncio.Event()
         self._clock = clock
         self._tell = tell
         self._mtu_changed = mtu_changed
@@ -82,6 +88,7 @@ class Fabric:
 
     def on_node(self, key: str, old: NodeFacts | None, new: NodeFacts | None) -> None:
         """A Node was added, changed or removed."""
+        self._recalled.discard(key)
         if new is None:
             self.nodes.pop(key, None)
         elif new != old:
@@ -96,11 +103,14 @@ class Fabric:
         self._wake.set()
 
     async def run(self, complete: asyncio.Event | None = None) -> None:
-        """Keep the kernel right until cancelled; nothing is touched before all Nodes are known."""
-        if complete is not None:
-            await complete.wait()
+        """Keep the kernel right until cancelled; nothing is touched before `complete`, unless all Nodes of last time are known."""
+        if complete is not None and not complete.is_set():
+            self._recall()
+            if not self._recalled:
+                await complete.wait()
         kernel, watch = FabricKernel(), Watch()
         loop = asyncio.get_running_loop()
+        completing = loop.create_task(self._completed(complete))
         loop.add_reader(watch.fileno(), self._heard, watch)
         self._tick(kernel)
         self.look()
@@ -114,11 +124,28 @@ class Fabric:
                 except (NetlinkError, NftError, IptablesError, OSError) as error:
                     self._again(str(error))
         finally:
+            completing.cancel()
             loop.remove_reader(watch.fileno())
             if self._timer is not None:
                 self._timer.cancel()
             watch.close()
             kernel.close()
+
+    def _recall(self) -> None:
+        """Begin with the nodes of last time, but for those that somebody has told of already."""
+        found = self._memory.recall()
+        self._recalled |= found.keys() - self.nodes.keys()
+        self.nodes = found | self.nodes
+
+    async def _completed(self, complete: asyncio.Event | None) -> None:
+        """When all Nodes are told, those that are only recalled are no more."""
+        if complete is not None:
+            await complete.wait()
+        for name in self._recalled:
+            del self.nodes[name]
+        self._recalled.clear()
+        self._complete.set()
+        self.look()
 
     def _heard(self, watch: Watch) -> None:
         """Neighbours come and go all the time; those that we have made do not go by themselves."""
@@ -143,6 +170,8 @@ class Fabric:
         self._clock.call_later(wait, self.look)
 
     async def _step(self, kernel: FabricKernel) -> None:
+        if self._complete.is_set():
+            await self._memory.keep(self.nodes)
         me = self.nodes.get(self.settings.node)
         if me is None:  # deleted, or not registered yet: whatever there is stays
             self.settled.set()

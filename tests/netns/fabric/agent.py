@@ -31,8 +31,9 @@ async def main(name: str, mode: str, cluster: str, folder: str) -> None:
             said = mtu
             say(mtu=mtu)
 
-    fabric = Fabric(Settings(name, mode), cluster, Path(folder, "key"), SystemClock(), tell, mtu_changed)
-    running = asyncio.create_task(fabric.run())
+    fabric = Fabric(Settings(name, mode), cluster, Path(folder), SystemClock(), tell, mtu_changed)
+    complete = asyncio.Event()
+    running = asyncio.create_task(fabric.run(complete))
     reader = asyncio.StreamReader(limit=1 << 20)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     lines = 0
@@ -52,6 +53,7 @@ async def main(name: str, mode: str, cluster: str, folder: str) -> None:
             fabric.on_node(key, fabric.nodes.get(key), node)
         lines += 1
         fabric.look()
+        complete.set()
     reporting.cancel()
     running.cancel()
     await asyncio.gather(running, reporting, return_exceptions=True)

@@ -218,6 +218,31 @@ def test_what_somebody_takes_away_comes_back(made: Bed) -> None:
     check_pairs(made, (4, 6))
 
 
+def test_a_node_that_comes_up_without_an_api_server_goes_on_with_the_nodes_of_last_time(made: Bed) -> None:
+    made.place("c", FAR)
+    show_all(made)
+    node = made.spaces["a"]
+    made.stop("a")
+    for route in [
+        line for flag in ("-4", "-6") for line in node.run("ip", flag, "route").splitlines() if "proto 88" in line
+    ]:
+        node.run("ip", "-6" if ":" in route.split()[0] else "-4", "route", "del", route.split()[0])
+    for link in ("wherry-vx4", "wherry-vx6"):
+        if link in node.run("ip", "-o", "link"):
+            node.run("ip", "link", "del", link)
+    node.run("nft", "flush", "ruleset")
+    agent = made.start("a")
+    agent.settle()  # nobody has told it of any node
+    check_pairs(made, (4, 6))
+    for version in (4, 6):  # and it masquerades, where it must
+        assert made.ask("pod-a", node_ips("b").of(version)) == pod_ips("a").of(version)
+        assert made.ask("pod-a", node_ips("c", FAR).of(version)) == node_ips("a").of(version)
+    made.show(*(made.object_of(name, (4, 6)) for name in "ab"))
+    assert not any(cidr in kinds(made, "a") for cidr in pod_cidrs("c"))
+    show_all(made)
+    check_pairs(made, (4, 6))
+
+
 def test_who_wants_encryption_gets_it_or_nothing(made: Bed) -> None:
     made.place("c", FAR)
     show_all(made)
