@@ -66,7 +66,7 @@ class Host(Protocol):
         """nf_tables; the caller closes it."""
         ...
 
-    def forget_flows(self, ports: list[PortMapping], keep: tuple[bytes, ...]) -> None:
+    def forget_flows(self, family: int, ports: list[PortMapping], keep: tuple[bytes, ...]) -> None:
         """Forget tracked UDP flows to host ports whose answers come from elsewhere than from the addresses to keep."""
         ...
 
@@ -129,19 +129,20 @@ class KernelHost:
 
         return Kernel()
 
-    def forget_flows(self, ports: list[PortMapping], keep: tuple[bytes, ...]) -> None:
+    def forget_flows(self, family: int, ports: list[PortMapping], keep: tuple[bytes, ...]) -> None:
         """Forget tracked UDP flows to host ports whose answers come from elsewhere than from the addresses to keep."""
-        from linux.conntrack import ConntrackError, Kernel
+        from linux.conntrack import ConntrackError, Ends, Kernel
 
         own = {pack(address.ip) for address in self.links.addresses()}
         try:
             kernel = Kernel()
             try:
-                for family in (4, 6):
+                for mapping in ports:  # the kernel looks for each: it may track a million others
+                    flows = kernel.flows(family, _UDP, Ends(destination_port=mapping.host_port))
                     stale = [
                         flow
-                        for flow in kernel.flows(family, _UDP)
-                        if flow.destination in own and flow.reply_source not in keep and _leads_to(flow, ports)
+                        for flow in flows
+                        if flow.destination in own and flow.reply_source not in keep and _leads_to(flow, mapping)
                     ]
                     kernel.delete(family, stale)
             finally:
@@ -172,12 +173,8 @@ class PodSysctl:
             return self._settings.write(name, value)
 
 
-def _leads_to(flow: "Flow", ports: list[PortMapping]) -> bool:
-    return any(
-        flow.destination_port == mapping.host_port
-        and (not mapping.host_ip or not any(pack(mapping.host_ip)) or pack(mapping.host_ip) == flow.destination)
-        for mapping in ports
-    )
+def _leads_to(flow: "Flow", mapping: PortMapping) -> bool:
+    return not mapping.host_ip or not any(pack(mapping.host_ip)) or pack(mapping.host_ip) == flow.destination
 
 
 __all__ = ["Host", "KernelHost", "NetlinkError", "Pod"]

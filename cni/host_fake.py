@@ -64,7 +64,7 @@ class FakeHost:
         """nf_tables; the caller closes it."""
         return self.rules
 
-    def forget_flows(self, ports: list[PortMapping], keep: tuple[bytes, ...]) -> None:
+    def forget_flows(self, family: int, ports: list[PortMapping], keep: tuple[bytes, ...]) -> None:
         """Forget tracked UDP flows to host ports."""
         self.forgotten_flows += [mapping.host_port for mapping in ports]
 

@@ -109,7 +109,7 @@ def add(asked: Request, host: Host, store: Store, *, again: bool = False) -> Map
             # Elements of an attachment that was there before may be of another address: then all is written anew.
             seen = seen._replace(rules_right=right and (fresh or admitted), admitted=admitted)
             Execution(host, pod, rules, held).run(plan.plan_add(want, seen))
-            rules.forget_flows(held.ports, keep=held.ips)
+            rules.forget_flows(held, keep=True)
         except BaseException:
             if fresh:
                 _give_back(held, rules)
@@ -144,7 +144,7 @@ def delete(owner: Owner, host: Host, store: Store) -> None:
     held, rules = store.find(owner), Rules(host, store)
     if held is not None and held.ports:
         rules.write(leaving=owner)
-        rules.forget_flows(held.ports, keep=())
+        rules.forget_flows(held, keep=False)
     host.remove_port(held.link if held else port_name(*owner))
     rules.release(owner)
 

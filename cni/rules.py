@@ -6,7 +6,6 @@ bridges (cni.isolation), which are added after the store has them and removed be
 whole writing at any moment is right. nf_tables is loaded only when it is needed.
 """
 
-from cni.config import PortMapping
 from cni.errors import KERNEL, CniError
 from cni.host import Host
 from cni.ipam import IPV4, IPV6, Attachment, Network, Owner, Store
@@ -70,14 +69,15 @@ class Rules:
         finally:
             door.close()
 
-    def forget_flows(self, ports: tuple[PortMapping, ...], keep: tuple[bytes, ...]) -> None:
-        """Let UDP senders find a new way: the kernel would send what they go on sending where it went before.
+    def forget_flows(self, held: Attachment, *, keep: bool) -> None:
+        """Let those who send UDP to a pod's host ports find a new way: the kernel would send on where it sent before.
 
-        Those are flows to these host ports whose answers come from elsewhere than from the addresses to `keep`.
+        With `keep`, flows that lead to this pod stay.
         """
-        udp = [mapping for mapping in ports if mapping.protocol == "udp"]
+        udp = [mapping for mapping in held.ports if mapping.protocol == "udp"]
         if udp:
-            self._host.forget_flows(udp, keep)
+            for family in sorted({4 if len(ip) == 4 else 6 for ip in held.ips}):
+                self._host.forget_flows(family, udp, held.ips if keep else ())
 
     def _judged(self, held: Attachment) -> bool:
         """Whether the bridges' table has a say about a port: not where nobody is guarded, nor on kernels without one."""

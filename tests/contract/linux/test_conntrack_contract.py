@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from linux import netns
-from linux.conntrack import Conntrack, FakeConntrack, Flow, Kernel
+from linux.conntrack import Conntrack, Ends, FakeConntrack, Flow, Kernel
 from linux.links import LinkChange
 from linux.nft import Kernel as Nft
 from linux.nft import expressions as ex
@@ -17,6 +17,7 @@ from linux.rtnl import RtnlLinks
 from linux.sysctl import ProcSysctl
 
 UDP, TCP = socket.IPPROTO_UDP, socket.IPPROTO_TCP
+ELSEWHERE = {4: socket.inet_pton(socket.AF_INET, "127.0.0.2"), 6: socket.inet_pton(socket.AF_INET6, "::2")}
 HERE = {4: socket.inet_pton(socket.AF_INET, "127.0.0.1"), 6: socket.inet_pton(socket.AF_INET6, "::1")}
 MADE = [(4, UDP, 53), (4, UDP, 54), (4, TCP, 80), (6, UDP, 53), (6, TCP, 80)]
 
@@ -69,8 +70,8 @@ def _make_flows() -> list[socket.socket]:
     return sockets
 
 
-def seen(tracked: Conntrack, family: int, protocol: int | None = None) -> set[tuple[int, int]]:
-    found = list(tracked.flows(family, protocol))
+def seen(tracked: Conntrack, family: int, protocol: int | None = None, ends: Ends = Ends()) -> set[tuple[int, int]]:
+    found = list(tracked.flows(family, protocol, ends))
     assert all(one.source == one.destination == one.reply_source == HERE[family] for one in found)
     assert all(one.reply_source_port == one.destination_port for one in found)
     return {(one.protocol, one.destination_port) for one in found}
@@ -82,6 +83,24 @@ def test_flows_of_one_protocol_or_all_of_a_family(tracked: Conntrack) -> None:
     assert seen(tracked, 4, socket.IPPROTO_SCTP) == set()
     assert seen(tracked, 4) == {(UDP, 53), (UDP, 54), (TCP, 80)}
     assert seen(tracked, 6) == {(UDP, 53), (TCP, 80)}
+
+
+@pytest.mark.parametrize("end", ["source", "destination", "reply_source"])
+@pytest.mark.parametrize("family", [4, 6])
+def test_flows_with_an_address_at_one_end(tracked: Conntrack, family: int, end: str) -> None:
+    here, elsewhere = Ends(**{end: HERE[family]}), Ends(**{end: ELSEWHERE[family]})  # type: ignore[arg-type]
+    assert seen(tracked, family, ends=here) == seen(tracked, family) != set()
+    assert seen(tracked, family, TCP, here) == {(TCP, 80)}
+    assert seen(tracked, family, ends=elsewhere) == set()
+    assert seen(tracked, family, UDP, here._replace(destination_port=53)) == {(UDP, 53)}
+    assert seen(tracked, family, UDP, elsewhere._replace(destination_port=53)) == set()
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_flows_to_a_port(tracked: Conntrack, family: int) -> None:
+    assert seen(tracked, family, UDP, Ends(destination_port=53)) == {(UDP, 53)}
+    assert seen(tracked, family, TCP, Ends(destination_port=80)) == {(TCP, 80)}
+    assert seen(tracked, family, TCP, Ends(destination_port=53)) == set()
 
 
 def test_what_is_deleted_is_gone_once_and_all_else_stays(tracked: Conntrack) -> None:
