@@ -21,7 +21,7 @@ from nodeagent.report.facts import MachineFacts
 from nodeagent.report.groups import TimedCgroups
 from nodeagent.report.node_status import NodeIdentity, initial_node
 from nodeagent.report.tally import Tally
-from nodeagent.sync.cgroups import PodCgroups
+from nodeagent.sync.cgroups import Cgroupfs, Driver, PodCgroups, Systemd
 from nodeagent.upkeep.eviction import EvictionPolicy
 
 UNUSABLE = "cannot use the agent's configuration"
@@ -82,14 +82,14 @@ def pod_cgroups(config: Config, cgroups: Cgroups, machine: MachineFacts, clock: 
     held = (config.reserved.kube, config.reserved.system)
     memory = machine.memory - sum(quantity.ceil(given.get("memory", "0")) for given in held)
     cpu = 1000 * machine.cpus - sum(quantity.milli(given.get("cpu", "0")) for given in held)
-    slices = config.cgroup_driver == "systemd"
-    if slices:
+    driver: Driver = Cgroupfs()
+    if config.cgroup_driver == "systemd":
         from linux.slices import SliceCgroups  # when they are wanted
 
-        cgroups = SliceCgroups(cgroups.version)
+        cgroups, driver = SliceCgroups(cgroups.version), Systemd()
     whole = Limits(qos.shares_of(cpu), memory=memory)
     timed = TimedCgroups(cgroups, clock, tally.group_seconds.add)
-    return PodCgroups(timed, config.cgroup_root, slices, whole, config.pod_pids_limit)
+    return PodCgroups(timed, config.cgroup_root, driver, whole, config.pod_pids_limit)
 
 
 def shutdown_shares(config: Config) -> tuple[Share, ...]:

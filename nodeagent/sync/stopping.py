@@ -4,7 +4,6 @@ import asyncio
 import glob
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from nodeagent.model.spec import AnyContainer, container_named
 from nodeagent.plan.actions import RemoveContainer, RemoveSandbox, StopContainer, StopSandbox
 from nodeagent.probes.outcome import Target
 from nodeagent.render.sandbox import log_directory, log_file
+from nodeagent.sync.cgroups import at_once
 from nodeagent.sync.doors import NORMAL, WARNING, Doors
 from nodeagent.sync.hooks import run_hook
 from nodeagent.sync.state import PodState
@@ -105,7 +105,7 @@ async def clean_up(doors: Doors, state: PodState) -> None:
     if is_remote(state.pod) or not state.pod.spec.containers:  # an orphan may have anything
         work = doors.patient
     else:
-        work = doors.blocking if state.pod.spec.volumes else _at_once
+        work = doors.blocking if state.pod.spec.volumes else at_once
     await work(lambda: doors.volumes.remove(uid))
     await doors.cgroups.remove(uid, work)
     doors.objects.release(uid)
@@ -113,11 +113,6 @@ async def clean_up(doors: Doors, state: PodState) -> None:
     doors.puller.forget(uid)
     doors.probing.forget(uid)
     state.memory.cleaned = True
-
-
-async def _at_once(work: Callable[[], None]) -> None:
-    """There is little to do."""
-    work()
 
 
 def forget(doors: Doors, state: PodState) -> None:

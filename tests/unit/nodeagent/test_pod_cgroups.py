@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +12,30 @@ from api.core_v1 import ResourceRequirements
 from linux.cgroup import CgroupBusy, FakeCgroups, Limits, slice_path
 from linux.slices import SliceCgroups
 from nodeagent.plan.qos import pod_limits
-from nodeagent.sync.cgroups import PodCgroups
+from nodeagent.sync.cgroups import Cgroupfs, Driver, PodCgroups, Systemd, at_once
 from tests.unit.nodeagent.pods import pod
 
 
 @pytest.mark.parametrize(
-    ("root", "systemd", "requests", "expected"),
+    ("root", "driver", "requests", "expected"),
     [
-        ("", False, {}, "/kubepods/besteffort/podu"),
-        ("/wherry", False, {}, "/wherry/kubepods/besteffort/podu"),
-        ("", False, {"cpu": "1"}, "/kubepods/burstable/podu"),
-        ("", True, {}, "kubepods-besteffort-podu.slice"),
-        ("/wherry", True, {"cpu": "1"}, "wherry-kubepods-burstable-podu.slice"),
+        ("", Cgroupfs(), {}, "/kubepods/besteffort/podu"),
+        ("/wherry", Cgroupfs(), {}, "/wherry/kubepods/besteffort/podu"),
+        ("", Cgroupfs(), {"cpu": "1"}, "/kubepods/burstable/podu"),
+        ("", Systemd(), {}, "kubepods-besteffort-podu.slice"),
+        ("/wherry", Systemd(), {"cpu": "1"}, "wherry-kubepods-burstable-podu.slice"),
     ],
 )
-def test_names(root: str, systemd: bool, requests: dict[str, str], expected: str) -> None:
+def test_names(root: str, driver: Driver, requests: dict[str, str], expected: str) -> None:
     wanted = pod("a")
     wanted.spec.containers[0].resources = ResourceRequirements(requests=requests)
-    assert PodCgroups(FakeCgroups(), root, systemd).parent(wanted) == expected
+    assert PodCgroups(FakeCgroups(), root, driver).parent(wanted) == expected
 
 
 def test_guaranteed_pods_stand_above() -> None:
     wanted = pod("a")
     wanted.spec.containers[0].resources = ResourceRequirements(limits={"cpu": "1", "memory": "1Gi"})
     assert PodCgroups(FakeCgroups()).parent(wanted) == "/kubepods/podu"
-
-
-async def at_once(work: Callable[[], None]) -> None:
-    work()
 
 
 async def test_groups_are_made_weighed_and_removed() -> None:
@@ -62,7 +58,7 @@ async def test_slices_are_made_and_removed(tmp_path: Path) -> None:
     asked: list[str] = []
     stopped: list[str] = []
     slices = SliceCgroups(2, tmp_path, lambda method, signature, values: asked.append(values[0]), stopped.extend)
-    systemd = PodCgroups(slices, "", systemd=True)
+    systemd = PodCgroups(slices, driver=Systemd())
     await systemd.prepare()
     wanted = pod("a")
     wanted.metadata.uid = "a-b"
@@ -91,7 +87,7 @@ async def test_systemd_is_waited_for_beside_the_loop_and_asked_in_order(tmp_path
         done.append(method)
 
     slices = SliceCgroups(2, tmp_path, call, lambda names: done.append("stop"))
-    groups = PodCgroups(slices, systemd=True)
+    groups = PodCgroups(slices, driver=Systemd())
     making = asyncio.create_task(groups.limit(pod("a"), pod_limits(pod("a"))))
     await asyncio.to_thread(asked.wait)
     making.cancel()
