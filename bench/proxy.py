@@ -28,7 +28,7 @@ from bench.proxy_state import Size
 
 Goal = tuple[Literal["<=", ">="], float]
 BACKENDS = ("nftables", "iptables-nft", "iptables-legacy")
-PEER_SIZE = Size(500, 9)
+PEER_SIZE, IDLE = Size(500, 9), Size(1000, 3)
 UNITS = {"_s": "s", "_us": "us", "_mb": "MB", "_ratio_10k": ""}
 
 
@@ -79,6 +79,9 @@ def run(options: argparse.Namespace) -> Iterator[Metric]:
         yield from _ours(prefix, case, full=options.full)
         yield from _beside_peer(prefix, case, full=options.full)
     if wanted in (None, "nftables"):
+        found = _node("idle", "nftables", str(IDLE.services), str(IDLE.endpoints))
+        yield measured(f"proxy.idle_{IDLE}_rss_mb", "MB", found["idle_rss_mb"], goal=("<=", 45))
+        yield measured(f"proxy.idle_{IDLE}_cpu_pct", "%", found["idle_cpu_pct"], goal=("<=", 0.2))
         found = _node("connect", "10000")
         yield measured("proxy.connect_one_us", "us", found["connect_one_us"])
         yield measured("proxy.connect_10k_us", "us", found["connect_10k_us"])

@@ -34,6 +34,8 @@ from proxy.model.facts import Facts
 from proxy.plan.desired import Desired, Frontend, Route
 from proxy.sync.syncer import Syncer
 
+IDLE_SECONDS = 5.0
+
 
 class Source:
     """An API server that lists a made-up state and then says what it is told to."""
@@ -68,32 +70,51 @@ class Source:
 
 async def measure(backend: str, size: Size, rounds: int) -> dict[str, float]:
     """Cold start, then single changes."""
-    mode, _, variant = backend.partition("-")
-    config = Config(
-        node_name="node-0", kubeconfig="", mode=mode, cluster_cidr="10.128.0.0/9", healthz="", metrics="",  # type: ignore[arg-type]
-        iptables_variant=variant or "auto",  # type: ignore[arg-type]
-    )  # fmt: skip
     source = Source(size)
     async with Supervisor(signals=False) as supervisor:
-        syncer = await start(config, Client(source), supervisor)
+        syncer = await start(_config(backend), Client(source), supervisor)
         await syncer.programmed.wait()
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = used.ru_utime + used.ru_stime + children.ru_utime + children.ru_stime
-        # As a program does when it has started: kit.program.
-        memory.freeze()
-        gc.collect()
-        memory.trim()
-        await asyncio.sleep(0.5)  # the kernel still works on what the start left behind
-        found = {
-            "cold_s": _cold_seconds(syncer),
-            "cpu_s": cpu,
-            "rss_mb": memory.resident() / 2**20,
-            "peak_rss_mb": used.ru_maxrss / 1024,
-        }
+        found = {"cold_s": _cold_seconds(syncer), "cpu_s": _cpu(), "rss_mb": await _settled()}
+        found["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         found |= await _changes(source, syncer, size, rounds)
         supervisor.stop()
     return found
+
+
+async def idle(backend: str, size: Size, seconds: float) -> dict[str, float]:
+    """What a proxy takes that has nothing to do; the bench's own modules are in it."""
+    async with Supervisor(signals=False) as supervisor:
+        syncer = await start(_config(backend), Client(Source(size)), supervisor)
+        await syncer.programmed.wait()
+        resident = await _settled()
+        before = _cpu()
+        await asyncio.sleep(seconds)
+        used = _cpu() - before
+        supervisor.stop()
+    return {"idle_rss_mb": resident, "idle_cpu_pct": 100 * used / seconds}
+
+
+def _config(backend: str) -> Config:
+    mode, _, variant = backend.partition("-")
+    return Config(
+        node_name="node-0", kubeconfig="", mode=mode, cluster_cidr="10.128.0.0/9", healthz="", metrics="",  # type: ignore[arg-type]
+        iptables_variant=variant or "auto",  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _cpu() -> float:
+    """Seconds of this process and of the programs that it has run."""
+    spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in spent)
+
+
+async def _settled() -> float:
+    """Megabytes after what a program does when it has started: kit.program."""
+    memory.freeze()
+    gc.collect()
+    memory.trim()
+    await asyncio.sleep(0.5)  # the kernel still works on what the start left behind
+    return memory.resident() / 2**20
 
 
 def _cold_seconds(syncer: Syncer) -> float:
@@ -120,6 +141,7 @@ async def _changes(source: Source, syncer: Syncer, size: Size, rounds: int) -> d
     change: list[float] = []
     remove: list[float] = []
     add: list[float] = []
+    before = _cpu()
     for turn in range(rounds):
         number = turn * 7919 % size.services
         for kind_of, now in (
@@ -128,12 +150,14 @@ async def _changes(source: Source, syncer: Syncer, size: Size, rounds: int) -> d
             revision += 1
             data = proxy_state.slice_json(size, number, now, revision)
             kind_of.append(await timed(kinds.ENDPOINT_SLICE, "MODIFIED", data))
+    spent = (_cpu() - before) / (len(change) + len(remove))
     for turn in range(min(rounds, 50)):
         revision += 1
         add.append(await timed(kinds.SERVICE, "ADDED", proxy_state.service_json(size.services + turn, revision)))
     found = {
         "change_p50_us": percentile(change, 50) * 1e6,
         "change_p99_us": percentile(change, 99) * 1e6,
+        "change_cpu_us": spent * 1e6,
         "add_service_p50_us": percentile(add, 50) * 1e6,
         "n": float(len(change)),
     }
@@ -189,14 +213,17 @@ def _connect_median(listener: socket.socket, connections: int) -> float:
 
 
 def main(argv: list[str]) -> int:
-    """proxy_node BACKEND SERVICES ENDPOINTS ROUNDS, or proxy_node connect SERVICES."""
+    """proxy_node BACKEND SERVICES ENDPOINTS ROUNDS, proxy_node idle BACKEND SERVICES ENDPOINTS, or proxy_node connect SERVICES."""
     if argv[0] == "connect":
         print(json.dumps(connect_ratio(int(argv[1]))))
         return 0
-    backend, services, endpoints, rounds = argv[0], int(argv[1]), int(argv[2]), int(argv[3])
     memory.configure()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(json.dumps(runner.run(measure(backend, Size(services, endpoints), rounds))))
+        if argv[0] == "idle":
+            found = runner.run(idle(argv[1], Size(int(argv[2]), int(argv[3])), IDLE_SECONDS))
+        else:
+            found = runner.run(measure(argv[0], Size(int(argv[1]), int(argv[2])), int(argv[3])))
+    print(json.dumps(found))
     return 0
 
 

@@ -9,6 +9,7 @@ Each table is committed at once, or not at all. The lock of the legacy variant i
 """
 
 import ctypes
+import os
 import shlex
 import socket
 import struct
@@ -24,6 +25,8 @@ HINTS = ("KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY")
 _TIMEOUT = 300
 _GET_INFO = 64  # IPT_SO_GET_INFO, IP6T_SO_GET_INFO
 _INFO = struct.Struct("=32sI5I5III")
+# A legacy table is copied as a whole for each change: in big pages that takes a fifth less of the processor.
+_BIG_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 _LOCKED = 4  # exit status when the lock could not be had
 
 
@@ -119,7 +122,8 @@ class Programs:
 
     def _run(self, argv: list[str], text: str | None = None) -> str:
         try:
-            return process.run(argv, input=text, timeout=_TIMEOUT).text
+            env = _BIG_PAGES | os.environ if self.variant == LEGACY else None
+            return process.run(argv, input=text, timeout=_TIMEOUT, env=env).text
         except process.NotInstalled as error:
             raise IptablesError(f"{error}; install the package iptables", missing=True) from error
         except process.ProcessFailed as error:

@@ -52,7 +52,7 @@ class Group:
     order: bytes = b""
     slots: dict[bytes, int] | None = None
     next_slot: int = 0
-    free: deque[int] = field(default_factory=deque)
+    free: list[int] = field(default_factory=list)  # a deque takes 600 bytes, and there are as many groups as Services
 
     def name_endpoint(self, endpoint: bytes) -> bytes:
         """The lasting name of an endpoint; a new one gets a name that was never used, as long as there are any."""
@@ -63,7 +63,7 @@ class Group:
                 slot = self.next_slot
                 self.next_slot += 1
             else:
-                slot = self.free.popleft()
+                slot = self.free.pop(0)
             self.slots[endpoint] = slot
         return words.endpoint_name(self.id, slot)
 
@@ -348,7 +348,7 @@ class Layout:
                 wanted = set(addresses.split(one.local if local else one.every, one.family))
                 kept = {endpoint: slot for endpoint, slot in slots.items() if endpoint in wanted}
                 following = max(slots.values(), default=-1) + 1
-                free = deque(slot for slot in range(following) if slot not in set(kept.values()))
+                free = sorted(set(range(following)).difference(kept.values()))
                 return Group(identity, b"", kept, following, free)
         return Group(self._new_id(), b"", {})
 
