@@ -1,10 +1,10 @@
 """The kernel's nf_tables: transactions and reads over one netlink socket.
 
 A transaction is one send() of all its messages between a begin and an end; the kernel works through it before send()
-returns, applies all or nothing, and has by then queued its answers: an acknowledgement of the end, or an error for each
-message it did not like. So `commit` never waits. What a read returns is plain data (`Seen...`, named tuples since a CNI
-request served alone loads this module); a socket belongs to the network namespace in which it was opened, whatever the
-thread does later.
+returns, applies all or nothing, and has by then queued its answers: an acknowledgement of the first message, or an error
+for each that it did not like (Linux before 6.10 acknowledges no end). So `commit` never waits. What a read returns is plain
+data (`Seen...`, named tuples since a CNI request served alone loads this module); a socket belongs to the network namespace
+in which it was opened, whatever the thread does later.
 """
 
 import errno
@@ -155,11 +155,14 @@ class Kernel:
 
     def commit(self, messages: Iterable[bytes]) -> None:
         """Apply all messages as one transaction, or none of them."""
+        parts = list(messages)
+        if not parts:
+            return
         self._sequence += 1
-        end = wire.batch(wire.BATCH_END, wire.F_ACK, self._sequence)
+        parts[0] = _to_acknowledge(parts[0], self._sequence)
         self._drain()  # answers nobody read, from a transaction that was interrupted
         try:
-            self._socket.send(b"".join((wire.batch(wire.BATCH_BEGIN), *messages, end)))
+            self._socket.send(b"".join((wire.batch(wire.BATCH_BEGIN), *parts, wire.batch(wire.BATCH_END))))
         except OSError as error:
             raise NftError("send a transaction", error.errno or errno.EIO) from error
         acknowledged, failures, lost = self._drain()
@@ -170,7 +173,7 @@ class Kernel:
             raise NftError("hear the kernel's answer", errno.ENOBUFS)
 
     def _drain(self) -> tuple[bool, list[tuple[int, int, str]], bool]:
-        """Everything queued: was our end acknowledged, the errors (message type, errno, text), were answers lost."""
+        """Everything queued: was our transaction acknowledged, the errors (message type, errno, text), were answers lost."""
         acknowledged, lost = False, False
         failures: list[tuple[int, int, str]] = []
         while True:
@@ -271,6 +274,12 @@ class Kernel:
             return self._socket.recv(1 << 18)
         except OSError as error:
             raise NftError(what, error.errno or errno.EIO) from error
+
+
+def _to_acknowledge(messages: bytes, sequence: int) -> bytes:
+    """The same; the kernel says so when it has applied the first of them, and with it all."""
+    size, kind, flags, _, port = _HEAD.unpack_from(messages)
+    return _HEAD.pack(size, kind, flags | wire.F_ACK, sequence, port) + messages[_HEAD.size :]
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:

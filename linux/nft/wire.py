@@ -84,9 +84,9 @@ def message(kind: int, flags: int, family: int, *parts: bytes) -> bytes:
     return HEADER.pack(20 + len(body), SUBSYSTEM | kind, flags | F_REQUEST, 0, 0, family, 0, 0) + body
 
 
-def batch(kind: int, flags: int = 0, sequence: int = 0) -> bytes:
+def batch(kind: int) -> bytes:
     """The message that begins or ends a transaction."""
-    return HEADER.pack(20, kind, flags | F_REQUEST, sequence, 0, 0, 0, socket.htons(10))
+    return HEADER.pack(20, kind, F_REQUEST, 0, 0, 0, 0, socket.htons(10))
 
 
 def attrs(data: bytes, offset: int = 0) -> dict[int, bytes]:
