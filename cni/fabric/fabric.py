@@ -74,6 +74,7 @@ class Fabric:
         self._wake = asyncio.Event()
         self._retries = Backoff(base=0.2, cap=10.0, jitter=0.3).retries()
         self._timer: Timer | None = None
+        self._retry: Timer | None = None  # the one that is due: a loop that fails is not to have one more at each look
         self._sysctl: Sysctl = ProcSysctl()
         self._private_key = ""
         self._key = ""
@@ -126,8 +127,9 @@ class Fabric:
         finally:
             completing.cancel()
             loop.remove_reader(watch.fileno())
-            if self._timer is not None:
-                self._timer.cancel()
+            for timer in (self._timer, self._retry):
+                if timer is not None:
+                    timer.cancel()
             watch.close()
             kernel.close()
 
@@ -167,7 +169,9 @@ class Fabric:
     def _again(self, reason: str) -> None:
         wait = self._retries.next()
         _log.warning("cannot make the fabric right", reason=reason, after=round(wait, 1))
-        self._clock.call_later(wait, self.look)
+        if self._retry is not None:
+            self._retry.cancel()
+        self._retry = self._clock.call_later(wait, self.look)
 
     async def _step(self, kernel: FabricKernel) -> None:
         if self._complete.is_set():
