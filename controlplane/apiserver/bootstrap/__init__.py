@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from api import kinds
@@ -68,11 +69,16 @@ class Bootstrap:
         supervisor.spawn("apiserver-hooks", self._run, restart=True)
         supervisor.spawn("apiserver-repair", self._repair.watch, restart=True)
         for upkeep in self._upkeep:
-            supervisor.spawn("apiserver-upkeep", upkeep.run, restart=True)
+            supervisor.spawn("apiserver-upkeep", partial(self._keep_up, upkeep), restart=True)
 
     async def _run(self) -> None:
         await self.hooks.first()
         await self.hooks.repeat()
+
+    async def _keep_up(self, upkeep: Upkeep) -> None:
+        """Not before all is there: what follows from a part of it would be written, and then be wrong."""
+        await self.hooks.finished()
+        await upkeep.run()
 
     async def _leave(self) -> None:
         """Others need not find out that this server is gone."""

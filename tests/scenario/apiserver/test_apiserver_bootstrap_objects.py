@@ -212,6 +212,31 @@ async def test_checks_for_each_hook(server: ApiServer, admin: Client) -> None:
     assert await admin.transport.request("GET", "/readyz/poststarthook/rbac/bootstrap-roles", {}) == b"ok"
 
 
+class Unhurried(SqliteStore):
+    """Some roles that others are made of come last."""
+
+    async def put(self, key: str, value: bytes, *, expected: int | None = None, ttl: float = 0) -> int:
+        if "aggregate-to" in key:
+            await asyncio.sleep(0.1)
+        return await super().put(key, value, expected=expected, ttl=ttl)
+
+
+async def test_no_role_is_less_than_it_shall_be_while_a_server_begins(tmp_path: Path) -> None:
+    async with Supervisor(signals=False) as supervisor:
+        store = await Unhurried.open(tmp_path / "store.db", SystemClock())
+        supervisor.defer("store", store.close)
+        server = ApiServer(store, SETTINGS, SystemClock())
+        await server.start(supervisor)
+        prefix = server.core.cache.resources[kinds.CLUSTER_ROLE].prefix
+        written: list[str] = []
+        async for changes in store.watch(prefix, 0):
+            written += [change.key for change in changes]
+            if len(written) >= len((await store.range(prefix)).records):
+                break
+        assert len(written) == len(set(written))
+        supervisor.stop()
+
+
 async def test_a_second_start_puts_right_what_was_changed_and_writes_nothing_else(tmp_path: Path) -> None:
     async def session(work: Callable[[ApiServer, Client], Awaitable[None]]) -> None:
         async with Supervisor(signals=False) as supervisor:
