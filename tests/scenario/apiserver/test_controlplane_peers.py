@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from api import codec, kinds
+from api.coordination_v1 import Lease
 from client.client import Client
+from client.errors import NotFound
 from client.http import HttpTransport
 from client.kubeconfig import Access
 from controlplane import app, election
@@ -82,6 +84,16 @@ async def start(stack: AsyncExitStack, etcd: EtcdCluster, certificates: Pki) -> 
     return supervisor, Client(HttpTransport(Access(f"https://{listen}", *(Path(file).read_bytes() for file in files))))
 
 
+async def until_led(client: Client) -> Lease:
+    """The lease of whoever leads, as soon as somebody does."""
+    async with asyncio.timeout(180):
+        while True:
+            try:
+                return await client.get(kinds.LEASE, election.LEASE, election.NAMESPACE)
+            except NotFound:
+                await asyncio.sleep(0.05)
+
+
 async def until_pods(client: Client, count: int) -> None:
     async with asyncio.timeout(180):
         while len(await client.list(kinds.POD, "default", labels="app=web")) != count:
@@ -91,10 +103,10 @@ async def until_pods(client: Client, count: int) -> None:
 async def test_one_leads_and_the_other_takes_over(etcd: EtcdCluster, certificates: Pki) -> None:
     async with AsyncExitStack() as second, AsyncExitStack() as first:
         leader, one = await start(first, etcd, certificates)
+        lease = await until_led(one)
         other, two = await start(second, etcd, certificates)
         await two.create(kinds.DEPLOYMENT, codec.from_dict(kinds.DEPLOYMENT, WEB))
         await until_pods(two, 3)
-        lease = await two.get(kinds.LEASE, election.LEASE, election.NAMESPACE)
         await one.close()
         leader.stop()
         await first.aclose()
