@@ -90,9 +90,11 @@ class Fabric:
     def on_node(self, key: str, old: NodeFacts | None, new: NodeFacts | None) -> None:
         """A Node was added, changed or removed."""
         self._recalled.discard(key)
+        if new == old:
+            return  # a heartbeat
         if new is None:
             self.nodes.pop(key, None)
-        elif new != old:
+        else:
             self.nodes[key] = new
             for complaint in new.complaints if old is None or old.complaints != new.complaints else ():
                 _log.warning("cannot use part of a node", node=key, reason=complaint)

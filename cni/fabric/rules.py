@@ -126,5 +126,10 @@ def _of(texts: Iterable[str], size: int) -> list[Subnet]:
     return sorted({net for net in map(ranges.subnet, texts) if net.size == size})
 
 
-def _outermost(nets: list[Subnet]) -> list[Subnet]:
-    return [net for net in nets if not any(o != net and o.first <= net.first and net.last <= o.last for o in nets)]
+def _outermost(nets: Iterable[Subnet]) -> list[Subnet]:
+    """Those that lie in no other, of networks in their order: what one lies in comes before it."""
+    found: list[Subnet] = []
+    for net in nets:
+        if not found or net.last > found[-1].last:
+            found.append(net)
+    return found

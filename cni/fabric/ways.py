@@ -5,11 +5,13 @@ others packets travel in VXLAN, or in WireGuard where one of the two wants that.
 wants encryption is never sent plain packets. So a way may lead nowhere, and then has a reason.
 """
 
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from cni import ranges
 from cni.fabric.nodes import AUTO, ROUTES, VXLAN, WIREGUARD, NodeFacts
+from cni.ranges import Subnet
 
 NOWHERE = ""
 VXLAN_LINKS = {4: "wherry-vx4", 6: "wherry-vx6"}  # by the IP version beneath
@@ -68,20 +70,26 @@ def choose(settings: Settings, me: NodeFacts, peers: Iterable[NodeFacts], paths:
     """
     ways: list[Way] = []
     ordered = sorted(peers)
-    hosts = [(ranges.parse(address), node.name) for node in (me, *ordered) for address in node.addresses]
-    taken = [(ranges.subnet(cidr), me.name) for cidr in me.pod_cidrs]
+    hosts, taken = _Holders(), _Holders()
+    for node in (me, *ordered):
+        for ip in map(ranges.parse, node.addresses):
+            hosts.add(Subnet(ranges.number(ip), len(ip) * 8, len(ip)), node.name)
+    for net in sorted(
+        map(ranges.subnet, me.pod_cidrs), key=lambda one: one.prefix
+    ):  # the wider first: it has the others
+        taken.add(net, me.name)
     for peer in ordered:
         for cidr in peer.pod_cidrs:
             net = ranges.subnet(cidr)
-            within = next((name for address, name in hosts if net.holds(address)), None)
+            within = hosts.of(net)
             if within is not None:
                 ways.append(Way(peer.name, cidr, NOWHERE, reason=f"the address of node {within} itself lies in it"))
                 continue
-            owner = next((name for other, name in taken if _overlap(net, other)), None)
+            owner = taken.of(net)
             if owner is not None:
                 ways.append(Way(peer.name, cidr, NOWHERE, reason=f"node {owner} has addresses of it"))
                 continue
-            taken.append((net, peer.name))
+            taken.add(net, peer.name)
             secret = mode_between(settings, me, peer) == WIREGUARD
             ways.append(_way(settings, me, peer, cidr, paths)._replace(secret=secret))
     return ways
@@ -125,5 +133,19 @@ def tunnel_mtu(costs: Mapping[int, int], hosts: Iterable[str], paths: Mapping[st
     return max(LEAST_MTU, min(paths[host].mtu - costs[version(host)] for host in hosts))
 
 
-def _overlap(one: ranges.Subnet, other: ranges.Subnet) -> bool:
-    return one.size == other.size and one.first <= other.last and other.first <= one.last
+class _Holders:
+    """Networks of which no two overlap, in their order, and the nodes that have them: thousands are looked through in no time."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[int, int, int, str]] = []  # size, first, last, node
+
+    def of(self, net: Subnet) -> str | None:
+        """A node that has addresses of this network."""
+        before = bisect_right(self._held, (net.size, net.last), key=lambda one: one[:2])
+        size, _, last, node = self._held[before - 1] if before else (0, 0, 0, "")
+        return node if size == net.size and last >= net.first else None
+
+    def add(self, net: Subnet, node: str) -> None:
+        """Give a network to a node, if nobody has any of it."""
+        if self.of(net) is None:
+            insort(self._held, (net.size, net.first, net.last, node))

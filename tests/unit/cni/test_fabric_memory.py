@@ -1,12 +1,15 @@
-"""The nodes of last time on disk, and what is done when the disk has something else."""
+"""The nodes of last time on disk, and what is done when the disk has something else; what news of a node are no news."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from cni.fabric.fabric import Fabric
 from cni.fabric.memory import Memory
 from cni.fabric.nodes import NodeFacts
+from cni.fabric.ways import Settings
+from kit.clock import FakeClock
 
 NODES = {
     "a": NodeFacts("a", ("192.0.2.1", "fd00::1"), ("10.244.1.0/24",), "vxlan", "vxlan"),
@@ -52,3 +55,15 @@ async def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "file" / "nodes.json")
     await memory.keep(NODES)
     assert memory.recall() == {}
+
+
+async def test_a_heartbeat_makes_nobody_look(tmp_path: Path) -> None:
+    async def tell(_: str) -> bool:
+        return True
+
+    fabric = Fabric(Settings("a"), "10.244.0.0/16", tmp_path, FakeClock(), tell, lambda _: None)
+    for old, new, looks in ((None, "a", True), ("a", "a", False), ("a", "b", True), ("b", None, True)):
+        fabric.settled.set()
+        fabric.on_node("a", NODES[old] if old else None, NODES[new] if new else None)
+        assert fabric.settled.is_set() == (not looks)
+    assert fabric.nodes == {}

@@ -2,10 +2,12 @@
 
 import base64
 import json
+import random
 from typing import Any
 
 import pytest
 
+from cni import ranges
 from cni.fabric import nodes, openings
 from cni.fabric import plan as p
 from cni.fabric import ways as w
@@ -87,8 +89,33 @@ def test_no_network_of_pods_holds_a_node(cidr: str) -> None:
     found = w.choose(Settings("me"), ME, [PEER, PEER._replace(name="a", addresses=(), pod_cidrs=(cidr,))], NEAR)
     ways = {way.cidr: way for way in found}
     assert ways[cidr].kind == NOWHERE
-    assert ways[cidr].reason == "the address of node me itself lies in it"
+    assert ways[cidr].reason in {f"the address of node {name} itself lies in it" for name in ("me", "you")}
     assert [ways[cidr].kind for cidr in PEER.pod_cidrs] == [ROUTES, ROUTES]
+
+
+def test_who_has_a_network_among_many() -> None:
+    """As found by comparing each with each."""
+    dice = random.Random(5)
+    for _ in range(200):
+        made = []
+        for number in range(12):
+            cidrs = [f"10.0.{dice.randrange(8) * 32}.0/{dice.choice((19, 20, 21))}" for _ in range(dice.randrange(3))]
+            cidrs += [f"fd00:0:0:{dice.randrange(16):x}::/{dice.choice((62, 64))}"]
+            address = f"10.0.{dice.randrange(256)}.9" if dice.random() < 0.1 else f"192.0.2.{number + 1}"
+            made.append(NodeFacts(f"n{number:02}", (address,), tuple(dict.fromkeys(cidrs))))
+        me, *peers = made
+        taken = [ranges.subnet(cidr) for cidr in me.pod_cidrs]
+        hosts = [ranges.parse(address) for one in made for address in one.addresses]
+        expected = []
+        for peer in peers:
+            for net in map(ranges.subnet, peer.pod_cidrs):
+                free = not any(map(net.holds, hosts)) and not any(ranges.overlap(net, other) for other in taken)
+                expected.append((peer.name, str(net), free))
+                taken += [net] if free else []
+        ways = w.choose(Settings("n00"), me, dice.sample(peers, len(peers)), {})
+        # Without a path nobody can be reached: what counts is which reason is told.
+        found = [(way.peer, str(ranges.subnet(way.cidr)), way.reason.startswith("no route leads")) for way in ways]
+        assert found == expected
 
 
 def seen_of(want: Desired, paths: dict[str, Path]) -> Seen:
