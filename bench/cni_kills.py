@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from bench.cni_lab import Lab
-from cni.rules import TABLE
+from cni.ports import TABLE
 from linux import netns
 
 PODS = 8

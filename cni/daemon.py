@@ -5,15 +5,17 @@ kernel's part of a request blocks (removing a link takes it 20 ms), so each runs
 own; requests for one attachment follow one another. What a request may do to others is nothing: its size and its patience
 are limited, and its errors are its own answer.
 
-On the way it mends what others took away from under all pods (`nft flush ruleset`, an address of the bridge), and at the
-start it forgets attachments that a reboot ended. It looks every two seconds instead of listening: a listener to nf_tables
-makes every large transaction of the service proxy several times slower, and a look is three short netlink requests.
+On the way it mends what others took away from under all pods (`nft flush ruleset`, an address of the bridge; see
+cni.healing), and at the start it forgets attachments that a reboot ended. It looks every two seconds instead of listening: a
+listener to nf_tables makes every large transaction of the service proxy several times slower, and a look where nobody has
+written rules is a few short netlink requests.
 """
 
 import asyncio
 import json
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,6 +26,7 @@ from cni import plugin
 from cni.conflist import ConflistError
 from cni.conflist import write as write_conflist
 from cni.errors import CniError
+from cni.healing import Healing
 from cni.host import Host, KernelHost
 from cni.install import install
 from cni.ipam import Store
@@ -59,9 +62,10 @@ async def serve(
     clock: Clock | None = None,
     make_host: Callable[[], Host] = partial(KernelHost, lives_on=True),
     gate: "Gate | None" = None,
+    repairs: Counter[str] | None = None,
 ) -> None:
-    """Serve until cancelled."""
-    daemon = Daemon(Store(str(data_dir)), make_host, clock or SystemClock(), gate)
+    """Serve until cancelled; `repairs` counts what was put back."""
+    daemon = Daemon(Store(str(data_dir)), make_host, clock or SystemClock(), gate, Healing(repairs))
     try:
         await daemon.run(Path(socket_path))
     finally:
@@ -71,8 +75,16 @@ async def serve(
 class Daemon:
     """The store, the threads, and who waits for whom."""
 
-    def __init__(self, store: Store, make_host: Callable[[], Host], clock: Clock, gate: Gate | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        make_host: Callable[[], Host],
+        clock: Clock,
+        gate: Gate | None = None,
+        healing: Healing | None = None,
+    ) -> None:
         self._store = store
+        self._healing = healing or Healing()
         self._make_host = make_host
         self._gate = gate
         self._clock = clock
@@ -110,7 +122,7 @@ class Daemon:
 
     async def _mend(self) -> None:
         try:
-            for mended in await self._in_thread(lambda host: plugin.heal(host, self._store)):
+            for mended in await self._in_thread(lambda host: self._healing.heal(host, self._store)):
                 _log.warning("put back what somebody took away", what=mended)
         except (CniError, NetlinkError) as error:
             _log.warning("cannot mend the pod network", error=error)

@@ -15,12 +15,12 @@ neighbour advertisements and ARP the address inside counts, since that is what o
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from cni import ranges
 from cni.config import GUARD_ALL, GUARD_MAC
 from cni.ipam import Attachment, State
-from cni.ports import PREFIX
+from cni.ports import PREFIX, TABLE
 from linux.nft import expressions as ex
 from linux.nft import objects
 from linux.nft.door import Door, NftError
@@ -29,7 +29,6 @@ from linux.nft.expressions import R0
 from linux.nft.objects import T_ETHER, T_IFNAME, T_IPV4, T_IPV6, Set, concatenated
 from linux.nft.wire import BRIDGE
 
-TABLE = "wherry-cni"
 _NAME = 16  # bytes of a link's name
 _TRUSTED, _MACS, _ANYONE, _IPS4, _IPS6 = "trusted", "macs", "anyone", "ips", "ips6"
 _SETS = {
@@ -89,8 +88,7 @@ def render(state: State) -> list[bytes]:
     messages = [objects.destroy_table(BRIDGE, TABLE), objects.new_table(BRIDGE, TABLE)]
     messages += [objects.new_set(BRIDGE, TABLE, one, number) for number, one in enumerate(_SETS.values(), start=1)]
     messages += _change(state.attachments, delete=False)
-    ways = [_name(network.gateway_port) for network in state.networks if network.vlan]  # the host's own
-    messages += _batch(_TRUSTED, ways, delete=False)
+    messages += _batch(_TRUSTED, sorted(_ways(state)), delete=False)
     messages += [objects.new_chain(BRIDGE, TABLE, name) for name in ("refuse", "arp", "ipv4", "ipv6", "guard")]
     messages.append(
         objects.new_base_chain(BRIDGE, TABLE, "prerouting", objects.PREROUTING, objects.PRIORITY_RAW, "filter")
@@ -117,13 +115,39 @@ def problems(held: Attachment, door: Door) -> list[str]:
     return []
 
 
-def _change(attachments: Iterable[Attachment], *, delete: bool) -> Iterator[bytes]:
+def is_whole(state: State, present: Container[str], door: Door) -> bool:
+    """Whether the kernel has the table as it was written, of rules how many; who has no link that is present may be missing."""
+    try:
+        seen = door.table(BRIDGE, TABLE)
+        if seen is None or seen.chains != {chain: len(rules) for chain, rules in _rules().items()}:
+            return False
+        may = _of_all(state.attachments)
+        must = _of_all(held for held in state.attachments if held.link in present)
+        for found in (may, must):
+            found[_TRUSTED] |= _ways(state)
+        return all(must[name] <= door.keys(BRIDGE, TABLE, name) <= may[name] for name in _SETS)
+    except NftError as error:
+        if not error.not_found:
+            raise
+        return False  # it went while it was looked at
+
+
+def _of_all(attachments: Iterable[Attachment]) -> dict[str, set[bytes]]:
     each = [elements(held) for held in attachments]
-    for name in _SETS:
-        yield from _batch(name, [key for found in each for key in found[name]], delete=delete)
+    return {name: {key for found in each for key in found[name]} for name in _SETS}
 
 
-def _batch(name: str, keys: list[bytes], *, delete: bool) -> Iterable[bytes]:
+def _ways(state: State) -> set[bytes]:
+    """The host's own ports, which lead into VLANs."""
+    return {_name(network.gateway_port) for network in state.networks if network.vlan}
+
+
+def _change(attachments: Iterable[Attachment], *, delete: bool) -> Iterator[bytes]:
+    for name, keys in _of_all(attachments).items():
+        yield from _batch(name, sorted(keys), delete=delete)
+
+
+def _batch(name: str, keys: Iterable[bytes], *, delete: bool) -> Iterable[bytes]:
     shape = Format(sum(_SETS[name].fields))
     return Batch(BRIDGE, TABLE, name, delete=delete).uniform(b"".join(map(shape.bare, keys)), shape.size)
 

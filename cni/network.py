@@ -58,6 +58,7 @@ class Network:
         clock: Clock,
         mtu_changed: Callable[[int], object],
     ) -> None:
+        self.attachments: Counter[str] = Counter()  # what the plugin's daemon has put back
         self.masquerades = reader is not None  # with it we shall know all Nodes
         self._client = client
         self._node = settings.fabric.node
@@ -104,7 +105,7 @@ class Network:
         for way in self.fabric.desired.ways:
             ways[way.kind or "none"] = ways.get(way.kind or "none", 0) + 1
         policies = self.policies
-        repairs = self.fabric.repairs + (policies.repairs if policies is not None else Counter())
+        repairs = self.attachments + self.fabric.repairs + (policies.repairs if policies is not None else Counter())
         text = [
             *_family("repairs_total", "counter", "What somebody took away and was put back", "what", repairs),
             *_family("ways", "gauge", "Networks of other nodes' pods, by the way that leads there", "way", ways),

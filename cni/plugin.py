@@ -8,14 +8,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cni import bridge, config, loopback, plan, ranges, request, resolver, result
+from cni import config, loopback, plan, ranges, request, resolver, result
 from cni.bridge import Execution, observe, path_mtu
 from cni.errors import CHECK_FAILED, CONFIG, INTERFACE_TAKEN, INTERNAL, IO, KERNEL, UNAVAILABLE, CniError
 from cni.host import Host
 from cni.ipam import Attachment, Owner, Store, network_of
 from cni.ports import PREFIX, SHAPER, port_name, shaper_name
 from cni.request import Request
-from cni.rules import TABLE, Rules
+from cni.rules import Rules
 from linux.links import NetlinkError
 
 
@@ -219,18 +219,3 @@ def sweep(host: Host, store: Store) -> list[Owner]:
         host.remove_port(held.link)  # what limited it may have outlived it
         Rules(host, store).release(held.owner)
     return [held.owner for held in gone]
-
-
-def heal(host: Host, store: Store) -> list[str]:
-    """Put back what somebody took away from under all pods: tables, bridge, addresses. Says what it mended."""
-    mended: list[str] = []
-    state = store.state()
-    rules = Rules(host, store)
-    if not all(rules.there(network) for network in state.networks):
-        rules.write()
-        mended.append(f"table {TABLE}")
-    for network in state.networks:
-        ports = frozenset(held.link for held in state.attachments if held.owner.network == network.name)
-        if ports:
-            mended += bridge.mend(host.links, network, ports)
-    return mended

@@ -15,11 +15,14 @@ A transaction replaces a whole table: as cheap as a change (host ports are few),
 """
 
 import struct
+from collections import Counter
+from collections.abc import Container
 
 from cni import ranges
 from cni.config import PROTOCOLS
 from cni.ipam import Network, State
 from cni.matches import SIZES, beyond, destination, source, within
+from cni.ports import TABLE
 from cni.ranges import Subnet
 from linux.nft import expressions as ex
 from linux.nft import objects, userdata
@@ -29,7 +32,6 @@ from linux.nft.expressions import R0
 from linux.nft.objects import T_IPV4, T_IPV6, T_PORT, T_PROTOCOL, Set, concatenated
 from linux.nft.wire import INET4
 
-TABLE = "wherry-cni"
 ANYWHERE, ONE_ADDRESS = "hostports", "hostports-at"
 # Of the bits that others use: 0x4000 and 0x8000 are Kubernetes', 0x2000 is what the portmap plugin takes for the same.
 _MARK = 0x2000
@@ -86,6 +88,27 @@ def problems(state: State, door: Door) -> list[str]:
     return found
 
 
+def is_whole(state: State, present: Container[str], door: Door) -> bool:
+    """Whether the kernel has the tables as they were written, of rules how many; who has no link that is present may be missing."""
+    there = state._replace(attachments=tuple(held for held in state.attachments if held.link in present))
+    try:
+        for family in _families(state):
+            table, seen = _Table(family), door.table(family, TABLE)
+            table.render(state)
+            if seen is None or seen.chains != table.lengths:
+                return False
+            must = elements(there, family)
+            for name, may in elements(state, family).items():
+                found = {element.key: element.data for element in door.elements(family, TABLE, name)}
+                if not must[name].items() <= found.items() <= may.items():
+                    return False
+    except NftError as error:
+        if not error.not_found:
+            raise
+        return False  # it went while it was looked at
+    return True
+
+
 def _families(state: State) -> list[int]:
     return sorted({family for network in state.networks for family in network.families})
 
@@ -94,6 +117,7 @@ class _Table:
     """Renders the table of one family."""
 
     def __init__(self, family: int) -> None:
+        self.lengths: Counter[str] = Counter()  # how many rules each chain has
         self._family = family
         self._size = SIZES[family]
         words = self._size // 4
@@ -179,6 +203,7 @@ class _Table:
         return messages
 
     def _rule(self, chain: str, *expressions: bytes) -> bytes:
+        self.lengths[chain] += 1
         return objects.new_rule(self._family, TABLE, chain, *expressions)
 
     @staticmethod

@@ -1,8 +1,9 @@
-"""The names of the host's ends of pods' links and of what limits them, and the MAC address of a pod that has no IP address. Pure."""
+"""Names: the host's ends of pods' links, what limits them, the rules about them; the MAC address of a pod without an IP address. Pure."""
 
 import _blake2
 
 PREFIX, SHAPER = "wv", "ws"
+TABLE = "wherry-cni"
 
 
 def port_name(network: str, container: str, ifname: str) -> str:

@@ -7,8 +7,8 @@ from cni.config import BRIDGE
 from cni.errors import CniError
 from cni.host import Host, KernelHost
 from cni.ipam import Store
-from cni.ports import PREFIX, SHAPER
-from cni.rules import ALL_FAMILIES, TABLE
+from cni.ports import PREFIX, SHAPER, TABLE
+from cni.rules import ALL_FAMILIES
 from linux.links import NetlinkError
 from linux.nft import NftError
 from linux.nft.objects import destroy_table

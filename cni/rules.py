@@ -6,11 +6,13 @@ bridges (cni.isolation), which are added after the store has them and removed be
 whole writing at any moment is right. nf_tables is loaded only when it is needed.
 """
 
+from contextlib import closing
+
 from cni.errors import KERNEL, CniError
 from cni.host import Host
-from cni.ipam import IPV4, IPV6, Attachment, Network, Owner, Store
+from cni.ipam import IPV4, IPV6, Attachment, Network, Owner, State, Store
+from cni.ports import TABLE
 
-TABLE = "wherry-cni"
 BRIDGE = 7  # a family, as nf_tables numbers them
 ALL_FAMILIES = (IPV4, BRIDGE, IPV6)
 
@@ -35,8 +37,22 @@ class Rules:
             if leaving is not None:
                 self._store.leave(leaving)
             state = self._store.state()
-            guarded = any(one.guard for one in state.networks) or any(one.guard for one in state.attachments)
-            self._commit([*portmap.render(state), *(isolation.render(state) if guarded else ())])
+            self._commit([*portmap.render(state), *(isolation.render(state) if _guarded(state) else ())])
+
+    def generation(self) -> int:
+        """A number that changes whenever anybody writes rules; NftError."""
+        with closing(self._host.nft()) as door:
+            return door.generation()
+
+    def whole(self) -> bool:
+        """Whether all tables are as they were written; NftError if nobody can say."""
+        from cni import isolation, portmap
+
+        present = {link.name for link in self._host.links.links()}  # before all else: rules come before links
+        with self._store.writing(), closing(self._host.nft()) as door:
+            state = self._store.state()
+            guarded = not _guarded(state) or isolation.is_whole(state, present, door)
+            return guarded and portmap.is_whole(state, present, door)
 
     def admit(self, held: Attachment) -> None:
         """Let a new pod's port in."""
@@ -60,14 +76,11 @@ class Rules:
         """What the tables do not have of an attachment as it should be."""
         from cni import isolation, portmap
 
-        door = self._host.nft()
-        try:
+        with closing(self._host.nft()) as door:
             found = isolation.problems(held, door) if self._judged(held) else []
             if held.ports:
                 found += portmap.problems(self._store.state()._replace(attachments=(held,)), door)
             return found
-        finally:
-            door.close()
 
     def forget_flows(self, held: Attachment, *, keep: bool) -> None:
         """Let those who send UDP to a pod's host ports find a new way: the kernel would send on where it sent before.
@@ -88,11 +101,8 @@ class Rules:
         from linux.nft.door import NftError
 
         try:
-            door = self._host.nft()
-            try:
+            with closing(self._host.nft()) as door:
                 door.commit(messages)
-            finally:
-                door.close()
         except NftError as error:
             if or_gone and error.not_found:
                 return False
@@ -100,3 +110,7 @@ class Rules:
             details = 'a kernel without nf_tables for bridges needs "isolation": false'
             raise CniError(KERNEL, text, details) from error
         return True
+
+
+def _guarded(state: State) -> bool:
+    return any(one.guard for one in state.networks) or any(one.guard for one in state.attachments)

@@ -104,7 +104,7 @@ async def run(config: Config, supervisor: Supervisor) -> None:
     agent.client_certificate = (access.cert or b"") if client is not None else b""
     await agent.serve(supervisor)  # what can be wrong shows before anything is changed
     cni.install(config.cni.bin_dir, sys.executable, config.cni.socket, data_dir=config.cni.data_dir)
-    gate = None
+    gate = repairs = None
     if client is not None:
         reader = None
         if config.network.kubeconfig:
@@ -112,9 +112,9 @@ async def run(config: Config, supervisor: Supervisor) -> None:
             supervisor.defer("network-client", reader.close)
         agent.network = network_.Network(_network(config), client, reader, clock, agent.network_file.mtu)
         agent.network.start(supervisor)
-        gate = agent.network.policies
+        gate, repairs = agent.network.policies, agent.network.attachments
     socket, data = config.cni.socket, config.cni.data_dir
-    supervisor.spawn("cni", lambda: cni.serve(socket, data, clock=clock, gate=gate), restart=True)
+    supervisor.spawn("cni", lambda: cni.serve(socket, data, clock=clock, gate=gate, repairs=repairs), restart=True)
     agent.begin(supervisor)
 
 

@@ -6,11 +6,15 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from bench.cni_lab import HOST_IP, IN_CLUSTER_IP, OUTSIDE_IP, Lab, Space, lab
+from cni.healing import Healing
+from cni.host import KernelHost
+from cni.ipam import Store
 from cni.ports import port_name
 from linux import conntrack
 
@@ -198,6 +202,42 @@ def test_the_daemon_mends_a_flushed_ruleset() -> None:
                 mended.set()
         web = one.spaces["web"]
         assert talk(one.outside, web, (HOST_IP, 8080), 80) == OUTSIDE_IP
+
+
+def test_what_was_written_is_no_damage() -> None:
+    with lab("whole") as one:
+        sets = [[{"subnet": "10.244.7.0/24"}], [{"subnet": "fd00:7::/64"}]]
+        add(one, "a", ipam={"ranges": sets}, runtimeConfig={"portMappings": PORTS})
+        add(one, "b", ipam={"ranges": sets}, isolation=False)
+        add(one, "c", ipam={"ranges": sets}, isolation=False, macspoofchk=True)
+
+        def heal() -> list[str]:
+            with closing(Store(str(one.data))) as store, closing(KernelHost()) as host:
+                return Healing().heal(host, store)
+
+        assert one.host.visit(heal) == []
+        one.host.run("nft", "flush", "set", "bridge", "wherry-cni", "ips6")
+        assert one.host.visit(heal) == ["table wherry-cni"]
+        assert one.host.visit(heal) == []
+
+
+def test_the_daemon_mends_single_elements() -> None:
+    with lab("element") as one, one.daemon():
+        add(one, "web", runtimeConfig={"portMappings": PORTS})
+        before = rules_of(one)
+        for damage in ("map ip wherry-cni hostports", "set bridge wherry-cni macs", "chain ip wherry-cni postrouting"):
+            one.host.run("nft", "flush", *damage.split())
+            mended = threading.Event()
+            while not mended.wait(0.1):
+                if rules_of(one) == before:
+                    mended.set()
+        assert talk(one.outside, one.spaces["web"], (HOST_IP, 8080), 80) == OUTSIDE_IP
+
+
+def rules_of(one: Lab) -> str:
+    """Both tables, without what is counted."""
+    listed = "".join(one.host.run("nft", "-s", "list", "table", family, "wherry-cni") for family in ("ip", "bridge"))
+    return "\n".join(sorted(listed.splitlines()))
 
 
 def test_the_daemon_mends_a_deleted_bridge() -> None:

@@ -12,6 +12,7 @@ import pytest
 from cni import cleanup, plugin, portmap
 from cni.config import VERSIONS
 from cni.errors import CHECK_FAILED, CONFIG, CONTAINER, INTERFACE_TAKEN, IO, KERNEL, NO_ADDRESS, UNAVAILABLE
+from cni.healing import Healing
 from cni.host_fake import FakeHost
 from cni.ipam import FILE, Owner, Store
 from cni.ports import port_name, shaper_name
@@ -368,7 +369,7 @@ def test_a_kernel_that_cannot_guard_says_so_and_serves_those_who_are_trusted(lab
     result = lab.add("a", {"isolation": False} | PORTS)
     lab.add("b", {"isolation": False})
     assert lab.call("CHECK", "a", {"isolation": False, "prevResult": result} | PORTS) == (0, None)
-    assert plugin.heal(lab.host, lab.store) == []
+    assert Healing().heal(lab.host, lab.store) == []
     assert lab.call("DEL", "a") == lab.call("DEL", "b") == (0, None)
     assert lab.store.state().attachments == ()
 
@@ -427,7 +428,7 @@ def test_vlans(lab: Lab) -> None:
     assert lab.add("a", {"vlan": 7, "preserveDefaultVlan": False}) == result
     assert lab.kernel() == before
     links.remove("wherry0")
-    assert len(plugin.heal(lab.host, lab.store)) == 3
+    assert len(Healing().heal(lab.host, lab.store)) == 3
     assert links.vlans(port.ifindex) == {7: True}
     gc = {"cniVersion": "1.1.0", "cni.dev/valid-attachments": []}
     assert lab.call("GC", net=gc) == (0, None)
@@ -634,16 +635,16 @@ def test_a_start_forgets_only_what_a_reboot_ended(lab: Lab) -> None:
 
 def test_healing_puts_back_tables_and_bridge(lab: Lab) -> None:
     lab.add(net=PORTS)
-    assert plugin.heal(lab.host, lab.store) == []
+    assert Healing().heal(lab.host, lab.store) == []
     bridge = lab.host.links.find("wherry0")
     assert bridge is not None
     lab.host.rules.flush()
     lab.host.links.remove_address(Address(bridge.ifindex, "10.1.2.1", 24))
     lab.host.links.change(bridge.ifindex, LinkChange(up=False))
-    mended = plugin.heal(lab.host, lab.store)
+    mended = Healing().heal(lab.host, lab.store)
     assert mended == ["table wherry-cni", "bridge wherry0, which was down", "address 10.1.2.1/24 of wherry0"]
     assert len(lab.host.rules.elements(INET4, "wherry-cni", "hostports")) == 1
-    assert plugin.heal(lab.host, lab.store) == []
+    assert Healing().heal(lab.host, lab.store) == []
 
 
 def test_a_bridge_that_was_deleted_comes_back_with_its_ports(lab: Lab) -> None:
@@ -651,7 +652,7 @@ def test_a_bridge_that_was_deleted_comes_back_with_its_ports(lab: Lab) -> None:
         lab.add(pod)
     before = lab.host.links.links()
     lab.host.links.remove("wherry0")
-    assert len(plugin.heal(lab.host, lab.store)) == 4
+    assert len(Healing().heal(lab.host, lab.store)) == 4
     after = lab.host.links.links()
     bridge = lab.host.links.find("wherry0")
     assert bridge is not None
@@ -659,7 +660,7 @@ def test_a_bridge_that_was_deleted_comes_back_with_its_ports(lab: Lab) -> None:
         link.name for link in before if link.name.startswith("wv")
     ]
     assert bridge.mac == "0a:58:0a:01:02:01"
-    assert plugin.heal(lab.host, lab.store) == []
+    assert Healing().heal(lab.host, lab.store) == []
 
 
 def test_cleanup_removes_all_and_may_be_repeated(lab: Lab, tmp_path: Path) -> None:
