@@ -9,9 +9,11 @@ import importlib.util
 import socket
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,6 +110,47 @@ def test_affinity_survives_a_rebuild_by_a_new_process(bed: Bed, family: int) -> 
         backend.replace(list(bed.ledger.all()), bed.ledger.facts)
         backend.close()
     assert {c: bed.ask("client", vip(8, family), 80, source=c)[0] for c in more_clients(family)} == before
+
+
+def affine(seconds: int) -> dict[str, Any]:
+    return {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": seconds}}}
+
+
+def chosen(bed: Bed, number: int) -> dict[str, str]:
+    """The pod that each of the outside client's addresses gets, of both families."""
+    return {c: bed.ask("client", vip(number, f), 80, source=c)[0] for f in (4, 6) for c in more_clients(f)}
+
+
+def test_affinity_ends_for_a_client_that_stays_away(bed: Bed) -> None:
+    bed.put(service("short", 8, **affine(1)), slices("short", BOTH))
+    bed.put(service("long", 12, **affine(86400)), slices("long", BOTH))
+    short, long = chosen(bed, 8), chosen(bed, 12)
+    moved: set[int] = set()
+    for _ in range(60):  # each client has one chance in two to be sent elsewhere
+        time.sleep(1.2)
+        now = chosen(bed, 8)
+        moved |= {6 if ":" in client else 4 for client in now if now[client] != short[client]}
+        if moved == {4, 6}:
+            break
+    assert moved == {4, 6}
+    assert chosen(bed, 12) == long
+
+
+def test_affinity_lasts_as_long_as_it_is_used(bed: Bed) -> None:
+    for seconds in (2, 4, 8, 16, 32, 64):  # a slow machine needs the longer ones
+        bed.put(service(f"web{seconds}", seconds, **affine(seconds)), slices(f"web{seconds}", BOTH))
+        began = before = time.monotonic()
+        first = now = chosen(bed, seconds)
+        longest = 0.0  # between two questions of one client, or more
+        while now == first and before < began + 1.5 * seconds and longest < seconds:
+            time.sleep(0.1 * seconds)
+            started = time.monotonic()
+            now = chosen(bed, seconds)
+            longest, before = max(longest, time.monotonic() - before), started
+        if longest < 0.8 * seconds:
+            assert now == first
+            return
+    pytest.fail("this machine cannot ask 16 times within a minute")
 
 
 def test_a_connection_outlives_its_endpoint(bed: Bed, family: int) -> None:
