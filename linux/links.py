@@ -10,6 +10,7 @@ it 10 ms.
 """
 
 import socket
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from linux.netlink import AlreadyExists, NetlinkError, NotFound
@@ -210,6 +211,10 @@ class Links(Protocol):
 
     def remove_address(self, address: Address) -> bool:
         """Take an address from a link."""
+        ...
+
+    def settle(self, ips: Iterable[str]) -> None:
+        """Wait until packets to these addresses of a link come here: IPv6 takes a moment for that. Gives up after 5 s."""
         ...
 
     def set_vlans(self, ifindex: int, change: VlanChange) -> None:

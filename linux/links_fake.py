@@ -7,7 +7,7 @@ several threads.
 
 import errno
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from linux.links import (
@@ -202,6 +202,9 @@ class FakeLinks:
         self._machine.count_change()
         return _take(self._addresses, lambda seen: seen == address)
 
+    def settle(self, ips: Iterable[str]) -> None:
+        """Wait for nothing: addresses are there at once."""
+
     def routes(self, table: int = MAIN_TABLE) -> list[Route]:
         """A table; the main one has the kernel's own routes to attached networks too."""
         if table != MAIN_TABLE:
@@ -214,7 +217,9 @@ class FakeLinks:
         return attached + [route for route in self._routes if route.table == MAIN_TABLE]
 
     def route_to(self, ip: str) -> Route | None:
-        """The route that a packet to this address would take."""
+        """The route that a packet to this address would take; none to an own one."""
+        if any(pack(one.ip) == pack(ip) for one in self._addresses):
+            return None
         fitting = [route for route in self.routes() if _covers(route.destination, ip)]
         fitting.sort(key=lambda route: (-int(route.destination.partition("/")[2]), route.metric))
         return fitting[0] if fitting else None

@@ -6,7 +6,7 @@ The numbers are the kernel's (linux/rtnetlink.h, if_link.h, if_addr.h, neighbour
 import errno
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from linux import netlink
 from linux.links import (
@@ -70,6 +70,8 @@ _CLONED = 0x200  # an IPv6 route made for one destination
 _PERMANENT = 0x80
 _NO_TABLE = 252  # of the head's one byte: look at the attribute
 _LOOK_EVERY = 0.0005
+_SETTLE_LOOKS = 10_000
+_LOCAL = b"\x02"  # a route's type: to this host
 _DEFAULT_METRIC = {2: 0, 10: 1024}
 _EVENT_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # links; addresses and routes of both families
 
@@ -208,15 +210,30 @@ class RtnlLinks:
             found += [route for answer in answers if (route := _seen_route(answer)) is not None]
         return found
 
+    def settle(self, ips: Iterable[str]) -> None:
+        """Wait until packets to these addresses of a link come here: IPv6 takes a moment for that. Gives up after 5 s."""
+        import threading
+
+        pause, looks = threading.Event(), _SETTLE_LOOKS
+        for ip in ips:
+            while looks and self._way(ip)[7:8] != _LOCAL:
+                looks -= 1
+                pause.wait(_LOOK_EVERY)
+
     def route_to(self, ip: str) -> Route | None:
-        """The route that a packet to this address would take."""
+        """The route that a packet to this address would take; none to an own one."""
+        found = self._way(ip)
+        return _seen_route(found) if found else None
+
+    def _way(self, ip: str) -> bytes:
+        """What the kernel says of the way of a packet; nothing if there is none."""
         address = pack(ip)
         body = _RTMSG.pack(family(ip), len(address) * 8, 0, 0, 0, 0, 0, 0, 0) + attribute(1, address)
         try:
-            return _seen_route(self._kernel.query(f"look up the route to {ip}", _GETROUTE, body))
+            return self._kernel.query(f"look up the route to {ip}", _GETROUTE, body)
         except NetlinkError as error:
             if error.code in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EAFNOSUPPORT):
-                return None
+                return b""
             raise
 
     def add_route(self, route: Route) -> bool:

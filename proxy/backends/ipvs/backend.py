@@ -149,8 +149,7 @@ class IpvsBackend:
             first, last = steps(seen, wanted)
             self._act(first, seen)
             self._rules.replace(mine, facts)
-            for address in self._addresses.keys() - here.keys():
-                self._links.add_address(self._address(address))
+            self._add(self._addresses.keys() - here.keys())
             self._act(last, seen)
             for address in here.keys() - self._addresses.keys():
                 self._links.remove_address(here[address])
@@ -173,8 +172,7 @@ class IpvsBackend:
             new, gone = self._count(mine)
             self._act(first, known)
             self._rules.apply(mine)
-            for address in new:
-                self._links.add_address(self._address(address))
+            self._add(new)
             self._act(last, known)
             for address in gone:
                 self._links.remove_address(self._address(address))
@@ -188,6 +186,12 @@ class IpvsBackend:
         for one in desired:
             found |= virtuals(one, self._listening, self._scheduler, self._marks)
         return found
+
+    def _add(self, new: Collection[bytes]) -> None:
+        """Make these addresses this host's; until they are, packets to them go elsewhere."""
+        for address in new:
+            self._links.add_address(self._address(address))
+        self._links.settle(map(unpack, new))
 
     def _count(self, changes: Iterable[Change]) -> tuple[list[bytes], list[bytes]]:
         """The addresses that the link gets and loses."""

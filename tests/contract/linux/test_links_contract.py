@@ -206,6 +206,19 @@ def test_the_longest_prefix_wins_and_no_route_is_none(two: Two) -> None:
     assert (near.gateway, far.gateway) == ("10.1.2.254", "10.1.2.1")
 
 
+@pytest.mark.parametrize(("ip", "world"), [("10.1.2.3", "0.0.0.0/0"), ("fd00::3", "::/0")])
+def test_an_own_address_is_reached_when_it_has_settled_not_by_the_way_to_the_world(
+    two: Two, ip: str, world: str
+) -> None:
+    link = made(two.here, NewLink("d0", Veth("d1"), up=True))
+    two.here.change(seen(two.here, "d1").ifindex, LinkChange(up=True))
+    two.here.add_route(Route(world, link.ifindex))
+    assert two.here.route_to(ip) is not None
+    two.here.add_address(Address(link.ifindex, ip, 32 if world == "0.0.0.0/0" else 128))
+    two.here.settle([ip])
+    assert two.here.route_to(ip) is None
+
+
 def test_a_host_route_reaches_a_gateway_outside_the_network(two: Two) -> None:
     link = made(two.here, NewLink("d0", Bridge(), up=True))
     two.here.add_address(Address(link.ifindex, "10.1.2.3", 32))
