@@ -87,6 +87,9 @@ def build_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     commands.add_parser("bench", help="measure; `wherry bench --help` lists the benchmarks", add_help=False)
     for name, summary in PROGRAMS.items():
         program = commands.add_parser(name, help=f"run {summary}", description=f"Runs {summary}, in the foreground.")
+        by_name[name] = program
+        if name == "proxy":
+            continue
         program.add_argument(
             "--config", required=name != "agent", metavar="FILE", help=f"its configuration, as /etc/wherry/{name}.yaml"
         )
@@ -126,11 +129,34 @@ def _dispatch(argv: list[str]) -> int:
         if hasattr(module, "add_options"):
             module.add_options(by_name[name])
         return int(module.run(parser.parse_args(argv)))
+    if name == "proxy":
+        return _proxy(parser, by_name[name], argv)
     options = parser.parse_args(argv or ["--help"])
     standalone = getattr(options, "standalone", None) or ""
     if not (options.config or standalone):
         parser.error("agent: one of --config FILE and --standalone DIR is required")
     return _run_program(name, options.config or "", standalone)
+
+
+def _proxy(parser: argparse.ArgumentParser, program: argparse.ArgumentParser, argv: list[str]) -> int:
+    from kit.config import ConfigError
+    from proxy import cleanup, flags
+
+    flags.add_options(program)
+    options = parser.parse_args(argv)
+    if flags.wants_cleanup(options):
+        for one in cleanup():
+            print(f"removed {one}")
+        return 0
+    from kit.program import main as run
+    from proxy.app import run as app
+
+    try:
+        return run(app, flags.configure(options), name="proxy")
+    except ConfigError as error:
+        raise CliError(
+            "start the proxy", error, "'wherry proxy --help' and docs/proxy.md tell what there is"
+        ) from error
 
 
 def _run_program(name: str, config_file: str, standalone: str = "") -> int:

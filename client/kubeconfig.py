@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from kit import documents
+
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class KubeconfigError(Exception):
@@ -96,6 +100,28 @@ def load(path: str | Path, context: str = "") -> Access:
         raise KubeconfigError(f"cannot read kubeconfig {path}: {error.filename}: {error.strerror}") from error
     except (documents.DocumentError, msgspec.ValidationError, ValueError) as error:
         raise KubeconfigError(f"cannot use kubeconfig {path}: {error}") from error
+
+
+def in_cluster(environment: Mapping[str, str] = os.environ, account: Path = ACCOUNT) -> Access:
+    """For a program in a pod: the server that its environment names, and what its service account was given."""
+    host, port = (environment.get(f"KUBERNETES_SERVICE_{part}", "") for part in ("HOST", "PORT"))
+    if not (host and port):
+        raise KubeconfigError(
+            "cannot find the API server: this is not a pod (KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not "
+            "set), so give a kubeconfig"
+        )
+    token = account / "token"
+    try:
+        ca, namespace = (account / "ca.crt").read_bytes(), account / "namespace"
+        token.read_bytes()
+        where = namespace.read_text().strip() if namespace.exists() else ""
+    except OSError as error:
+        raise KubeconfigError(
+            f"cannot use the pod's service account: {error.filename}: {error.strerror}; it must be mounted, or give a "
+            "kubeconfig"
+        ) from error
+    host = f"[{host}]" if ":" in host else host
+    return Access(f"https://{host}:{port}", ca=ca, token_file=str(token), namespace=where or "default")
 
 
 def render(access: Access, name: str = "wherry") -> str:

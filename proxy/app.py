@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 from api import kinds
 from api.core_v1 import ObjectReference
@@ -46,7 +47,10 @@ _log = log.get("proxy")
 
 async def run(config: Config, supervisor: Supervisor) -> None:
     """Start all parts; the rules follow as soon as the API server has told everything."""
-    client = Client(HttpTransport(kubeconfig.load(config.kubeconfig), agent="wherry-proxy"))
+    access = kubeconfig.load(config.kubeconfig) if config.kubeconfig else kubeconfig.in_cluster()
+    if config.server:
+        access = dataclasses.replace(access, server=config.server)
+    client = Client(HttpTransport(access, agent="wherry-proxy"))
     supervisor.defer("client", client.close)
     await start(config, client, supervisor)
 
@@ -81,7 +85,10 @@ async def start(config: Config, client: Client, supervisor: Supervisor) -> Synce
     supervisor.spawn("events", events.run, restart=True)
     supervisor.spawn("health ports", ports.run, restart=True)
     supervisor.spawn("flows", cleaner.run, restart=True)
-    supervisor.spawn("syncer", lambda: syncer.run((services.synced, slices.synced)), restart=True)
+    complete = [services.synced, slices.synced]
+    if syncer.ledger.facts.primary is not None:
+        complete.append(node.synced)  # else node ports would be nowhere at first
+    supervisor.spawn("syncer", lambda: syncer.run(complete), restart=True)
     supervisor.spawn("clean others", lambda: _clean_others(backend, syncer))
     for name, informer in (("services", services), ("endpointslices", slices), ("node", node)):
         supervisor.spawn(name, informer.run, restart=True)

@@ -8,7 +8,7 @@ import msgspec
 from kit.config import ConfigError, Section
 from kit.config import load as load_config
 from proxy.model.addresses import BadAddress
-from proxy.model.facts import Facts, parse_networks, parse_node_ports
+from proxy.model.facts import PRIMARY, Facts, parse_networks, parse_node_ports
 
 Mode = Literal["auto", "nftables", "iptables", "ipvs"]
 
@@ -24,13 +24,15 @@ class Config(Section, frozen=True, kw_only=True):
     """What the proxy needs to know; see docs for the meaning of each field."""
 
     node_name: str
-    kubeconfig: str
+    kubeconfig: str = ""  # "" in a pod: by the pod's service account
+    server: str = ""  # instead of the one that is named there
     mode: Mode = "auto"
     cluster_cidr: str = ""  # pod network, one per family; traffic to cluster IPs from elsewhere is masqueraded
     healthz: str = "0.0.0.0:10256"  # "" for none
     metrics: str = "127.0.0.1:10249"  # "" for none
     iptables_variant: Literal["auto", "nft", "legacy"] = "auto"
-    node_port_addresses: list[str] = []  # networks of the node's addresses that have node ports; none: all but loopback
+    # Networks of the node's addresses that have node ports, and "primary" for those in its Node; none: all but loopback.
+    node_port_addresses: list[str] = []
     ipvs: Ipvs = Ipvs()
     external_ips: bool = False  # Services' externalIPs: whoever may write Services could take any address with them
 
@@ -44,23 +46,27 @@ def load(path: str | Path) -> Config:
     config = load_config(Config, path)
     if not config.node_name:
         raise ConfigError(f"cannot use {path}: field nodeName must not be empty")
-    check(config, path)
+    field, reason = problem(config)
+    if field:
+        raise ConfigError(f"cannot use {path}: field {field}: {reason}")
     return config
 
 
-def check(config: Config, path: str | Path, cluster_cidr: str = "clusterCidr") -> None:
-    """Refuse what cannot be understood, by the name that it has in the file."""
+def problem(config: Config) -> tuple[str, str]:
+    """What cannot be understood: the field and why; "" for none."""
     try:
         parse_networks(config.cluster_cidr)
     except BadAddress as error:
-        raise ConfigError(f"cannot use {path}: field {cluster_cidr}: {error}") from error
+        return "clusterCidr", str(error)
     try:
         parse_node_ports(config.node_port_addresses)
     except BadAddress as error:
-        raise ConfigError(f"cannot use {path}: field nodePortAddresses: {error}") from error
+        return "nodePortAddresses", str(error)
+    return "", ""
 
 
 def facts(config: Config) -> Facts:
     """What of the configuration decisions depend on."""
     networks, nodes = parse_networks(config.cluster_cidr), parse_node_ports(config.node_port_addresses)
-    return Facts(config.node_name, networks, config.external_ips, node_ports=nodes)
+    primary = () if PRIMARY in config.node_port_addresses else None
+    return Facts(config.node_name, networks, config.external_ips, node_ports=nodes, primary=primary)

@@ -13,12 +13,22 @@ import msgspec
 
 from kit.config import ConfigError, Section
 from kit.config import load as load_config
-from proxy.config import Config, Ipvs, Mode, check
+from proxy.config import Config, Ipvs, Mode, problem
+from proxy.model.facts import PRIMARY
 
 KIND, API_VERSION = "KubeProxyConfiguration", "kubeproxy.config.k8s.io/v1alpha1"
 HEALTHZ_PORT, METRICS_PORT = 10256, 10249
 MASQUERADE_BIT = 14
 _Ignored = Any  # taken, without effect
+
+
+class Refusal(Exception):
+    """A field's value cannot be had, and why."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"field {field}: {reason}")
+        self.field = field
+        self.reason = reason
 
 
 class _ClientConnection(Section, frozen=True, kw_only=True):
@@ -50,6 +60,14 @@ class _Ipvs(Section, frozen=True, kw_only=True):
     udp_timeout: str | None = None
     sync_period: _Ignored = None
     min_sync_period: _Ignored = None
+
+    def timeouts(self) -> dict[str, str | None]:
+        """Those that IPVS has, by field."""
+        return {
+            "tcpTimeout": self.tcp_timeout,
+            "tcpFinTimeout": self.tcp_fin_timeout,
+            "udpTimeout": self.udp_timeout,
+        }
 
 
 class KubeProxyConfiguration(Section, frozen=True, kw_only=True):
@@ -90,46 +108,65 @@ def is_kubeproxy(document: dict[str, Any]) -> bool:
 
 def load(path: str | Path) -> Config:
     """Our configuration from upstream's."""
-    given = load_config(KubeProxyConfiguration, path)
-    reason = _refusal(given)
-    if reason:
-        raise ConfigError(f"cannot use {path}: {reason}")
+    try:
+        return translate(load_config(KubeProxyConfiguration, path))
+    except Refusal as refusal:
+        raise ConfigError(f"cannot use {path}: field {refusal.field}: {refusal.reason}") from None
+
+
+def translate(given: KubeProxyConfiguration) -> Config:
+    """What it means here. Raises Refusal."""
+    field, reason = _refusal(given)
+    if field:
+        raise Refusal(field, reason)
+    six = ":" in (given.bind_address or "")
     config = Config(
         node_name=(given.hostname_override or socket.gethostname()).strip().lower(),
         kubeconfig=given.client_connection.kubeconfig or "",
         mode=given.mode or "auto",  # type: ignore[arg-type] # one of Mode: see _refusal
         cluster_cidr=given.cluster_cidr or "",
-        healthz=_address(given.healthz_bind_address, given.bind_address or "0.0.0.0", HEALTHZ_PORT),
-        metrics=_address(given.metrics_bind_address, "127.0.0.1", METRICS_PORT),
-        node_port_addresses=given.node_port_addresses or [],
+        healthz=_address(given.healthz_bind_address, "::" if six else "0.0.0.0", HEALTHZ_PORT),
+        metrics=_address(given.metrics_bind_address, "::1" if six else "127.0.0.1", METRICS_PORT),
+        node_port_addresses=_node_ports(given),
         ipvs=Ipvs(scheduler=given.ipvs.scheduler or "rr", strict_arp=bool(given.ipvs.strict_arp)),
         external_ips=True,
     )
-    check(config, path, cluster_cidr="clusterCIDR")
+    field, reason = problem(config)
+    if field:
+        raise Refusal({"clusterCidr": "clusterCIDR"}.get(field, field), reason)
     return config
 
 
-def _refusal(given: KubeProxyConfiguration) -> str:
+def _refusal(given: KubeProxyConfiguration) -> tuple[str, str]:
     """What cannot be had, and what to do about it."""
     if (given.kind, given.api_version) != (KIND, API_VERSION):
-        return f"field kind: it is a {given.kind} of {given.api_version}; give a {KIND} of {API_VERSION}"
-    if not given.client_connection.kubeconfig:
-        return "field clientConnection.kubeconfig is missing: give the path of a kubeconfig file"
+        return "kind", f"it is a {given.kind} of {given.api_version}; give a {KIND} of {API_VERSION}"
     if (given.mode or "auto") not in get_args(Mode):
-        return f"field mode: there is no {given.mode}; use one of {', '.join(get_args(Mode))}, or leave it out"
+        return "mode", f"there is no {given.mode}; use one of {', '.join(get_args(Mode))}, or leave it out"
     if given.detect_local_mode not in (None, "", "ClusterCIDR"):
-        return f"field detectLocalMode: cannot do {given.detect_local_mode}; leave it out and give clusterCIDR"
+        return "detectLocalMode", f"cannot do {given.detect_local_mode}; leave it out and give the pods' networks"
     for name, rules in (("iptables", given.iptables), ("nftables", given.nftables)):
         if rules.masquerade_bit not in (None, MASQUERADE_BIT):
-            return f"field {name}.masqueradeBit: the bit is {MASQUERADE_BIT}; leave it out"
+            return f"{name}.masqueradeBit", f"the bit is {MASQUERADE_BIT}; leave it out"
         if rules.masquerade_all:
-            return f"field {name}.masqueradeAll: traffic within the cluster keeps its source; set it to false"
+            return f"{name}.masqueradeAll", "traffic within the cluster keeps its source; set it to false"
         if rules.localhost_node_ports:
-            return f"field {name}.localhostNodePorts: node ports are not on loopback addresses; set it to false"
-    timeouts = {given.ipvs.tcp_timeout, given.ipvs.tcp_fin_timeout, given.ipvs.udp_timeout}
-    if timeouts - {None, "", "0", "0s"}:
-        return "field ipvs: timeouts are the kernel's; set them to 0s"
-    return ""
+            return f"{name}.localhostNodePorts", "node ports are not on loopback addresses; set it to false"
+    for name, timeout in given.ipvs.timeouts().items():
+        if timeout not in (None, "", "0", "0s"):
+            return f"ipvs.{name}", "timeouts are the kernel's; set it to 0s"
+    if PRIMARY in (given.node_port_addresses or []) and len(given.node_port_addresses or []) > 1:
+        return "nodePortAddresses", f"give {PRIMARY} alone, or networks"
+    return "", ""
+
+
+def _node_ports(given: KubeProxyConfiguration) -> list[str]:
+    """As upstream: with nftables only on the node's own addresses; where a bind address is given it is that one."""
+    wanted = given.node_port_addresses or ([PRIMARY] if given.mode == "nftables" else [])
+    bind = given.bind_address or ""
+    if wanted != [PRIMARY] or bind in ("", "0.0.0.0", "::"):
+        return wanted
+    return [PRIMARY, bind]
 
 
 def _address(given: str | None, host: str, port: int) -> str:

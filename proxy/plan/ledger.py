@@ -31,10 +31,6 @@ class Ledger:
         self._desired: dict[str, tuple[Desired, ...]] = {}
         self._claims = Claims()
 
-    def set_zone(self, zone: str) -> None:
-        """The node's zone: every Service is to be looked at again."""
-        self.facts = msgspec.structs.replace(self.facts, zone=zone)
-
     def all(self) -> Iterator[Desired]:
         """Everything wanted."""
         for desired in self._desired.values():

@@ -25,6 +25,7 @@ from kit import log
 from kit.backoff import Backoff
 from kit.clock import Clock, Timer
 from proxy.backends.interface import Backend, BackendError, RebuildNeeded, Suspicion, Watch
+from proxy.model.addresses import show
 from proxy.model.cluster import Cluster
 from proxy.model.endpointslice import Slice
 from proxy.model.facts import Facts
@@ -54,6 +55,7 @@ class Why(enum.Enum):
     START = "start"
     DAMAGE = "damage"  # somebody else changed our rules
     FULL = "full"  # a change did not fit
+    NODE = "node"  # the node has other addresses
     REFUSAL = "refusal"  # the kernel or a program said no
 
 
@@ -130,10 +132,15 @@ class Syncer:
     def on_node(self, node: Node | None) -> None:
         """This node was seen, or is gone."""
         self.health.eligible = node is None or node.eligible
-        zone = node.zone if node is not None else self.ledger.facts.zone
-        if zone != self.ledger.facts.zone:
-            self.ledger.set_zone(zone)
+        before = self.ledger.facts
+        self.ledger.facts = facts = before.at(node) if node is not None else before
+        if facts.zone != before.zone:
             self._mark(list(self.cluster.services))
+        if facts.primary != before.primary:
+            _log.info(
+                "node ports are on the node's own addresses", addresses=[show(one) for one in facts.primary or ()]
+            )
+            self._replace_soon(Why.NODE, "the node has other addresses")
 
     def _mark(self, services: Collection[str]) -> None:
         pending = self._pending
@@ -150,13 +157,16 @@ class Syncer:
     def suspect(self, suspicion: Suspicion, reason: str) -> None:
         """Somebody may have damaged our rules."""
         if suspicion is Suspicion.DAMAGED:
-            self._redo = self._redo or (Why.DAMAGE, reason)
-            self.programmed.clear()
-            self.health.queued()
+            self._replace_soon(Why.DAMAGE, reason)
         elif suspicion is Suspicion.LOOK:
             self._look = True
-        if suspicion is not Suspicion.NONE:
             self._wake.set()
+
+    def _replace_soon(self, why: Why, reason: str) -> None:
+        self._redo = self._redo or (why, reason)
+        self.programmed.clear()
+        self.health.queued()
+        self._wake.set()
 
     async def run(self, complete: Sequence[asyncio.Event] = ()) -> None:
         """Program everything once the caches are complete, then what changes, until cancelled."""

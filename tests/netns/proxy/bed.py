@@ -11,7 +11,6 @@ import selectors
 import socket
 import subprocess
 import threading
-import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -26,7 +25,6 @@ from proxy.backends.interface import Backend
 from proxy.backends.iptables import IptablesBackend
 from proxy.backends.ipvs import Doors, IpvsBackend
 from proxy.backends.nftables import NftablesBackend
-from proxy.model.addresses import show
 from proxy.model.cluster import Cluster
 from proxy.model.endpointslice import extract_slice
 from proxy.model.facts import Facts, parse_networks
@@ -42,6 +40,7 @@ GATEWAY = {
     "a": {4: "10.244.1.1", 6: "fd00:244:0:1::1"},
     "b": {4: "10.244.2.1", 6: "fd00:244:0:2::1"},
 }
+INGRESS = {4: "203.0.113.9", 6: "2001:db8::9"}  # of load balancers
 # A machine with a kernel of its own, which has IPVS, runs these files again (test_proxy_ipvs.py).
 BACKENDS = ["ipvs"] if "IPVS_MACHINE" in os.environ else ["nftables", "iptables-nft", "iptables-legacy"]
 CLIENTS = 8  # addresses of the outside client
@@ -226,23 +225,6 @@ class Bed:
         assert not update.conflicts
         with self.inside("node"):
             self.backend.apply(update.changes)
-        if self.kind == "ipvs":
-            self._settle(key)
-
-    def _settle(self, key: str) -> None:
-        """Wait until the node takes the frontends' addresses for its own: for IPv6 the kernel does that by and by."""
-        with self.inside("node"):
-            links = RtnlLinks()
-        waiting = [
-            show(frontend.address) for one in self.ledger.of(key) for frontend in one.frontends if frontend.address
-        ]
-        end = time.monotonic() + ANSWER
-        while any(
-            links.route_to(address) is not None for address in waiting
-        ):  # a way out: not yet an address of its own
-            assert time.monotonic() < end, waiting
-            time.sleep(0.01)
-        links.close()
 
 
 def make_backend(kind: str) -> Backend:

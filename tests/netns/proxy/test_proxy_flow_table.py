@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from proxy.model.addresses import pack
 from proxy.model.facts import parse_node_ports
 
 _spec = importlib.util.spec_from_file_location("proxy_bed", Path(__file__).with_name("bed.py"))
@@ -32,6 +33,7 @@ from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
     CLIENT,
     FACTS,
     GATEWAY,
+    INGRESS,
     LOST,
     NODE_IP,
     REFUSED,
@@ -46,7 +48,6 @@ from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
 
 ORIGINS = ("a", "node", "client")  # a pod, which may meet itself; the node; outside
 BOTH = (("a", 0), ("b", 0))
-INGRESS = {4: "203.0.113.9", 6: "2001:db8::9"}
 EXTERNAL = {4: "198.51.100.9", 6: "2001:db8:1::9"}
 PORT = 30080
 MASQUERADED = {"a": "a<node b<node", "b": "a<node b<node", "node": "a<node b<node", "client": "a<node b<node"}
@@ -92,6 +93,7 @@ LOCAL = {"externalTrafficPolicy": "Local"}
 GUARDED = {"loadBalancerSourceRanges": ["192.0.2.0/24", "2001:db8:2::/64"]}
 OUTSIDE = {"externalIPs": list(EXTERNAL.values())}
 OUTER = ["10.99.1.0/24", "fd00:99:1::/64"]  # the node's addresses towards the client
+PRIMARY = tuple(pack(NODE_IP[family]) for family in (4, 6))
 ROWS = [
     Row("ClusterIP", ANYWHERE),
     Row("UDP", ANYWHERE, udp=True),
@@ -105,6 +107,9 @@ ROWS = [
     Row("NodePort on every address", MASQUERADED, to="other port", spec=port()),
     Row("nodeport-addresses", MASQUERADED, to="port", spec=port(), facts={"nodes": OUTER}),
     Row("nodeport-addresses, others", NOTHING, to="other port", spec=port(), facts={"nodes": OUTER}),
+    Row("nodeport-addresses primary", MASQUERADED, to="port", spec=port(), facts={"primary": PRIMARY}),
+    Row("nodeport-addresses primary, others", NOTHING, to="other port", spec=port(), facts={"primary": PRIMARY}),
+    Row("nodeport-addresses primary, none is known", NOTHING, to="port", spec=port(), facts={"primary": ()}),
     Row("externalTrafficPolicy Local, node port", POLICY_LOCAL, to="port", spec=port(**LOCAL)),
     Row("externalTrafficPolicy Local, cluster IP", ANYWHERE, spec=port(**LOCAL)),
     Row(

@@ -13,6 +13,7 @@ SUITES = (
     "tests/contract/proxy_backends/test_proxy_backends.py",
     "tests/netns/proxy/test_proxy_packets.py",
     "tests/netns/proxy/test_proxy_flow_table.py",
+    "tests/netns/proxy/test_proxy_cleanup.py",
 )
 # Flows to UDP endpoints that went are deleted by IPVS itself; lists of thousands are the same code as short ones; affinity
 # ends minutes after its timeout: when the kernel has forgotten the client's connections.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from client.kubeconfig import Access, KubeconfigError, load, render
+from client.kubeconfig import Access, KubeconfigError, in_cluster, load, render
 from kit import documents
 
 
@@ -112,3 +112,20 @@ def test_bad(tmp_path: Path, config: Any, message: str) -> None:
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(KubeconfigError, match="cannot read kubeconfig .*/none: .*No such file"):
         load(tmp_path / "none")
+
+
+def test_in_a_pod(tmp_path: Path) -> None:
+    environment = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
+    with pytest.raises(KubeconfigError, match="this is not a pod .* give a kubeconfig"):
+        in_cluster({}, tmp_path)
+    with pytest.raises(KubeconfigError, match=r"cannot use the pod's service account: .*ca\.crt: No such file"):
+        in_cluster(environment, tmp_path)
+    (tmp_path / "ca.crt").write_bytes(b"CA")
+    with pytest.raises(KubeconfigError, match="token: No such file"):
+        in_cluster(environment, tmp_path)
+    (tmp_path / "token").write_text("secret\n")
+    token_file = str(tmp_path / "token")
+    assert in_cluster(environment, tmp_path) == Access("https://[fd00::1]:443", b"CA", token_file=token_file)
+    (tmp_path / "namespace").write_text("kube-system")
+    found = in_cluster(environment | {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}, tmp_path)
+    assert (found.server, found.namespace) == ("https://10.96.0.1:443", "kube-system")

@@ -22,7 +22,7 @@ from proxy.model.endpointslice import (
     extract_slice,
 )
 from proxy.model.facts import Facts, parse_networks, parse_node_ports
-from proxy.model.node import extract_node
+from proxy.model.node import Node, extract_node
 from proxy.model.service import Service, extract_service
 from proxy.plan.desired import NODE, Desired, Frontend, Route, desired_of
 from proxy.plan.diff import Change, diff
@@ -329,6 +329,32 @@ def test_node_ports_may_be_on_some_addresses_only() -> None:
     assert facts.node_networks(IPV6) == ()
     with pytest.raises(BadAddress, match=r"127\.0\.0\.0/8: loopback"):
         parse_node_ports(["127.0.0.0/8"])
+
+
+def test_node_ports_may_be_on_the_addresses_of_the_node_object_only() -> None:
+    def node(*known: tuple[str, str]) -> Node:
+        status = {"addresses": [{"type": kind, "address": text} for kind, text in known]}
+        return extract_node(msgspec.json.encode({"metadata": {"name": "n"}, "status": status}))
+
+    def places(facts: Facts) -> list[list[str]]:
+        return [[str(one) for one in facts.node_networks(family)] for family in (IPV4, IPV6)]
+
+    nowhere = ["0.0.0.0/32"], ["::/128"]
+    unknown = Facts(primary=())
+    assert places(unknown) == [*nowhere]
+    found = unknown.at(
+        node(
+            ("Hostname", "n"), ("ExternalIP", "203.0.113.1"), ("InternalIP", "127.0.0.1"), ("InternalIP", "192.0.2.1"),
+            ("InternalIP", "192.0.2.2"), ("InternalIP", "nonsense"),
+        )
+    )  # fmt: skip
+    assert places(found) == [["192.0.2.1/32"], nowhere[1]]
+    assert found.at(node()) == found  # what was known goes on
+    both = found.at(node(("ExternalIP", "203.0.113.1"), ("InternalIP", "2001:db8::1")))
+    assert places(both) == [["203.0.113.1/32"], ["2001:db8::1/128"]]
+    given = msgspec.structs.replace(both, node_ports=parse_node_ports(["primary", "10.0.0.0/8"]))
+    assert places(given) == [["10.0.0.0/8"], ["2001:db8::1/128"]]
+    assert places(Facts().at(node(("InternalIP", "192.0.2.1")))) == [[], []]  # not asked for
 
 
 def test_endpoints_of_several_slices_are_joined_once_and_in_order() -> None:

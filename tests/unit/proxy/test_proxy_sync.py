@@ -28,7 +28,7 @@ from proxy.config import Config, load
 from proxy.model.addresses import pack
 from proxy.model.endpointslice import Slice, extract_slice
 from proxy.model.facts import Facts
-from proxy.model.node import extract_node
+from proxy.model.node import Node, extract_node
 from proxy.model.service import extract_service
 from proxy.plan.expected import expected_reading
 from proxy.sync.flows import FlowCleaner
@@ -80,12 +80,12 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(kind: str = "nftables") -> AsyncIterator[Bench]:
+async def bench(kind: str = "nftables", facts: Facts = Facts("here")) -> AsyncIterator[Bench]:
     kernel: Any = FakeKernel() if kind == "nftables" else FakeIptables()
     backend: Any = NftablesBackend(kernel) if kind == "nftables" else IptablesBackend(kernel)
     clock, metrics, tracked = FakeClock(), ProxyMetrics(Metrics(process=False)), FakeConntrack()
     cleaner = FlowCleaner(tracked, clock, metrics)
-    syncer = Syncer(backend, Facts("here"), clock, metrics, cleaner)
+    syncer = Syncer(backend, facts, clock, metrics, cleaner)
     tasks = [asyncio.create_task(syncer.run()), asyncio.create_task(cleaner.run())]
     try:
         yield Bench(syncer, kernel, clock, metrics, tracked, {})
@@ -149,6 +149,31 @@ async def test_when_the_nodes_zone_is_known_hints_choose() -> None:
         await done(b.syncer)
         assert next(b.syncer.ledger.all()).every == pack("10.244.0.2") + b"\x1f\x90\0\0"
         assert b.in_step()
+
+
+async def test_when_the_nodes_addresses_are_known_node_ports_are_there_and_only_there() -> None:
+    def seen(*known: str) -> Node:
+        status = {"addresses": [{"type": "InternalIP", "address": one} for one in known]}
+        return extract_node(msgspec.json.encode({"metadata": {"name": "here"}, "status": status}))
+
+    async with bench("iptables", Facts("here", primary=())) as b:
+        b.put(1, 1)
+        await done(b.syncer)
+
+        def places() -> list[str]:
+            lines = b.kernel.save(4, "nat")
+            return [line.split()[3] for line in lines if line.endswith("-j WHERRY-NODEPORTS")]
+
+        assert places() == ["0.0.0.0/32"]
+        for number in (2, 3):
+            b.syncer.on_node(seen(f"192.0.2.{number}"))
+            await done(b.syncer)
+            assert places() == [f"192.0.2.{number}/32"]
+        restores = b.kernel.restores
+        b.syncer.on_node(seen("192.0.2.3"))
+        b.syncer.on_node(None)
+        await settle()
+        assert b.syncer.programmed.is_set() and b.kernel.restores == restores
 
 
 async def test_a_burst_is_one_transaction() -> None:
@@ -337,7 +362,7 @@ def test_configuration(tmp_path: Path) -> None:
     config = load(write(tmp_path / "good.yaml", good))
     assert config == Config(node_name="node-1", kubeconfig="/k", mode="iptables", cluster_cidr="10.244.0.0/16")
     for wrong, message in (
-        ("nodeName: node-1\n", "kubeconfig"),
+        ("kubeconfig: /k\n", "nodeName"),
         ('nodeName: ""\nkubeconfig: /k\n', "nodeName"),
         (good + "clusterCIDR: x\n", "clusterCIDR"),
         (good.replace("10.244.0.0/16", "10.244.0.0/99"), "clusterCidr"),
@@ -364,8 +389,15 @@ clusterCIDR: 10.244.0.0/16
         ('mode: ""\nnodePortAddresses: null\ndetectLocalMode: ""\noomScoreAdj: null', {}),
         ("healthzBindAddress: 10.0.0.1", {"healthz": "10.0.0.1:10256"}),
         ('healthzBindAddress: "::"\nmetricsBindAddress: 0.0.0.0:9', {"healthz": "[::]:10256", "metrics": "0.0.0.0:9"}),
-        ("bindAddress: 10.0.0.2", {"healthz": "10.0.0.2:10256"}),
+        ("bindAddress: 10.0.0.2", {}),
+        ('bindAddress: "fd00::2"', {"healthz": "[::]:10256", "metrics": "[::1]:10249"}),
         ("nodePortAddresses: [10.0.0.0/24]", {"node_port_addresses": ["10.0.0.0/24"]}),
+        ("nodePortAddresses: [primary]", {"node_port_addresses": ["primary"]}),
+        ("mode: nftables", {"mode": "nftables", "node_port_addresses": ["primary"]}),
+        (
+            "mode: nftables\nbindAddress: 10.0.0.2",
+            {"mode": "nftables", "node_port_addresses": ["primary", "10.0.0.2"]},
+        ),
         ("iptables: {localhostNodePorts: false, masqueradeAll: false, masqueradeBit: 14, syncPeriod: 0s}", {}),
         ("conntrack: {maxPerCore: null}\nlogging: {verbosity: 0}\nwinkernel: {enableDSR: false}", {}),
     ],
@@ -385,11 +417,13 @@ def test_a_file_of_upstreams_proxy(tmp_path: Path, more: str, expected: dict[str
     [
         ("modes: x", r"config\.conf: unknown field modes \(did you mean mode\?\)"),
         ("mode: kernelspace", "field mode: there is no kernelspace; use one of auto, "),
-        ("detectLocalMode: NodeCIDR", "field detectLocalMode: .* give clusterCIDR"),
+        ("detectLocalMode: NodeCIDR", "field detectLocalMode: .* give the pods' networks"),
         ("iptables: {masqueradeAll: true}", "field iptables.masqueradeAll: .* set it to false"),
         ("iptables: {localhostNodePorts: true}", "field iptables.localhostNodePorts: .* set it to false"),
         ("nftables: {masqueradeBit: 3}", "field nftables.masqueradeBit: the bit is 14; leave it out"),
-        ("nodePortAddresses: [primary]", "field nodePortAddresses: cannot use network 'primary'"),
+        ("nodePortAddresses: [primary, 10.0.0.0/8]", "field nodePortAddresses: give primary alone, or networks"),
+        ("nodePortAddresses: [primarily]", "field nodePortAddresses: cannot use network 'primarily'"),
+        ("ipvs: {tcpFinTimeout: 5s}", "field ipvs.tcpFinTimeout: .* set it to 0s"),
     ],
 )
 def test_what_of_upstreams_file_cannot_be_had(tmp_path: Path, more: str, message: str) -> None:
@@ -397,10 +431,9 @@ def test_what_of_upstreams_file_cannot_be_had(tmp_path: Path, more: str, message
         load(write(tmp_path / "config.conf", KUBE + more))
 
 
-def test_a_file_of_another_kind_or_without_access(tmp_path: Path) -> None:
+def test_a_file_of_another_kind(tmp_path: Path) -> None:
     for text, message in (
         (KUBE.replace("v1alpha1", "v1"), "field kind: .* give a KubeProxyConfiguration"),
-        (KUBE.replace("/var/lib/kube-proxy/kubeconfig.conf", '""'), "clientConnection.kubeconfig is missing"),
         (KUBE.replace("10.244.0.0/16", "10.244.0.0/99"), "field clusterCIDR: cannot use network"),
     ):
         with pytest.raises(ConfigError, match=message):
