@@ -204,6 +204,7 @@ class _ServiceRules:
 
     prefix: str = PREFIX
     hooks: tuple[tuple[str, str, str], ...] = HOOKS
+    behind: str = ""
     skeleton, render, trial = staticmethod(skeleton), staticmethod(render), staticmethod(_trial)
 
 

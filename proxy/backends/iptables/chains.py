@@ -21,6 +21,7 @@ class Rules(Protocol):
 
     prefix: str
     hooks: tuple[tuple[str, str, str], ...]  # table, built-in chain, rule
+    behind: str  # ours come first, but after this one where it is: what it knows is still its own
 
     def skeleton(self, family: int, facts: Facts) -> Entries:
         """What is there without any Service."""
@@ -111,11 +112,25 @@ def replacement(rules: Rules, wanted: Mapping[Chain, list[str]], seen: Mapping[s
             if name == table and _count(lines, chain, rule) == 0
         ]
     # What is hooked last comes first: insert in reverse order.
-    return restore_text(wanted, gone, [(name, f"-I {chain} 1 {rule}") for name, chain, rule in reversed(hooks)])[0]
+    commands = [
+        (name, f"-I {chain} {_position(seen.get(name, ()), chain, rules.behind)} {rule}")
+        for name, chain, rule in reversed(hooks)
+    ]
+    return restore_text(wanted, gone, commands)[0]
+
+
+def _position(lines: Iterable[str], chain: str, behind: str) -> int:
+    own = [line for line in lines if line.startswith(f"-A {chain} ")]
+    before = f"-A {chain} {behind}"
+    return own.index(before) + 2 if before in own else 1
 
 
 def removal(prefix: str, seen: Mapping[str, Iterable[str]]) -> str:
-    """Input that leaves nothing of ours; empty if there is nothing."""
+    """Input that leaves nothing of ours; empty if there is nothing.
+
+    First nothing is refused any more, then nothing translated: else what another backend takes over would be refused in
+    between.
+    """
     gone, unhook = [], []
     for table in TABLES:
         for line in seen.get(table, ()):
@@ -123,7 +138,7 @@ def removal(prefix: str, seen: Mapping[str, Iterable[str]]) -> str:
                 gone.append((table, line[1:].split()[0]))
             elif line.startswith("-A ") and not line.startswith("-A " + prefix) and f"-j {prefix}" in line:
                 unhook.append((table, "-D" + line[2:]))
-    return restore_text({}, gone, unhook)[0] if gone or unhook else ""
+    return restore_text({}, gone, unhook, reversed(TABLES))[0] if gone or unhook else ""
 
 
 def differences(rules: Rules, wanted: Mapping[Chain, list[str]], seen: Mapping[str, Iterable[str]]) -> list[str]:
@@ -152,13 +167,16 @@ def _count(lines: list[str], chain: str, rule: str) -> int:
 
 
 def restore_text(
-    wanted: Mapping[Chain, list[str]], gone: Iterable[Chain], commands: Iterable[tuple[str, str]]
+    wanted: Mapping[Chain, list[str]],
+    gone: Iterable[Chain],
+    commands: Iterable[tuple[str, str]],
+    tables: Iterable[str] = TABLES,
 ) -> tuple[str, int]:
-    """One input for both tables: declare (so empty) every chain, fill the wanted ones, run commands, remove the others."""
+    """One input for both tables, in this order: declare (so empty) every chain, fill the wanted ones, run commands, remove others."""
     out: list[str] = []
     removed, extra = list(gone), list(commands)
     count = 0
-    for table in TABLES:
+    for table in tables:
         chains = sorted(chain for kind, chain in wanted if kind == table)
         dropped = sorted(chain for kind, chain in removed if kind == table)
         orders = [command for name, command in extra if name == table]

@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Collection, Iterator
 
 from proxy.backends.iptables.render import MARK, Entries, address_branch, hairpins, port_branch, port_chain, tree_chain
+from proxy.backends.iptables.render import SERVICES as IPTABLES_SERVICES
 from proxy.backends.ipvs.virtuals import INSIDE_MARK, Marks
 from proxy.model import addresses
 from proxy.model.addresses import PROTOCOL_NAMES
@@ -44,6 +45,8 @@ class IpvsRules:
         ("filter", "OUTPUT", f"-m conntrack --ctstate NEW -j {FILTER}"),
         ("filter", "FORWARD", f"-j {FORWARD}"),
     )
+    # While the chains of mode iptables are there they translate, and refuse what they have not translated.
+    behind: str = f"-j {IPTABLES_SERVICES}"
 
     def __init__(self, marks: Marks) -> None:
         self._marks = marks
