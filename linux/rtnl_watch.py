@@ -1,5 +1,6 @@
 """Hears that links, addresses, routes, neighbours or forwarding entries changed: enough to know when to look again."""
 
+import socket
 import struct
 from typing import NamedTuple
 
@@ -8,8 +9,10 @@ from linux.netlink import Connection, attributes, string
 LINK, ADDRESS, ROUTE, NEIGHBOUR, LOST = "link", "address", "route", "neighbour", "lost"
 _GROUPS = 0x1 | 0x4 | 0x10 | 0x40 | 0x100 | 0x400  # links, neighbours; addresses and routes of both families
 _KINDS = {16: LINK, 17: LINK, 20: ADDRESS, 21: ADDRESS, 24: ROUTE, 25: ROUTE, 28: NEIGHBOUR, 29: NEIGHBOUR}
-_OIF = 4
+_DST, _OIF = 1, 4
 _SCOPE_LINK = 253
+_MAIN = 254  # the table of routes
+_LINK_LOCAL = b"\xfe\x80"
 
 
 class Change(NamedTuple):
@@ -23,7 +26,7 @@ class Change(NamedTuple):
 class Watch:
     """The changes in the namespace that the calling thread is in, from now on.
 
-    Those of pods' own links are left out, and link-local addresses, which each of them gets.
+    Those of pods' own links are left out, and link-local addresses with their routes, which each of them gets.
     """
 
     def __init__(self) -> None:
@@ -53,8 +56,12 @@ def _change(number: int, body: bytes) -> Change | None:
     if kind == ADDRESS:
         return Change(ADDRESS, struct.unpack_from("=I", body, 4)[0], gone) if body[3] != _SCOPE_LINK else None
     if kind == ROUTE:
-        out = attributes(body, 12).get(_OIF, b"\0\0\0\0")
-        return Change(ROUTE, struct.unpack("=I", out)[0], gone) if body[4] == 254 else None
+        if body[4] != _MAIN:
+            return None
+        info = attributes(body, 12)
+        if body[0] == socket.AF_INET6 and info.get(_DST, b"").startswith(_LINK_LOCAL):
+            return None
+        return Change(ROUTE, struct.unpack("=I", info.get(_OIF, b"\0\0\0\0"))[0], gone)
     if kind == NEIGHBOUR:
         return Change(NEIGHBOUR, struct.unpack_from("=i", body, 4)[0], gone)
     return None
