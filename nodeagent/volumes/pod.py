@@ -63,7 +63,8 @@ class PodVolumes:
         Path(pod_directory(pod.metadata.uid or "", self.node)).mkdir(mode=0o750, parents=True, exist_ok=True)
         self.check(pod, sources.claims)
         self._claims[pod.metadata.uid or ""] = sources.claims
-        mounted = self.mounts.below(self._root(pod)) if pod.spec.volumes else []
+        root = self._root(pod)
+        mounted = self.mounts.below(root) if os.path.isdir(root) else []  # the table of mounts is long on a full node
         for volume in pod.spec.volumes:
             resolved = resolve(volume, sources.claims)
             began, good = self.monotonic(), False
