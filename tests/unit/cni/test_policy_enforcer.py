@@ -10,7 +10,7 @@ import pytest
 
 from cni import ranges
 from cni.pods import PodInterface
-from cni.policy.enforcer import CHECK_EVERY, PATIENCE, Enforcer
+from cni.policy.enforcer import BETWEEN_CHECKS, CHECK_EVERY, PATIENCE, Enforcer
 from cni.policy.objects import DIRECTIONS
 from cni.policy.render import TABLE
 from kit.clock import FakeClock, settle
@@ -203,6 +203,22 @@ async def test_damage_is_seen_and_mended(scene: Scene) -> None:
     commits = scene.kernel.commits
     await scene.clock.advance(10 * CHECK_EVERY)
     assert scene.kernel.commits == commits
+
+
+async def test_while_others_write_the_tables_are_looked_at_less_often(scene: Scene) -> None:
+    scene.enforcer.on_pod("a/x", None, pod("a/x", 1))
+    scene.known.set()
+    await settle()
+    scene.kernel.commit([])  # somebody's, and ours are whole
+    await scene.clock.advance(CHECK_EVERY + 0.01)
+    scene.kernel.flush()
+    await scene.clock.advance(CHECK_EVERY + 0.01)
+    await settle()
+    assert scene.kernel.table(INET4, TABLE) is None
+    await scene.clock.advance(BETWEEN_CHECKS)
+    await settle()
+    assert scene.verdicts() == {"10.0.0.1": ""}
+    assert scene.enforcer.repairs == {"policies": 1}
 
 
 @pytest.mark.parametrize("kind", ["pods-", "ports-", "self", "ingress", "egress"])
