@@ -4,18 +4,14 @@ An image that was asked for is kept until the pod's container is made (`settled`
 """
 
 import asyncio
-import base64
-import binascii
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-
-import msgspec
 
 from api.core_v1 import Secret
 from kit.clock import Clock
 from nodeagent.cri.errors import RuntimeFault
 from nodeagent.cri.port import Runtime, SeenImage
-from nodeagent.images.names import BadName, full_name, registry_of, with_default_tag
+from nodeagent.images.credentials import credentials
+from nodeagent.images.names import BadName, full_name, with_default_tag
 from nodeagent.model.memory import BackoffPolicy, Held, next_hold
 from proto import cri_v1_pb2 as pb
 
@@ -169,50 +165,3 @@ def explain(name: str, told: str) -> tuple[str, str]:
         if told.startswith(reason):
             return reason, f"image pull failed for {name} because {words}{told.removeprefix(reason)}"
     return "ErrImagePull", told
-
-
-class _Entry(msgspec.Struct):
-    auth: str = ""
-    username: str = ""
-    password: str = ""
-    identitytoken: str = ""
-
-
-class _DockerConfig(msgspec.Struct):
-    auths: dict[str, _Entry] = {}
-
-
-def credentials(secrets: Iterable[Secret], name: str) -> list[pb.AuthConfig]:
-    """What the pod's pull secrets have for the registry of this image; unreadable ones are passed over."""
-    registry = registry_of(name)
-    found = []
-    for secret in secrets:
-        for server, entry in _entries(secret).items():
-            host = server.removeprefix("https://").removeprefix("http://").partition("/")[0]
-            if host == registry or (registry == "docker.io" and host == "index.docker.io"):
-                found.append(
-                    pb.AuthConfig(
-                        username=entry.username,
-                        password=entry.password,
-                        auth=entry.auth if not entry.username else "",
-                        identity_token=entry.identitytoken,
-                        server_address=server,
-                    )
-                )
-    return found
-
-
-def _entries(secret: Secret) -> dict[str, _Entry]:
-    try:
-        if (data := secret.data.get(".dockerconfigjson")) is not None:
-            return msgspec.json.decode(_plain(data), type=_DockerConfig).auths
-        if (data := secret.data.get(".dockercfg")) is not None:
-            return msgspec.json.decode(_plain(data), type=dict[str, _Entry])
-    except (msgspec.DecodeError, binascii.Error):
-        pass
-    return {}
-
-
-def _plain(data: bytes) -> bytes:
-    """Secrets hold bytes; some clients encode them twice."""
-    return data if data.lstrip().startswith(b"{") else base64.b64decode(data, validate=True)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 from typing import Any
 
+import msgspec
 import pytest
 
 from api.core_v1 import Container, ContainerPort, ExecAction, HTTPGetAction, Pod, Secret, TCPSocketAction
@@ -11,8 +12,9 @@ from kit.clock import FakeClock, SystemClock, settle
 from nodeagent.cri.errors import RuntimeTimeout
 from nodeagent.cri.fake import FakeRuntime
 from nodeagent.cri.port import ExecResult, SeenImage
+from nodeagent.images.credentials import credentials
 from nodeagent.images.names import BadName, registry_of, with_default_tag
-from nodeagent.images.puller import ImageProblem, Puller, Wish, credentials
+from nodeagent.images.puller import ImageProblem, Puller, Wish
 from nodeagent.model.memory import Health
 from nodeagent.probes.checks import check_http, check_tcp
 from nodeagent.probes.outcome import Target
@@ -69,14 +71,62 @@ def test_registries(name: str, host: str) -> None:
     assert registry_of(name) == host
 
 
-def test_credentials() -> None:
-    auth = base64.b64encode(b"me:pw").decode()
-    config = f'{{"auths": {{"https://r.io/v1/": {{"auth": "{auth}"}}, "other": {{"username": "x"}}}}}}'.encode()
-    [found] = credentials(
-        [Secret(data={".dockerconfigjson": config}), Secret(data={".dockercfg": b"junk"})], "r.io/a:1"
-    )
-    assert found.auth == auth and found.server_address == "https://r.io/v1/"
-    assert credentials([Secret(data={".dockerconfigjson": config})], "busybox:1") == []
+def secret(**auths: dict[str, str]) -> Secret:
+    return Secret(data={".dockerconfigjson": msgspec.json.encode({"auths": auths})})
+
+
+def of(name: str) -> dict[str, str]:
+    return {"username": name, "password": "pw"}
+
+
+@pytest.mark.parametrize(
+    ("server", "image", "is_for"),
+    [
+        ("r.io", "r.io/a:1", True),
+        ("https://r.io", "r.io/a:1", True),
+        ("http://r.io/", "r.io/a:1", True),
+        ("https://r.io/v1/", "r.io/a:1", True),
+        ("https://r.io/v2/team", "r.io/team/a", True),
+        ("r.io/team", "r.io/team/a:1", True),
+        ("r.io/team", "r.io/other/a:1", False),
+        ("r.io", "r.io:5000/a", False),
+        ("r.io:5000", "r.io:5000/a@sha256:" + 64 * "0", True),
+        ("[::1]:5000", "[::1]:5000/a", False),
+        ("*.r.io", "eu.r.io/a", True),
+        ("*.r.io", "a.eu.r.io/a", False),
+        ("*.r.io", "r.io/a", False),
+        ("https://index.docker.io/v1/", "busybox:1", True),
+        ("https://index.docker.io/v1/", "docker.io/library/busybox", True),
+        ("docker.io", "busybox:1", True),
+        ("docker.io/library", "busybox:1", True),
+        ("docker.io/library", "team/busybox:1", False),
+        ("https://index.docker.io/v1/", "r.io/a", False),
+        ("", "r.io/a", False),
+    ],
+)
+def test_where_credentials_are_for(server: str, image: str, is_for: bool) -> None:
+    assert bool(credentials([secret(**{server: of("me")})], image)) == is_for
+
+
+def test_the_most_special_credentials_are_tried_first() -> None:
+    one = secret(**{"r.io": of("all"), "r.io/team/a": of("image"), "r.io/other": of("other")})
+    two = secret(**{"r.io/team": of("team"), "r.io": of("again")})
+    assert [found.username for found in credentials([one, two], "r.io/team/a:1")] == ["image", "team", "all", "again"]
+    hub = secret(**{"index.docker.io": of("hub"), "docker.io/library": of("library")})
+    assert [found.username for found in credentials([hub], "busybox")] == ["library"]
+
+
+def test_how_credentials_are_written() -> None:
+    auth = base64.b64encode(b"me:p:w").decode()
+    for written in (auth, auth.rstrip("=")):
+        [found] = credentials([secret(**{"r.io": {"auth": written, "username": "x", "password": "y"}})], "r.io/a:1")
+        assert (found.username, found.password, found.auth) == ("me", "p:w", "")
+        assert found.server_address == "", "the runtime would compare it with the host that it asks"
+    for bad in ("bWU=", "???", "\u00e9"):
+        assert credentials([secret(**{"r.io": {"auth": bad}})], "r.io/a:1") == []
+    assert credentials([Secret(data={".dockercfg": b"junk"}), Secret()], "r.io/a:1") == []
+    old = Secret(data={".dockercfg": base64.b64encode(b'{"r.io": {"username": "me", "email": "x"}}')})
+    assert [found.username for found in credentials([old], "r.io/a:1")] == ["me"]
 
 
 class Pulling:
@@ -94,7 +144,7 @@ async def test_who_has_credentials_does_not_pull_without() -> None:
     world, asked = Pulling(), list[str]()
     world.runtime.faults = lambda call, subject, done: asked.append(call)
     secrets = tuple(
-        Secret(data={".dockerconfigjson": b'{"auths":{"r.io":{"auth":"%b"}}}' % word}) for word in (b"b25l", b"dHdv")
+        Secret(data={".dockerconfigjson": b'{"auths":{"r.io":{"username":"%b"}}}' % word}) for word in (b"one", b"two")
     )
     with pytest.raises(ImageProblem):
         await world.puller.pull(Wish("u", "r.io/a:1", "Always", secrets))
