@@ -20,6 +20,7 @@ from tests.cri.inside import (
     static,
     storage,
     streams,
+    surroundings,
     volumes,
 )
 from tests.cri.stage import Host
@@ -42,6 +43,7 @@ SCENES = [
         eviction,
         server,
         streams,
+        surroundings,
         volumes,
         storage,
     )

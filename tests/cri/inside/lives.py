@@ -1,4 +1,4 @@
-"""Scenes: pods that change while they run, that are not taken, that end in turn."""
+"""Scenes: pods that change while they run, that are not taken, that begin and end in turn, that run out of time."""
 
 from pathlib import Path
 
@@ -10,10 +10,13 @@ from api.core_v1 import (
     Lifecycle,
     LifecycleHandler,
     Pod,
+    PodReadinessGate,
     PodSecurityContext,
+    Probe,
     ResourceRequirements,
     SleepAction,
     Sysctl,
+    TCPSocketAction,
     Volume,
     VolumeMount,
 )
@@ -176,3 +179,51 @@ async def ends_in_turn(stage: Stage) -> None:
         await stage.says(pod, name, "up")
     await stage.delete("turns")
     assert (order / "order").read_text().split() == ["hook", "main", "two", "one"]
+
+
+async def hooks_after_the_start(stage: Stage) -> None:
+    """A hook runs in the container that has begun; one that fails ends it, and it is begun again."""
+
+    def hook(script: str) -> Lifecycle:
+        return Lifecycle(post_start=LifecycleHandler(exec=ExecAction(command=["sh", "-c", script])))
+
+    waits = "until test -e /hooked; do sleep 0.05; done; echo hooked"
+    good = shell("a", waits, lifecycle=hook("touch /hooked"))
+    bad = shell("a", f"trap 'exit 0' TERM; {LIVES}", lifecycle=hook("exit 3"))
+    await stage.create(make_pod("hooked", good, restart_policy="Never"))
+    await stage.create(make_pod("unhooked", bad))
+    await stage.says(await stage.phase("hooked", "Succeeded"), "a", "hooked")
+
+    def begun_again() -> bool:
+        status = state_of(stage.pod("unhooked"), "a")
+        return bool(status and (status.restart_count or 0) >= 1)
+
+    await stage.until(begun_again, "it is begun again")
+    await stage.until(lambda: "FailedPostStartHook" in _events(stage, "unhooked"), "users are told why")
+
+
+async def out_of_time(stage: Stage) -> None:
+    """A pod that may be active only so long is ended then, whatever its containers are told to do at their end."""
+    pod = make_pod("late", shell("a", "sleep 1000"), active_deadline_seconds=1, restart_policy="Always")
+    await stage.create(pod)
+    shown = await stage.phase("late", "Failed")
+    assert shown.status.reason == "DeadlineExceeded", shown.status
+    assert shown.status.message == "Pod was active on the node longer than the specified deadline"
+
+
+async def ready_when_others_say_so(stage: Stage) -> None:
+    """A pod is ready when its port takes connections, and somebody else has opened its gate."""
+    gate = "example.com/gate"
+    web = shell("web", "mkdir -p /w; exec httpd -f -p 8080 -h /w")
+    web.readiness_probe = Probe(tcp_socket=TCPSocketAction(port=8080), period_seconds=1, timeout_seconds=60)
+    await stage.create(make_pod("gated", web, readiness_gates=[PodReadinessGate(condition_type=gate)]))
+
+    def conditions() -> dict[str, tuple[str, str | None]]:
+        pod = stage.pod("gated")
+        return {c.type: (c.status, c.reason) for c in pod.status.conditions} if pod else {}
+
+    await stage.until(lambda: conditions().get("ContainersReady", ("",))[0] == "True", "its port takes connections")
+    await stage.until(lambda: conditions()["Ready"] == ("False", "ReadinessGatesNotReady"), "its gate is closed")
+    opened = {"status": {"conditions": [{"type": gate, "status": "True"}]}}
+    await stage.client.patch(kinds.POD, "gated", opened, "default", subresource="status")
+    await stage.until(lambda: conditions()["Ready"][0] == "True", "it is ready")
