@@ -58,6 +58,7 @@ def census(agent: Agent) -> Iterator[Shown]:
     mirrors = agent.link.mirrors.count() if agent.link is not None else 0
     yield _one("kubelet_mirror_pods", "Objects in the API server that show static pods.", mirrors)
     yield from certificates(agent)
+    yield from own_shares()
     if agent.link is not None:
         queue = agent.link.reporter.queue
         named = {"name": "pod_status"}
@@ -126,6 +127,19 @@ def certificates(agent: Agent) -> Iterator[Shown]:
         "kubelet_server_expiration_renew_errors",
     ):
         yield Shown(name, text, [({}, 0)], "counter")
+
+
+def own_shares() -> Iterator[Shown]:
+    """Who has processors, memory or devices to himself: nobody. Where things run best is left to the kernel."""
+    for what, name in (("processors", "cpu"), ("memory", "memory")):
+        text = f"Containers that were to have {what} to themselves, which nobody can."
+        yield Shown(f"kubelet_{name}_manager_pinning_requests_total", text, [({}, 0)], "counter")
+        text = f"Those of them that did not get {what}."
+        yield Shown(f"kubelet_{name}_manager_pinning_errors_total", text, [({}, 0)], "counter")
+    text = "Processors that belong to one container alone."
+    yield _one("kubelet_cpu_manager_exclusive_cpu_allocation_count", text, 0)
+    text = "Pods refused because what they need is in different places of the machine: none is."
+    yield Shown("kubelet_topology_manager_admission_errors_total", text, [({}, 0)], "counter")
 
 
 def logs(found: Iterable[SurveyedPod], disks: Mapping[str, PodDisks]) -> Shown:

@@ -45,6 +45,11 @@ kubelet_http_requests_total long_running,method,path,server_type
 workqueue_depth name
 workqueue_adds_total name
 """
+OF_NOBODY = (
+    *("kubelet_cpu_manager_pinning_requests_total", "kubelet_cpu_manager_pinning_errors_total"),
+    *("kubelet_memory_manager_pinning_requests_total", "kubelet_memory_manager_pinning_errors_total"),
+    *("kubelet_cpu_manager_exclusive_cpu_allocation_count", "kubelet_topology_manager_admission_errors_total"),
+)
 
 
 class Carrier:
@@ -145,3 +150,9 @@ async def test_pages_without_pods(scene: StaticScene) -> None:
     assert (await numbers(scene, "/metrics/resource"))["resource_scrape_error"] == 0
     await scene.client.delete(kinds.NODE, "n1")
     assert (await numbers(scene))['kubelet_node_name{node="n1"}'] == 1
+
+
+async def test_what_nobody_has_to_himself_is_told_as_nothing(scene: StaticScene) -> None:
+    await scene.start()
+    found = await numbers(scene)
+    assert {name: found.get(name) for name in OF_NOBODY} == dict.fromkeys(OF_NOBODY, 0)
