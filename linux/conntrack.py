@@ -67,7 +67,7 @@ class Conntrack(Protocol):
     """What programs may do with tracked connections."""
 
     def flows(self, family: int, protocol: int | None = None, ends: Ends = ANY) -> Iterator[Flow]:
-        """All flows, or those of a protocol and with these ends; nothing else may be asked until the iterator has ended."""
+        """All flows, or those of a protocol and with these ends; only `delete` may be called before the iterator has ended."""
         ...
 
     def delete(self, family: int, flows: Iterable[Flow]) -> int:
@@ -83,22 +83,13 @@ class Kernel:
     """Connection tracking of the network namespace of the thread that makes this object."""
 
     def __init__(self) -> None:
-        try:
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
-        except OSError as error:
-            raise ConntrackError(f"cannot open a netlink socket: {error.strerror}") from error
-        self._socket.bind((0, 0))
-        self._socket.settimeout(30)
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, 4 << 20)
-        except PermissionError:
-            pass  # the default is enough; deletion will say that we may not
+        self._reading, self._deleting = _open(), _open()
 
     def flows(self, family: int, protocol: int | None = None, ends: Ends = ANY) -> Iterator[Flow]:
-        """All flows, or those of a protocol and with these ends; nothing else may be asked until the iterator has ended."""
-        self._send(_GET, _DUMP, family, _filter(protocol, ends))
+        """All flows, or those of a protocol and with these ends; only `delete` may be called before the iterator has ended."""
+        _send(self._reading, _GET, _DUMP, family, _filter(protocol, ends))
         while True:
-            data = self._receive()
+            data = _receive(self._reading)
             for kind, payload in _split(data):
                 if kind == _DONE:
                     return
@@ -112,8 +103,8 @@ class Kernel:
         """Delete these flows; how many of them were still there."""
         deleted = 0
         for flow in flows:
-            self._send(_DELETE, _ACK, family, flow.handle)
-            for kind, payload in _split(self._receive()):
+            _send(self._deleting, _DELETE, _ACK, family, flow.handle)
+            for kind, payload in _split(_receive(self._deleting)):
                 if kind != _ERROR:
                     continue
                 code = -struct.unpack_from("=i", payload)[0]
@@ -124,22 +115,39 @@ class Kernel:
         return deleted
 
     def close(self) -> None:
-        """Give the socket back."""
-        self._socket.close()
+        """Give the sockets back."""
+        self._reading.close()
+        self._deleting.close()
 
-    def _send(self, kind: int, flags: int, family: int, body: bytes) -> None:
-        family_number = socket.AF_INET if family == 4 else socket.AF_INET6
-        head = _HEADER.pack(20 + len(body), _SUBSYSTEM | kind, flags | _REQUEST, 0, 0, family_number, 0, 0)
-        try:
-            self._socket.send(head + body)
-        except OSError as error:
-            raise ConntrackError(f"cannot ask about flows: {error.strerror}") from error
 
-    def _receive(self) -> bytes:
-        try:
-            return self._socket.recv(1 << 18)
-        except OSError as error:
-            raise ConntrackError(f"cannot read flows: {error.strerror or error}") from error
+def _open() -> socket.socket:
+    try:
+        made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
+    except OSError as error:
+        raise ConntrackError(f"cannot open a netlink socket: {error.strerror}") from error
+    made.bind((0, 0))
+    made.settimeout(30)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, 4 << 20)
+    except PermissionError:
+        pass  # the default is enough; deletion will say that we may not
+    return made
+
+
+def _send(to: socket.socket, kind: int, flags: int, family: int, body: bytes) -> None:
+    family_number = socket.AF_INET if family == 4 else socket.AF_INET6
+    head = _HEADER.pack(20 + len(body), _SUBSYSTEM | kind, flags | _REQUEST, 0, 0, family_number, 0, 0)
+    try:
+        to.send(head + body)
+    except OSError as error:
+        raise ConntrackError(f"cannot ask about flows: {error.strerror}") from error
+
+
+def _receive(from_: socket.socket) -> bytes:
+    try:
+        return from_.recv(1 << 18)
+    except OSError as error:
+        raise ConntrackError(f"cannot read flows: {error.strerror or error}") from error
 
 
 def _attr(kind: int, value: bytes) -> bytes:

@@ -22,6 +22,7 @@ from linux.sysctl import NotFound, ProcSysctl, Sysctl, SysctlError
 from proxy.backends.choice import IpvsOptions, choose, clean_others
 from proxy.backends.interface import Backend, BackendError
 from proxy.config import Config, facts, load
+from proxy.model.addresses import TCP, UDP
 from proxy.model.endpointslice import slice_extractor
 from proxy.model.node import extract_node
 from proxy.model.service import HEADLESS_LABEL, PROXY_NAME_LABEL, extract_service
@@ -66,7 +67,7 @@ async def start(config: Config, client: Client, supervisor: Supervisor) -> Synce
     metrics = ProxyMetrics(Metrics())
     tracked = conntrack.Kernel()
     supervisor.defer("conntrack", tracked.close)
-    cleaner = FlowCleaner(tracked, clock, metrics)
+    cleaner = FlowCleaner(tracked, clock, metrics, (UDP, TCP) if config.end_tcp_connections else (UDP,))
     syncer = Syncer(backend, facts(config), clock, metrics, cleaner)
     await _serve(config, syncer, metrics, supervisor)
     events = EventRecorder(client, "kube-proxy", config.node_name, clock=clock)

@@ -33,6 +33,7 @@ class Config(Section, frozen=True, kw_only=True):
     iptables_variant: Literal["auto", "nft", "legacy"] = "auto"
     # Networks of the node's addresses that have node ports, and "primary" for those in its Node; none: all but loopback.
     node_port_addresses: list[str] = []
+    end_tcp_connections: bool = False  # those to endpoints that are gone are reset, not left to them
     ipvs: Ipvs = Ipvs()
     external_ips: bool = False  # Services' externalIPs: whoever may write Services could take any address with them
 

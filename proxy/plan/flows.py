@@ -1,11 +1,13 @@
-"""Which tracked UDP flows lead nowhere any more. Pure.
+"""Which tracked flows lead nowhere any more. Pure.
 
 A UDP client goes on sending from one port, and conntrack goes on sending that to the endpoint it chose at first, or past
 the Service if there was no rule then. So after a change, flows to the changed frontends whose answers would not come
-from one of the endpoints (those that drain included) are deleted; all others are left alone.
+from one of the endpoints (those that drain included) are deleted; all others are left alone. With TCP that is done only
+if asked for: an endpoint that is gone may still end its connections well. One whose flow is deleted is reset, by another
+endpoint or by the refusal that its next packet meets.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from proxy.model import addresses
@@ -18,6 +20,8 @@ class SeenFlow(Protocol):
     """What of a tracked flow counts here."""
 
     @property
+    def protocol(self) -> int: ...
+    @property
     def destination(self) -> bytes: ...
     @property
     def destination_port(self) -> int: ...
@@ -28,16 +32,16 @@ class SeenFlow(Protocol):
 
 
 F = TypeVar("F", bound=SeenFlow)
-Frontend = tuple[int, bytes, int]  # family, address, port
+Frontend = tuple[int, int, bytes, int]  # family, protocol, address, port
 Allowed = Mapping[Frontend, frozenset[bytes]]
 
 
-def allowed_after(changes: Iterable[Change]) -> dict[Frontend, frozenset[bytes]]:
-    """For each UDP frontend that changed: the endpoints whose flows may go on."""
+def allowed_after(changes: Iterable[Change], protocols: Collection[int] = (UDP,)) -> dict[Frontend, frozenset[bytes]]:
+    """For each frontend of these protocols that changed: the endpoints whose flows may go on."""
     allowed: dict[Frontend, frozenset[bytes]] = {}
     coming: dict[Frontend, frozenset[bytes]] = {}
     for change in changes:
-        if change.subject.protocol == UDP and _matters(change):
+        if change.subject.protocol in protocols and _matters(change):
             if change.old is not None:
                 allowed.update(dict.fromkeys(_frontends(change.old), frozenset()))
             if change.new is not None:
@@ -53,7 +57,7 @@ def _matters(change: Change) -> bool:
 
 
 def _frontends(one: Desired) -> list[Frontend]:
-    return [(one.family, frontend.address, frontend.port) for frontend in one.frontends]
+    return [(one.family, one.protocol, frontend.address, frontend.port) for frontend in one.frontends]
 
 
 def _endpoints(one: Desired) -> frozenset[bytes]:
@@ -62,15 +66,14 @@ def _endpoints(one: Desired) -> frozenset[bytes]:
     )
 
 
-def stale_flows(flows: Iterable[F], family: int, allowed: Allowed) -> list[F]:
-    """The flows to delete."""
-    stale = []
+def stale_flows(flows: Iterable[F], family: int, allowed: Allowed) -> Iterator[F]:
+    """The flows to delete, one by one: there may be a million."""
     for flow in flows:
-        endpoints = allowed.get((family, flow.destination, flow.destination_port))
+        endpoints = allowed.get((family, flow.protocol, flow.destination, flow.destination_port))
         if endpoints is None:
             # To a node port: only what was translated, for other traffic may have that port as well.
             translated = flow.reply_source != flow.destination
-            endpoints = allowed.get((family, NODE, flow.destination_port)) if translated else None
+            key = family, flow.protocol, NODE, flow.destination_port
+            endpoints = allowed.get(key) if translated else None
         if endpoints is not None and addresses.endpoint(flow.reply_source, flow.reply_source_port) not in endpoints:
-            stale.append(flow)
-    return stale
+            yield flow

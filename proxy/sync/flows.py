@@ -1,7 +1,7 @@
-"""Deletes stale UDP flows after changes: in a thread, in batches, and never in the way of programming.
+"""Deletes stale flows after changes: in a thread, in batches, and never in the way of programming.
 
 The kernel walks through all that it tracks each time it is asked, 0.2 s for a million flows; what it is not asked for costs no
-more than that. So it is asked only when an endpoint that UDP was sent to has gone, for the changed frontends alone if they are
+more than that. So it is asked only when an endpoint that was sent to has gone, for the changed frontends alone if they are
 few, and then left in peace for a while, so that a burst of changes takes a quarter of one processor at most.
 """
 
@@ -29,7 +29,8 @@ _log = log.get("proxy.flows")
 class FlowCleaner:
     """Collects what changed and looks through the flows once for all of it."""
 
-    def __init__(self, door: Conntrack, clock: Clock, metrics: ProxyMetrics) -> None:
+    def __init__(self, door: Conntrack, clock: Clock, metrics: ProxyMetrics, protocols: Sequence[int] = (UDP,)) -> None:
+        self._protocols = protocols
         self._door = door
         self._clock = clock
         self._metrics = metrics
@@ -38,7 +39,8 @@ class FlowCleaner:
 
     def changed(self, changes: Sequence[Change | Desired]) -> None:
         """These service ports were programmed; a whole Desired stands for one nobody knew before."""
-        allowed = allowed_after(one if isinstance(one, Change) else Change(None, one) for one in changes)
+        news = (one if isinstance(one, Change) else Change(None, one) for one in changes)
+        allowed = allowed_after(news, self._protocols)
         if allowed:
             self._pending.update(allowed)
             self._wake.set()
@@ -72,11 +74,16 @@ class FlowCleaner:
             self._metrics.flows_seconds.labels(FAMILY_NAMES[family]).observe(self._clock.monotonic() - began)
             self._metrics.flows_deleted.labels(FAMILY_NAMES[family]).inc(deleted)
             if deleted:
-                _log.info("deleted stale UDP flows", family=FAMILY_NAMES[family], count=deleted)
+                _log.info("deleted stale flows", family=FAMILY_NAMES[family], count=deleted)
 
     def _delete(self, family: int, allowed: Allowed) -> int:
+        """Read and delete at once: however many there are, none is kept."""
         changed = [frontend for frontend in allowed if frontend[0] == family]
-        few = len(changed) <= FEW
-        asked = [Ends(destination=address, destination_port=port) for _, address, port in changed] if few else [ANY]
-        found = (stale_flows(self._door.flows(family, UDP, ends), family, allowed) for ends in asked)
+        if len(changed) <= FEW:
+            asked = [
+                (protocol, Ends(destination=address, destination_port=port)) for _, protocol, address, port in changed
+            ]
+        else:
+            asked = [(protocol, ANY) for protocol in sorted({frontend[1] for frontend in changed})]
+        found = (stale_flows(self._door.flows(family, protocol, ends), family, allowed) for protocol, ends in asked)
         return sum(self._door.delete(family, stale) for stale in found)

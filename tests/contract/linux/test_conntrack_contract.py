@@ -21,6 +21,8 @@ ELSEWHERE = {4: socket.inet_pton(socket.AF_INET, "127.0.0.2"), 6: socket.inet_pt
 HERE = {4: socket.inet_pton(socket.AF_INET, "127.0.0.1"), 6: socket.inet_pton(socket.AF_INET6, "::1")}
 MADE = [(4, UDP, 53), (4, UDP, 54), (4, TCP, 80), (6, UDP, 53), (6, TCP, 80)]
 
+MADE_IN_4 = [one[1:] for one in MADE if one[0] == 4]
+
 
 @pytest.fixture(params=["fake", pytest.param("kernel", marks=pytest.mark.root)])
 def tracked(request: pytest.FixtureRequest) -> Iterator[Conntrack]:
@@ -101,6 +103,11 @@ def test_flows_to_a_port(tracked: Conntrack, family: int) -> None:
     assert seen(tracked, family, UDP, Ends(destination_port=53)) == {(UDP, 53)}
     assert seen(tracked, family, TCP, Ends(destination_port=80)) == {(TCP, 80)}
     assert seen(tracked, family, TCP, Ends(destination_port=53)) == set()
+
+
+def test_flows_are_deleted_while_they_are_read(tracked: Conntrack) -> None:
+    assert tracked.delete(4, (one for one in tracked.flows(4, UDP) if one.destination_port in (53, 54))) == 2
+    assert seen(tracked, 4) & set(MADE_IN_4) == {(TCP, 80)}
 
 
 def test_what_is_deleted_is_gone_once_and_all_else_stays(tracked: Conntrack) -> None:

@@ -16,8 +16,10 @@ SUITES = (
     "tests/netns/proxy/test_proxy_cleanup.py",
 )
 # Flows to UDP endpoints that went are deleted by IPVS itself; lists of thousands are the same code as short ones; affinity
-# ends minutes after its timeout: when the kernel has forgotten the client's connections.
-CHOSEN = "ipvs and not fake and not refusal and not stale_udp and not thousands and not stays_away"
+# ends minutes after its timeout: when the kernel has forgotten the client's connections; IPVS keeps those to endpoints that went.
+CHOSEN = (
+    "ipvs and not fake and not refusal and not stale_udp and not thousands and not stays_away and not gone_is_reset"
+)
 PREPARE = "modprobe ip_vs; modprobe nf_conntrack; echo 65536 > /proc/sys/net/netfilter/nf_conntrack_max"
 
 

@@ -189,13 +189,40 @@ def test_stale_udp_flows_are_deleted_and_healthy_ones_left(bed: Bed, family: int
         door = conntrack.Kernel()
     destination = bytes([10, 96, 0, 9]) if family == 4 else bytes.fromhex("fd000096") + b"\0" * 11 + b"\x09"
     before = [flow for flow in door.flows(family, 17) if flow.destination == destination]
-    stale = stale_flows(door.flows(family, 17), family, allowed_after(changes))
+    stale = list(stale_flows(door.flows(family, 17), family, allowed_after(changes)))
     assert stale and len(stale) < len(before)
     assert {flow.reply_source[-1] for flow in stale} == {10}
     assert door.delete(family, stale) == len(stale)
     after = [flow for flow in door.flows(family, 17) if flow.destination == destination]
     assert sorted(map(hash, after)) == sorted(map(hash, (flow for flow in before if flow not in stale)))
     assert door.delete(family, stale) == 0
+    door.close()
+
+
+@pytest.mark.parametrize("left", [[], [("b", 0)]], ids=["nobody", "another"])
+def test_a_connection_to_an_endpoint_that_is_gone_is_reset_if_asked_for(bed: Bed, family: int, left: list[Any]) -> None:
+    kind = socket.AF_INET if family == 4 else socket.AF_INET6
+    here = slices("web", [("a", 0)])
+    for one in here:
+        one["ports"][0]["port"] = 9090
+    with bed.inside("a"):
+        listening = socket.create_server((pod("a", family), 9090), family=kind)
+    with bed.inside("client"):
+        client = socket.socket(kind, socket.SOCK_STREAM)
+    with bed.inside("node"):
+        door = conntrack.Kernel()
+    with listening, client:
+        client.settimeout(ANSWER)
+        bed.put(service("web", 13), here)
+        client.connect((vip(13, family), 80))
+        old = bed.ledger.of("ns/web")
+        bed.put(service("web", 13), slices("web", left))
+        changes = [Change(one, two) for one, two in zip(old, bed.ledger.of("ns/web"), strict=True)]
+        stale = stale_flows(door.flows(family, 6), family, allowed_after(changes, (6, 17)))
+        assert door.delete(family, stale) == 1
+        client.sendall(b"?")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
     door.close()
 
 

@@ -499,6 +499,7 @@ class Flow(msgspec.Struct, frozen=True):
     destination_port: int
     reply_source: bytes
     reply_source_port: int
+    protocol: int = UDP
 
 
 def test_only_flows_that_lead_nowhere_are_stale() -> None:
@@ -515,10 +516,13 @@ def test_only_flows_that_lead_nowhere_are_stale() -> None:
         "other port": Flow(vip, 54, three, 53),
         "node port, gone": Flow(pack("192.0.2.1"), 30053, three, 53),
         "node port, not ours": Flow(pack("192.0.2.1"), 30053, pack("192.0.2.1"), 30053),
+        "other protocol": Flow(vip, 53, three, 53, TCP),
     }
-    stale = stale_flows(flows.values(), IPV4, allowed_after([Change(old, new)]))
+    stale = list(stale_flows(flows.values(), IPV4, allowed_after([Change(old, new)])))
     assert {name for name, flow in flows.items() if flow in stale} == {"gone", "never translated", "node port, gone"}
     assert allowed_after([Change(new, old)]) == {}  # an endpoint more harms nobody
-    assert allowed_after([Change(old, None)])[IPV4, vip, 53] == frozenset()
-    tcp = msgspec.structs.replace(old, protocol=TCP)
-    assert allowed_after([Change(tcp, None)]) == {}
+    assert allowed_after([Change(old, None)])[IPV4, UDP, vip, 53] == frozenset()
+    tcp, fewer = (msgspec.structs.replace(one, protocol=TCP) for one in (old, new))
+    assert allowed_after([Change(tcp, fewer)]) == {}
+    asked = allowed_after([Change(tcp, fewer)], (UDP, TCP))
+    assert list(stale_flows(flows.values(), IPV4, asked)) == [flows["other protocol"]]

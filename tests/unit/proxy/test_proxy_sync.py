@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,11 +80,13 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(kind: str = "nftables", facts: Facts = Facts("here")) -> AsyncIterator[Bench]:
+async def bench(
+    kind: str = "nftables", facts: Facts = Facts("here"), protocols: Sequence[int] = (17,)
+) -> AsyncIterator[Bench]:
     kernel: Any = FakeKernel() if kind == "nftables" else FakeIptables()
     backend: Any = NftablesBackend(kernel) if kind == "nftables" else IptablesBackend(kernel)
     clock, metrics, tracked = FakeClock(), ProxyMetrics(Metrics(process=False)), FakeConntrack()
-    cleaner = FlowCleaner(tracked, clock, metrics)
+    cleaner = FlowCleaner(tracked, clock, metrics, protocols)
     syncer = Syncer(backend, facts, clock, metrics, cleaner)
     tasks = [asyncio.create_task(syncer.run()), asyncio.create_task(cleaner.run())]
     try:
@@ -254,6 +256,21 @@ async def test_stale_udp_flows_go_with_their_endpoint() -> None:
         await until(lambda: b.conntrack.held == [flow(2)])
         deleted = 'kubeproxy_conntrack_reconciler_deleted_entries_total{ip_family="IPv4"}'
         await until(lambda: b.value(deleted) == 1)
+
+
+async def test_connections_to_an_endpoint_that_went_are_forgotten_only_if_asked_for() -> None:
+    def flow(endpoint: int, protocol: int) -> tuple[int, Flow]:
+        return 4, Flow(protocol, pack("10.244.9.9"), 999, pack("10.96.0.1"), 80, pack(f"10.244.0.{endpoint}"), 8080)
+
+    for protocols, left in (((17,), [flow(1, 6), flow(1, 17)]), ((17, 6), [flow(1, 17)])):
+        async with bench(protocols=protocols) as b:
+            b.put(1, 1, 2)
+            b.put(2, 3, protocol="UDP")
+            await done(b.syncer)
+            b.conntrack.held = [flow(1, 6), flow(1, 17), (4, Flow(17, b"", 1, pack("10.96.0.2"), 80, b"", 1))]
+            b.put(1, 2)
+            b.put(2, protocol="UDP")  # the last thing that is cleaned up
+            await until(lambda left=left: b.conntrack.held == left)
 
 
 async def test_programming_latency_counts_from_the_pods_change() -> None:
