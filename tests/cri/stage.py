@@ -300,6 +300,10 @@ class Stage:
 
         await self.until_async(said, f"{container} of {pod.metadata.name} says {text!r}")
 
+    def empty_dir(self, pod: Pod, volume: str) -> Path:
+        """Where an emptyDir of a pod is on the host."""
+        return Path(self.config.root_dir, "pods", pod.metadata.uid or "", "volumes/kubernetes.io~empty-dir", volume)
+
     async def run(self, ident: str, *argv: str) -> bytes:
         """What a command in a container prints."""
         done = await self.runtime.exec_sync(ident, list(argv), PATIENCE)

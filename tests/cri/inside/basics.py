@@ -63,14 +63,18 @@ async def runs_and_goes(stage: Stage) -> None:
 async def runs_to_its_end(stage: Stage) -> None:
     """Exit codes, phases and termination messages."""
     await stage.create(make_pod("ok", shell("a", "echo done > /dev/termination-log"), restart_policy="Never"))
-    await stage.create(
-        make_pod(
-            "bad",
-            # The runtime tells the end of a container without waiting for the last of its log.
-            shell("a", "echo first; echo last; sleep 1; exit 3", termination_message_policy="FallbackToLogsOnError"),
-            restart_policy="Never",
-        )
+    # The runtime tells the end of a container without waiting for the last of its log, so we do.
+    bad = shell(
+        "a",
+        "echo first; echo last; until test -e /v/go; do sleep 0.05; done; exit 3",
+        termination_message_policy="FallbackToLogsOnError",
+        volume_mounts=[VolumeMount(name="v", mount_path="/v")],
     )
+    volume = Volume(name="v", empty_dir=EmptyDirVolumeSource())
+    await stage.create(make_pod("bad", bad, volumes=[volume], restart_policy="Never"))
+    pod = await stage.phase("bad", "Running")
+    await stage.says(pod, "a", "last")
+    (stage.empty_dir(pod, "v") / "go").touch()
     pod = await stage.phase("ok", "Succeeded")
     end = state_of(pod, "a").state.terminated
     assert (end.exit_code, end.reason, end.message) == (0, "Completed", "done\n"), end
@@ -257,7 +261,7 @@ async def agent_restarts(stage: Stage) -> None:
         return len([c for c in await _containers(stage) if c.running])
 
     assert await running() == 2
-    Path(stage.config.root_dir, "pods", pod.metadata.uid or "", "volumes/kubernetes.io~empty-dir/v/go").touch()
+    (stage.empty_dir(pod, "v") / "go").touch()
 
     async def one_ended() -> bool:
         return await running() == 1

@@ -1,7 +1,5 @@
 """Scenes: containers that begin anew because of how one of them ended."""
 
-from pathlib import Path
-
 from api.core_v1 import (
     ContainerRestartRule,
     ContainerRestartRuleOnExitCodes,
@@ -37,7 +35,7 @@ async def all_begin_anew(stage: Stage) -> None:
     await stage.create(pod)
     pod = await stage.phase("anew", "Running")
     [sandbox] = await stage.runtime.sandboxes(pod.metadata.uid or "")
-    shared = Path(stage.config.root_dir) / "pods" / (pod.metadata.uid or "") / "volumes/kubernetes.io~empty-dir/v"
+    shared = stage.empty_dir(pod, "v")
     await stage.until(lambda: (shared / "order").read_text().split() == ["first", "beside"], "all have begun")
     (shared / "go").touch()
 

@@ -4,11 +4,10 @@ import asyncio
 import gzip
 from pathlib import Path
 
-from api.core_v1 import Pod
+from api.core_v1 import EmptyDirVolumeSource, Pod, Volume, VolumeMount
 from kit.clock import SystemClock
 from nodeagent.plan.rotation import RotationPolicy
 from nodeagent.upkeep.logs import LogRotation
-from tests.cri.inside.basics import state_of
 from tests.cri.inside.server import _client, _get, _has
 from tests.cri.stage import PATIENCE, Stage, make_pod, shell
 
@@ -32,11 +31,13 @@ async def _follow(stage: Stage, into: bytearray) -> None:
 async def nothing_is_lost_over_rotations(stage: Stage) -> None:
     """A reader that follows gets each line once, while the log is rotated under it many times."""
     burst = f"i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo $n: line $i of some text that fills the file; done"
-    script = f"echo begin; n=0; while [ $n -lt {BURSTS} ]; do until test -e /tmp/$n; do sleep 0.05; done;"
-    script += f" {burst}; n=$((n+1)); done; echo end; sleep 1"  # whoever let it go on is to end before it
-    await stage.create(make_pod("talks", shell("a", script), restart_policy="Never"))
+    script = f"echo begin; n=0; while [ $n -lt {BURSTS} ]; do until test -e /v/$n; do sleep 0.05; done;"
+    script += f" {burst}; n=$((n+1)); done; echo end; until test -e /v/over; do sleep 0.05; done"
+    talks = shell("a", script, volume_mounts=[VolumeMount(name="v", mount_path="/v")])
+    volume = Volume(name="v", empty_dir=EmptyDirVolumeSource())
+    await stage.create(make_pod("talks", talks, volumes=[volume], restart_policy="Never"))
     pod = await stage.phase("talks", "Running")
-    ident = state_of(pod, "a").container_id.partition("//")[2]
+    signs = stage.empty_dir(pod, "v")
     got = bytearray()
     reader = asyncio.create_task(_follow(stage, got))
     await stage.until(lambda: got == b"begin\n", "it is followed")
@@ -45,7 +46,7 @@ async def nothing_is_lost_over_rotations(stage: Stage) -> None:
     for n in range(BURSTS):
         wanted += [f"{n}: line {i} of some text that fills the file" for i in range(1, LINES + 1)]
         last = f"{wanted[-1]}\n".encode()
-        await stage.run(ident, "touch", f"/tmp/{n}")
+        (signs / str(n)).touch()
 
         async def rotated(last: bytes = last) -> bool:
             await stage.agent.rotation.look()
@@ -56,6 +57,8 @@ async def nothing_is_lost_over_rotations(stage: Stage) -> None:
 
         await stage.until_async(rotated, f"all of {last!r} has come")  # who reads lags by a burst at most
         await asyncio.sleep(1.1)  # stamps have whole seconds
+    await stage.until(lambda: got.endswith(b"end\n"), "the last line has come")  # its end does not wait for that
+    (signs / "over").touch()
     await asyncio.wait_for(reader, PATIENCE)
     lines = got.decode().splitlines()
     assert lines == [*wanted, "end"], (len(lines), [a for a, b in zip(lines, wanted, strict=False) if a != b][:3])
