@@ -124,8 +124,11 @@ def test_the_hosts_loopback_stays_closed_to_pods(made: Lab) -> None:
                 return False
 
     assert not arrives(0.3)
-    made.host.run("nft", "delete", "chain", "ip", "wherry-cni", "guard")
-    assert arrives(60), "without the guard it must arrive, or this test proves nothing"
+    for _ in range(60):  # a daemon puts it back, now and then before anything has come
+        made.host.run("nft", "flush", "chain", "ip", "wherry-cni", "guard")
+        if arrives(1):
+            return
+    pytest.fail("without the guard it must arrive, or this test proves nothing")
 
 
 def test_both_families(made: Lab) -> None:
