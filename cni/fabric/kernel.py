@@ -178,8 +178,10 @@ class _Programs:
         self._missing = False
 
     def extent(self, family: int) -> object:
-        """The size of a legacy table; none if it is not in use, for to ask would make it."""
-        return self._programs.extent(family, "filter") if "filter" in iptables.legacy_tables(family) else None
+        """The size and the policies of a legacy table; none if it is not in use, for to ask would make it."""
+        if "filter" not in iptables.legacy_tables(family):
+            return None
+        return self._programs.extent(family, "filter"), self._programs.policies(family, "filter")
 
     def open(self, wanted: Open, family: int) -> list[str]:
         """Make the chains right; where something was changed."""

@@ -1,5 +1,6 @@
 """Real packets between three nodes: every pod to every pod, every node to every pod, over each kind of way."""
 
+import os
 import socket
 import struct
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.cni_lab import Space
 from cni import ranges
 from cni.fabric.kernel import FabricKernel
 from cni.fabric.nodes import FABRIC, MODE, POD_CIDRS, WIREGUARD, mac_of
@@ -273,6 +275,9 @@ def test_who_wants_encryption_gets_it_or_nothing(made: Bed) -> None:
 
 FIREWALLS = {
     "ufw or Docker": "iptables-nft -P FORWARD DROP; iptables-nft -P INPUT DROP; ip6tables-nft -P FORWARD DROP",
+    "ufw or Docker, in the old tables": (
+        "iptables-legacy -P FORWARD DROP; iptables-legacy -P INPUT DROP; ip6tables-legacy -P FORWARD DROP"
+    ),
     "firewalld": (
         "nft 'add table inet firewalld; "
         "add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; }; "
@@ -300,6 +305,29 @@ def test_pods_pass_other_firewalls(made: Bed, firewall: str) -> None:
                 assert made.ask("pod-a", pod_ips(other).of(version)) == pod_ips("a").of(version)
                 assert made.ask(f"pod-{other}", pod_ips("a").of(version)) == pod_ips(other).of(version)
     node.run("nft", "flush", "ruleset")
+    for program in ("iptables-legacy", "ip6tables-legacy"):
+        for chain in ("FORWARD", "INPUT"):
+            node.run(program, "-P", chain, "ACCEPT")
+
+
+def test_a_firewall_in_the_old_tables_is_noticed_whatever_it_changes() -> None:
+    space = Space(f"fb-{os.getpid()}-old")
+    kernel = space.visit(FabricKernel)
+
+    def generation() -> object:
+        return space.visit(kernel.generation)
+
+    try:
+        for program in ("iptables-legacy", "ip6tables-legacy"):
+            before = generation()
+            for change in ("-L", "-P FORWARD DROP", "-P INPUT DROP", "-A FORWARD -j ACCEPT", "-F", "-P FORWARD ACCEPT"):
+                space.run(program, *change.split())
+                assert generation() != before
+                before = generation()
+                assert generation() == before
+    finally:
+        kernel.close()
+        space.close()
 
 
 def test_looking_for_other_firewalls_leaves_nothing(made: Bed) -> None:
