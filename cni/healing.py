@@ -1,7 +1,8 @@
 """Puts back what somebody took away from under all pods: rules, bridges, their addresses.
 
-Rules are read only after somebody has written any. What an attachment needs is in the rules before its link is made and
-until its link is gone; so an attachment may lack it only while it has no link.
+Rules are read only after somebody has written any. What an attachment needs of rules and bridges is there before its link is
+made, and in the rules until its link is gone. So nothing may be missing of those who are in the store, are seen to have a
+link, and are still in the store when the rules are read.
 """
 
 from collections import Counter
@@ -9,7 +10,7 @@ from collections import Counter
 from cni import bridge
 from cni.errors import KERNEL, CniError
 from cni.host import Host
-from cni.ipam import State, Store
+from cni.ipam import Attachment, State, Store
 from cni.ports import TABLE
 from cni.rules import Rules
 
@@ -24,35 +25,33 @@ class Healing:
     def heal(self, host: Host, store: Store) -> list[str]:
         """Mend, and say what."""
         state = store.state()
-        if not state.networks:
-            return []
-        mended = [f"table {TABLE}"] if self._heal_rules(host, store, state) else []
+        links = {link.name for link in host.links.links()}
+        linked = frozenset(held for held in state.attachments if held.link in links)
+        mended = [f"table {TABLE}"] if self._heal_rules(Rules(host, store), state, linked) else []
         self.repairs["attachment rules"] += len(mended)
         for network in state.networks:
-            ports = frozenset(held.link for held in state.attachments if held.owner.network == network.name)
+            ports = frozenset(held.link for held in linked if held.owner.network == network.name)
             if ports:
                 found = bridge.mend(host.links, network, ports)
                 self.repairs["bridge"] += len(found)
                 mended += found
         return mended
 
-    def _heal_rules(self, host: Host, store: Store, state: State) -> bool:
+    def _heal_rules(self, rules: Rules, state: State, linked: frozenset[Attachment]) -> bool:
         """Whether they were damaged."""
         from linux.nft.door import NftError
 
-        rules = Rules(host, store)
-        gone = not all(rules.there(network) for network in state.networks)
-        if not gone:
+        used = {held.owner.network for held in linked}
+        if not used:
+            return False
+        if all(rules.there(network) for network in state.networks if network.name in used):
             try:
                 now = rules.generation()
-                if now == self._generation:
+                if now == self._generation or rules.whole(linked):
+                    self._generation = now
                     return False
-                damaged = not rules.whole()
             except NftError as error:
                 raise CniError(KERNEL, f"cannot look at table {TABLE}: {error}") from error
-            self._generation = now
-            if not damaged:
-                return False
         self._generation = None
         rules.write()
         return True

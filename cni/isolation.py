@@ -115,14 +115,14 @@ def problems(held: Attachment, door: Door) -> list[str]:
     return []
 
 
-def is_whole(state: State, present: Container[str], door: Door) -> bool:
-    """Whether the kernel has the table as it was written, of rules how many; who has no link that is present may be missing."""
+def is_whole(state: State, certain: Container[Attachment], door: Door) -> bool:
+    """Whether the kernel has the table as it was written, of rules how many; attachments that are not certain may be missing."""
     try:
         seen = door.table(BRIDGE, TABLE)
         if seen is None or seen.chains != {chain: len(rules) for chain, rules in _rules().items()}:
             return False
         may = _of_all(state.attachments)
-        must = _of_all(held for held in state.attachments if held.link in present)
+        must = _of_all(held for held in state.attachments if held in certain)
         for found in (may, must):
             found[_TRUSTED] |= _ways(state)
         return all(must[name] <= door.keys(BRIDGE, TABLE, name) <= may[name] for name in _SETS)

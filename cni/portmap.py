@@ -20,7 +20,7 @@ from collections.abc import Container
 
 from cni import ranges
 from cni.config import PROTOCOLS
-from cni.ipam import Network, State
+from cni.ipam import Attachment, Network, State
 from cni.matches import SIZES, beyond, destination, source, within
 from cni.ports import TABLE
 from cni.ranges import Subnet
@@ -88,9 +88,9 @@ def problems(state: State, door: Door) -> list[str]:
     return found
 
 
-def is_whole(state: State, present: Container[str], door: Door) -> bool:
-    """Whether the kernel has the tables as they were written, of rules how many; who has no link that is present may be missing."""
-    there = state._replace(attachments=tuple(held for held in state.attachments if held.link in present))
+def is_whole(state: State, certain: Container[Attachment], door: Door) -> bool:
+    """Whether the kernel has the tables as they were written, of rules how many; attachments that are not certain may be missing."""
+    there = state._replace(attachments=tuple(held for held in state.attachments if held in certain))
     try:
         for family in _families(state):
             table, seen = _Table(family), door.table(family, TABLE)

@@ -6,6 +6,7 @@ bridges (cni.isolation), which are added after the store has them and removed be
 whole writing at any moment is right. nf_tables is loaded only when it is needed.
 """
 
+from collections.abc import Container
 from contextlib import closing
 
 from cni.errors import KERNEL, CniError
@@ -44,15 +45,14 @@ class Rules:
         with closing(self._host.nft()) as door:
             return door.generation()
 
-    def whole(self) -> bool:
-        """Whether all tables are as they were written; NftError if nobody can say."""
+    def whole(self, certain: Container[Attachment]) -> bool:
+        """Whether all tables are as they were written; others than these may be missing. NftError if nobody can say."""
         from cni import isolation, portmap
 
-        present = {link.name for link in self._host.links.links()}  # before all else: rules come before links
         with self._store.writing(), closing(self._host.nft()) as door:
             state = self._store.state()
-            guarded = not _guarded(state) or isolation.is_whole(state, present, door)
-            return guarded and portmap.is_whole(state, present, door)
+            guarded = not _guarded(state) or isolation.is_whole(state, certain, door)
+            return guarded and portmap.is_whole(state, certain, door)
 
     def admit(self, held: Attachment) -> None:
         """Let a new pod's port in."""

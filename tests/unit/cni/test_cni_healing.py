@@ -143,6 +143,13 @@ def test_pods_that_come_and_go_are_no_damage(scene: Scene) -> None:
     assert scene.repairs["attachment rules"] == 0
 
 
+def test_the_first_pod_of_a_host_is_no_damage(tmp_path: Path) -> None:
+    host, store = FakeHost(), Store(str(tmp_path))
+    store.reserve(Owner("pods", "a", "eth0"), "/ns/a", "wv0", config.parse(NET, needs_ranges=True))
+    assert Healing().heal(host, store) == []
+    assert not host.has_table(INET4, TABLE)
+
+
 def test_the_agents_metrics_count_what_was_put_back(scene: Scene, tmp_path: Path) -> None:
     settings = NetworkSettings(Settings("a"), "10.244.0.0/16", str(tmp_path), "wherry0")
     network = Network(settings, Client(FakeTransport()), None, FakeClock(), lambda _: None)
