@@ -21,8 +21,8 @@ from linux.nft.chains import DROP, INET, BaseChain, NotedRule, delete_rule, firs
 from linux.nft.expressions import R0
 from linux.nft.wire import INET4, INET6
 
-CHAINS = {"FORWARD": "WHERRY-FORWARD", "INPUT": "WHERRY-INPUT"}
-_FRIENDS = ("WHERRY-", "KUBE-")
+CHAINS = {"FORWARD": "WHERRYNET-FORWARD", "INPUT": "WHERRYNET-INPUT"}  # WHERRY-* are the proxy's
+_FRIENDS = ("WHERRY", "KUBE-")
 _IPTABLES = {"filter", "nat", "mangle", "raw", "security"}
 _OURS = "wherry-"
 _NOTE = "wherry"

@@ -20,6 +20,11 @@ from linux.nft.chains import INET, BaseChain, NotedRule
 from linux.nft.wire import INET4
 from linux.vxlan import Entry
 from linux.wireguard import Peer, SeenWireguard
+from proxy.backends.iptables.backend import _ServiceRules
+from proxy.backends.iptables.chains import Rules
+from proxy.backends.ipvs.rules import IpvsRules
+from proxy.backends.ipvs.virtuals import Marks
+from proxy.model.facts import Facts
 
 KEY = base64.b64encode(bytes(32)).decode()
 ME = NodeFacts("me", ("192.0.2.1", "2001:db8::1"), ("10.244.1.0/24", "fd00:244:0:1::/64"))
@@ -276,23 +281,33 @@ def test_a_firewall_that_forbids_nothing_is_left_alone() -> None:
     assert plan_iptables(OPEN, 4, QUIET + ours) == ""
 
 
+@pytest.mark.parametrize("rules", [_ServiceRules(), IpvsRules(Marks())], ids=["iptables", "ipvs"])
+def test_the_proxys_chains_are_its_own(rules: Rules) -> None:
+    """They bear other names than ours, so neither takes away what the other has made."""
+    chains = [f":{chain} - [0:0]" for table, chain, _ in rules.skeleton(4, Facts()) if table == "filter"]
+    hooks = [f"-A {chain} {rule}" for table, chain, rule in rules.hooks if table == "filter"]
+    assert plan_iptables(OPEN, 4, [*QUIET, *chains, *hooks]) == ""
+    text = plan_iptables(OPEN, 4, [*QUIET, ":FORWARD DROP [0:0]", ":INPUT DROP [0:0]"])
+    assert not any(line.startswith((f":{rules.prefix}", f"-A {rules.prefix}")) for line in text.splitlines())
+
+
 @pytest.mark.parametrize("forbidding", [":FORWARD DROP [0:0]", "-A FORWARD -j ufw-before-forward"])
 def test_a_firewall_that_forbids_gets_our_rules_once(forbidding: str) -> None:
     text = plan_iptables(OPEN, 4, [*QUIET, forbidding])
     assert text.splitlines()[1:-1] == [
-        ":WHERRY-FORWARD - [0:0]",
-        "-A WHERRY-FORWARD -s 10.244.0.0/16 -j ACCEPT",
-        "-A WHERRY-FORWARD -d 10.244.0.0/16 -j ACCEPT",
-        "-I FORWARD 1 -j WHERRY-FORWARD",
+        ":WHERRYNET-FORWARD - [0:0]",
+        "-A WHERRYNET-FORWARD -s 10.244.0.0/16 -j ACCEPT",
+        "-A WHERRYNET-FORWARD -d 10.244.0.0/16 -j ACCEPT",
+        "-I FORWARD 1 -j WHERRYNET-FORWARD",
     ]
-    have = [line for line in text.splitlines() if line.startswith((":W", "-A"))] + ["-A FORWARD -j WHERRY-FORWARD"]
+    have = [line for line in text.splitlines() if line.startswith((":W", "-A"))] + ["-A FORWARD -j WHERRYNET-FORWARD"]
     assert plan_iptables(OPEN, 4, [*QUIET, forbidding, *have]) == ""
     assert "-s 2001:db8::2/128 -p udp -m udp --dport 8472 -j ACCEPT" in plan_iptables(OPEN, 6, [":INPUT DROP [0:0]"])
     # And when it forbids nothing any more they go.
     assert plan_iptables(OPEN, 4, [*QUIET, *have]).splitlines()[1:-1] == [
-        ":WHERRY-FORWARD - [0:0]",
-        "-D FORWARD -j WHERRY-FORWARD",
-        "-X WHERRY-FORWARD",
+        ":WHERRYNET-FORWARD - [0:0]",
+        "-D FORWARD -j WHERRYNET-FORWARD",
+        "-X WHERRYNET-FORWARD",
     ]
 
 
