@@ -14,6 +14,7 @@ SUITES = (
     "tests/netns/proxy/test_proxy_packets.py",
     "tests/netns/proxy/test_proxy_flow_table.py",
     "tests/netns/proxy/test_proxy_cleanup.py",
+    "tests/netns/proxy/test_proxy_moves.py",
 )
 # Flows to UDP endpoints that went are deleted by IPVS itself; lists of thousands are the same code as short ones; affinity
 # ends minutes after its timeout: when the kernel has forgotten the client's connections; IPVS keeps those to endpoints that went.
