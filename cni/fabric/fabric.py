@@ -160,7 +160,7 @@ class Fabric:
         self._timer = self._clock.call_later(RULES_EVERY, lambda: self._tick(kernel))
         try:
             now = kernel.generation()
-        except (NftError, OSError) as error:
+        except (NftError, NetlinkError, OSError) as error:
             _log.warning("cannot ask for the state of rules", error=error)
             return
         if now != self._generation:

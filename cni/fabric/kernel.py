@@ -17,12 +17,12 @@ from cni.fabric.plan import Action, Seen
 from cni.fabric.ways import Path
 from linux import iptables, nft
 from linux.iptables import IptablesError
-from linux.links import Address, LinkChange, Neighbour, NetlinkError, NotFound, Route
+from linux.links import Address, LinkChange, Neighbour, NetlinkError, NotFound, Route, SeenLink
 from linux.nft.chains import INET, base_chains, noted_rules
 from linux.nft.wire import INET4, INET6
 from linux.rtnl import RtnlLinks
 from linux.vxlan import Entry, Vxlans
-from linux.wireguard import Wireguard
+from linux.wireguard import SeenWireguard, Wireguard
 
 
 class FabricKernel:
@@ -61,14 +61,10 @@ class FabricKernel:
             way = self.links.route_to(host)
             if way is not None and way.ifindex in by_number and by_number[way.ifindex].name not in p.OURS:
                 paths[host] = Path(way.ifindex, way.gateway, way.mtu or by_number[way.ifindex].mtu)
-        secret = links.get(w.WIREGUARD_LINK)
-        peers = None
-        if self.wireguard is not None and secret is not None and secret.kind == "wireguard":
-            peers = self.wireguard.look(secret.ifindex)
         return Seen(
             links,
             {link.name: link for link in self.vxlans.links().values()},
-            peers,
+            self._encryption(links.get(w.WIREGUARD_LINK)),
             tuple(self.links.addresses()),
             tuple(self.links.neighbours()),
             tuple(self.vxlans.entries()),
@@ -147,9 +143,19 @@ class FabricKernel:
     # --- other people's firewalls
 
     def generation(self) -> tuple[object, ...]:
-        """Something that changes when anybody writes rules of any kind."""
+        """Something that changes when anybody writes rules of any kind, keys, or peers: of these the kernel tells nobody."""
         legacy = tuple(one.extent(family) for one in self._mixed for family in (4, 6))
-        return (self.nft.generation(), *legacy)
+        return (self.nft.generation(), *legacy, self._keys())
+
+    def _keys(self) -> object:
+        """What there is of WireGuard, without the addresses of peers, which change by themselves."""
+        seen = self._encryption(self.links.find(w.WIREGUARD_LINK)) if self.wireguard is not None else None
+        return seen and (seen.key, seen.port, sorted((peer.key, sorted(peer.networks)) for peer in seen.peers))
+
+    def _encryption(self, link: SeenLink | None) -> SeenWireguard | None:
+        if self.wireguard is None or link is None or link.kind != "wireguard":
+            return None
+        return self.wireguard.look(link.ifindex)
 
     def open(self, wanted: Open) -> list[str]:
         """Make openings right; where something was changed."""

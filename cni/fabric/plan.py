@@ -39,6 +39,8 @@ class Encryption(NamedTuple):
     key: str
     port: int
     peers: tuple[Peer, ...]
+    homes: Mapping[str, tuple[str, ...]] = {}
+    """By key, where a peer can be reached: the kernel answers to the address that it was last heard from."""
 
 
 class Desired(NamedTuple):
@@ -244,7 +246,8 @@ def _encryption(
         for name, theirs in sorted(secret.items())
     ]
     mtu = w.tunnel_mtu(w.WIREGUARD_COST, [peer.host for peer in made], paths)
-    return Encryption(mtu, me.key, settings.wireguard_port, tuple(made))
+    homes = {known[name].key: tuple(one for one in known[name].addresses if one in paths) for name in secret}
+    return Encryption(mtu, me.key, settings.wireguard_port, tuple(made), homes)
 
 
 def _near(peers: list[NodeFacts], ways: list[Way], paths: Mapping[str, Path]) -> frozenset[str]:
@@ -326,6 +329,8 @@ def _plan_peers(want: Desired, seen: Seen, stay: set[str]) -> list[Action]:
     actions += [DropPeer(name, key) for key in sorted(gone)]
     for peer in link.peers:
         before = known.get(peer.key)
+        if before is not None and before.host in link.homes.get(peer.key, ()):
+            before = before._replace(host=peer.host)
         if before is None or before._replace(networks=tuple(sorted(before.networks))) != peer:
             actions.append(SetPeer(name, peer))
     return actions

@@ -78,7 +78,9 @@ def choose(settings: Settings, me: NodeFacts, peers: Iterable[NodeFacts], paths:
         map(ranges.subnet, me.pod_cidrs), key=lambda one: one.prefix
     ):  # the wider first: it has the others
         taken.add(net, me.name)
+    keys = {me.key: me.name}
     for peer in ordered:
+        twin = keys.setdefault(peer.key, peer.name)
         for cidr in peer.pod_cidrs:
             net = ranges.subnet(cidr)
             within = hosts.of(net)
@@ -91,11 +93,11 @@ def choose(settings: Settings, me: NodeFacts, peers: Iterable[NodeFacts], paths:
                 continue
             taken.add(net, peer.name)
             secret = mode_between(settings, me, peer) == WIREGUARD
-            ways.append(_way(settings, me, peer, cidr, paths)._replace(secret=secret))
+            ways.append(_way(settings, me, peer, cidr, paths, twin)._replace(secret=secret))
     return ways
 
 
-def _way(settings: Settings, me: NodeFacts, peer: NodeFacts, cidr: str, paths: Mapping[str, Path]) -> Way:
+def _way(settings: Settings, me: NodeFacts, peer: NodeFacts, cidr: str, paths: Mapping[str, Path], twin: str) -> Way:
     mode = mode_between(settings, me, peer)
     reachable = [address for address in peer.addresses if address in paths]
     if not reachable:
@@ -110,6 +112,9 @@ def _way(settings: Settings, me: NodeFacts, peer: NodeFacts, cidr: str, paths: M
     if mode == WIREGUARD and not (me.key and peer.key):
         who = "this node" if not me.key else "the node"
         return Way(peer.name, cidr, NOWHERE, reason=f"{who} has no WireGuard, and nothing is sent unencrypted")
+    if mode == WIREGUARD and twin != peer.name:  # as on a copied machine; the kernel knows nodes by their keys
+        cure = "remove the file wireguard.key of one of them and restart its agent"
+        return Way(peer.name, cidr, NOWHERE, reason=f"node {twin} has the same WireGuard key: {cure}")
     kind = WIREGUARD if mode == WIREGUARD else VXLAN
     mine = {version(address) for address in me.addresses}
     shared = [one for one in reachable if version(one) in mine]

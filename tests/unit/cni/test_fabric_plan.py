@@ -26,7 +26,7 @@ from proxy.backends.ipvs.rules import IpvsRules
 from proxy.backends.ipvs.virtuals import Marks
 from proxy.model.facts import Facts
 
-KEY = base64.b64encode(bytes(32)).decode()
+KEY, OTHER_KEY = (base64.b64encode(bytes([byte]) * 32).decode() for byte in (0, 2))
 ME = NodeFacts("me", ("192.0.2.1", "2001:db8::1"), ("10.244.1.0/24", "fd00:244:0:1::/64"))
 PEER = NodeFacts("you", ("192.0.2.2", "2001:db8::2"), ("10.244.2.0/24", "fd00:244:0:2::/64"))
 NEAR = {"192.0.2.2": Path(2), "2001:db8::2": Path(2)}
@@ -54,7 +54,7 @@ ETH0 = SeenLink(2, "eth0", up=True, mtu=1500)
 def test_the_way_follows_from_the_path_and_from_what_both_want(
     mine: str, theirs: str, paths: dict[str, Path], kinds: tuple[str, str]
 ) -> None:
-    me, peer = ME._replace(key=KEY), PEER._replace(mode=theirs, key=KEY, key_port=1)
+    me, peer = ME._replace(key=KEY), PEER._replace(mode=theirs, key=OTHER_KEY, key_port=1)
     found = w.choose(Settings("me", mine), me, [peer], paths)
     assert tuple(way.kind for way in found) == kinds
     assert all(way.reason for way in found if way.kind == NOWHERE)
@@ -154,7 +154,7 @@ def seen_of(want: Desired, paths: dict[str, Path]) -> Seen:
 @pytest.mark.parametrize("mode", [AUTO, VXLAN, WIREGUARD])
 @pytest.mark.parametrize("paths", [NEAR, FAR, MIXED])
 def test_what_is_right_is_left_alone_and_what_is_missing_comes_back(mode: str, paths: dict[str, Path]) -> None:
-    me, peer = ME._replace(key=KEY), PEER._replace(key=KEY, key_port=51877)
+    me, peer = ME._replace(key=KEY), PEER._replace(key=OTHER_KEY, key_port=51877)
     want = desire(Settings("me", mode), me, [peer, me], paths)
     right = seen_of(want, paths)
     assert plan(want, right) == []
@@ -212,20 +212,47 @@ def test_routes_of_others_are_left_alone() -> None:
     ],
 )
 def test_pods_are_told_what_every_way_has_room_for(mode: str, paths: dict[str, Path], mtu: int) -> None:
-    me, peer = ME._replace(key=KEY), PEER._replace(key=KEY, key_port=1)
+    me, peer = ME._replace(key=KEY), PEER._replace(key=OTHER_KEY, key_port=1)
     assert desire(Settings("me", mode), me, [peer], paths).pod_mtu == mtu
 
 
 def test_a_peer_of_wireguard_has_all_its_networks_and_one_that_moved_is_told() -> None:
-    me, peer = ME._replace(key=KEY), PEER._replace(key=KEY, key_port=7)
+    me, peer = ME._replace(key=KEY), PEER._replace(key=OTHER_KEY, key_port=7)
     want = desire(Settings("me", WIREGUARD), me, [peer], NEAR)
     assert want.encryption is not None
-    assert want.encryption.peers == (Peer(KEY, "192.0.2.2", 7, ("10.244.2.0/24", "fd00:244:0:2::/64")),)
+    assert want.encryption.peers == (Peer(OTHER_KEY, "192.0.2.2", 7, ("10.244.2.0/24", "fd00:244:0:2::/64")),)
     moved = desire(Settings("me", WIREGUARD), me, [peer._replace(addresses=("192.0.2.9",))], {"192.0.2.9": Path(2)})
     assert [type(action).__name__ for action in plan(moved, seen_of(want, NEAR))] == ["SetPeer"]
     other = base64.b64encode(b"\1" * 32).decode()
     renewed = desire(Settings("me", WIREGUARD), me, [peer._replace(key=other)], NEAR)
     assert [type(action).__name__ for action in plan(renewed, seen_of(want, NEAR))] == ["DropPeer", "SetPeer"]
+
+
+def test_a_peer_that_the_kernel_hears_from_another_of_its_addresses_is_left_alone() -> None:
+    me, peer = ME._replace(key=KEY), PEER._replace(key=OTHER_KEY, key_port=7)
+    want = desire(Settings("me", WIREGUARD), me, [peer], NEAR)
+    right = seen_of(want, NEAR)
+    assert right.wireguard is not None
+    for host, actions in ((peer.addresses[1], []), ("192.0.2.99", ["SetPeer"]), ("", ["SetPeer"])):
+        heard = right.wireguard._replace(peers=(right.wireguard.peers[0]._replace(host=host),))
+        assert [type(action).__name__ for action in plan(want, right._replace(wireguard=heard))] == actions
+    only = {"2001:db8::2": NEAR["2001:db8::2"]}  # the way to the other address is no more
+    want = desire(Settings("me", WIREGUARD), me, [peer], only)
+    assert "SetPeer" in [type(action).__name__ for action in plan(want, right._replace(paths=only))]
+
+
+def test_of_nodes_with_one_key_the_first_is_the_one_that_has_it() -> None:
+    me, peer = ME._replace(key=KEY), PEER._replace(key=OTHER_KEY, key_port=7)
+    twin = peer._replace(name="young", addresses=("192.0.2.3",), pod_cidrs=("10.244.3.0/24",))
+    copied = peer._replace(name="copy", addresses=("192.0.2.4",), pod_cidrs=("10.244.4.0/24",), key=KEY)
+    paths = NEAR | {host: Path(2) for host in ("192.0.2.3", "192.0.2.4")}
+    want = desire(Settings("me", WIREGUARD), me, [twin, copied, peer], paths)
+    assert {way.peer: way.kind for way in want.ways} == {"you": WIREGUARD, "young": NOWHERE, "copy": NOWHERE}
+    reasons = {way.peer: way.reason for way in want.ways}
+    assert "node you has the same WireGuard key" in reasons["young"]
+    assert "node me has the same WireGuard key" in reasons["copy"]
+    assert want.encryption is not None and [one.host for one in want.encryption.peers] == ["192.0.2.2"]
+    assert plan(want, seen_of(want, paths)) == []
 
 
 def node(**more: Any) -> bytes:
