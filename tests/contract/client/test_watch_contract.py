@@ -200,8 +200,8 @@ async def test_events_are_recorded_and_counted(client: Client) -> None:
 
 
 async def test_a_lease_has_one_holder(client: Client) -> None:
-    one = LeaseClaim(client, "leader", NS, "one", seconds=15)
-    two = LeaseClaim(client, "leader", NS, "two", seconds=15)
+    one = LeaseClaim(client, "leader", NS, "one", seconds=600)
+    two = LeaseClaim(client, "leader", NS, "two", seconds=600)
     assert await one.renew() and await one.renew()
     assert not await two.renew()
     await one.release()
@@ -210,5 +210,5 @@ async def test_a_lease_has_one_holder(client: Client) -> None:
     assert (lease.spec.holder_identity, lease.spec.lease_transitions, lease.spec.lease_duration_seconds) == (
         "two",
         1,
-        15,
+        600,
     )
