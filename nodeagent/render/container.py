@@ -4,6 +4,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from api import quantity
 from api.core_v1 import Pod
 from nodeagent.cri.port import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID, SPEC_HASH, SeenImage
 from nodeagent.model.spec import AnyContainer, ref_of, spec_hash
@@ -13,6 +14,8 @@ from nodeagent.render.mounts import Place, build_devices, build_volume_mounts
 from nodeagent.render.security import build_security
 from nodeagent.render.settings import ConfigProblem, NodeSettings
 from proto import cri_v1_pb2 as pb
+
+HUGE = "hugepages-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def build_container(
 
 
 def build_resources(pod: Pod, container: AnyContainer, node: NodeSettings) -> pb.LinuxContainerResources:
-    """Shares, quota, memory and who dies first."""
+    """Shares, quota, memory, huge pages and who dies first."""
     limits = qos.container_limits(pod, container)
     return pb.LinuxContainerResources(
         cpu_period=qos.PERIOD,
@@ -70,8 +73,31 @@ def build_resources(pod: Pod, container: AnyContainer, node: NodeSettings) -> pb
         cpu_shares=limits.shares,
         memory_limit_in_bytes=limits.memory,
         oom_score_adj=qos.oom_score_adj(pod, container, node.memory_capacity),
+        hugepage_limits=_hugepage_limits(pod, container, node),
         unified=node.unified,
     )
+
+
+def _hugepage_limits(pod: Pod, container: AnyContainer, node: NodeSettings) -> list[pb.HugepageLimit]:
+    """For each size of huge pages that the node has: who asks for none gets none."""
+    own = container.resources.limits if container.resources is not None else {}
+    whole = pod.spec.resources.limits if pod.spec.resources is not None else {}
+    limits = {**whole, **own}
+    return [
+        pb.HugepageLimit(
+            page_size=_unit(quantity.ceil(name.removeprefix(HUGE))), limit=quantity.ceil(limits.get(name, "0"))
+        )
+        for name in sorted(node.allocatable)
+        if name.startswith(HUGE)
+    ]
+
+
+def _unit(size: int) -> str:
+    """As kernel and runtime name a size of pages."""
+    for shift, name in ((30, "GB"), (20, "MB")):
+        if size >= 1 << shift:
+            return f"{size >> shift}{name}"
+    return f"{size >> 10}KB"
 
 
 def build_mounts(pod: Pod, container: AnyContainer, inputs: ContainerInputs, node: NodeSettings) -> list[pb.Mount]:

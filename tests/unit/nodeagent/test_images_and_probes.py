@@ -165,6 +165,25 @@ async def test_presence(name: str, policy: str, reason: str) -> None:
         assert await world.puller.present(Wish("u", name, policy))
 
 
+async def test_no_more_are_pulled_at_once_than_may() -> None:
+    world, asked, going = Pulling(), list[str](), asyncio.Event()
+
+    async def pull(name: str, auth: object, sandbox: object) -> str:
+        asked.append(name)
+        await going.wait()
+        return "there:1"
+
+    world.runtime.pull = pull  # type: ignore[method-assign]
+    world.puller.parallel = 2
+    names = [f"r.io/a:{number}" for number in range(5)]
+    pulls = [asyncio.create_task(world.puller.pull(Wish("u", name, "Always"))) for name in names]
+    await settle()
+    assert asked == names[:2]
+    going.set()
+    await asyncio.gather(*pulls)
+    assert asked == names
+
+
 async def test_always_means_always() -> None:
     assert await Pulling().puller.present(Wish("u", "here:1", "Always")) is None
 

@@ -27,6 +27,7 @@ from api.core_v1 import (
     Secret,
     SecretKeySelector,
     SecurityContext,
+    SELinuxOptions,
     Sysctl,
     VolumeMount,
 )
@@ -397,3 +398,31 @@ def test_what_a_pod_refers_to() -> None:
     source = EnvVarSource(secret_key_ref=SecretKeySelector(name="s", key="p"))
     wanted.spec.containers[0].env = [EnvVar(name="X", value_from=source)]
     assert references(wanted) == {("ConfigMap", "cm"), ("Secret", "s")}
+
+
+def test_labels_for_selinux_are_passed_on() -> None:
+    labels = SELinuxOptions(user="u", role="r", type="t", level="s0:c1")
+    wanted = pod("a", "b", security_context=PodSecurityContext(se_linux_options=labels))
+    wanted.spec.containers[0].security_context = SecurityContext(se_linux_options=SELinuxOptions(level="s0:c2"))
+    assert build(wanted).linux.security_context.selinux_options == pb.SELinuxOption(level="s0:c2")
+    whole = pb.SELinuxOption(user="u", role="r", type="t", level="s0:c1")
+    sandbox = build_sandbox(wanted, 0, "/group", NODE)
+    assert sandbox.linux.security_context.selinux_options == whole
+    wanted.spec.containers.pop(0)
+    assert build(wanted).linux.security_context.selinux_options == whole
+
+
+def test_who_asks_for_no_huge_pages_gets_none() -> None:
+    node = replace(NODE, allocatable={"hugepages-2Mi": "64Mi", "hugepages-1Gi": "0", "hugepages-64Ki": "0", "cpu": "2"})
+    wanted = pod("a")
+    container = wanted.spec.containers[0]
+
+    def limits() -> dict[str, int]:
+        found = build_resources(wanted, container, node).hugepage_limits
+        return {one.page_size: one.limit for one in found}
+
+    assert limits() == {"1GB": 0, "2MB": 0, "64KB": 0}
+    wanted.spec.resources = ResourceRequirements(limits={"hugepages-2Mi": "8Mi"})
+    assert limits()["2MB"] == 8 << 20
+    container.resources = ResourceRequirements(limits={"hugepages-2Mi": "4Mi", "memory": "1Gi"})
+    assert limits() == {"1GB": 0, "2MB": 4 << 20, "64KB": 0}
