@@ -6,7 +6,7 @@ own; requests for one attachment follow one another. What a request may do to ot
 are limited, and its errors are its own answer.
 
 On the way it mends what others took away from under all pods (`nft flush ruleset`, an address of the bridge; see
-cni.healing), and at the start it forgets attachments that a reboot ended. It looks every two seconds instead of listening: a
+cni.healing), and at the start it forgets attachments that a reboot ended. It looks again and again instead of listening: a
 listener to nf_tables makes every large transaction of the service proxy several times slower, and a look where nobody has
 written rules is a few short netlink requests.
 """
@@ -38,7 +38,7 @@ from linux.links import NetlinkError
 THREADS = 8
 MOST_BYTES = 1 << 20
 PATIENCE = 10.0
-MEND_EVERY = 2.0
+MEND_EVERY = 1.5
 _log = log.get("cni")
 _T = TypeVar("_T")
 

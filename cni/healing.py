@@ -25,14 +25,14 @@ class Healing:
     def heal(self, host: Host, store: Store) -> list[str]:
         """Mend, and say what."""
         state = store.state()
-        links = {link.name for link in host.links.links()}
+        links = {link.name: link for link in host.links.links()}
         linked = frozenset(held for held in state.attachments if held.link in links)
         mended = [f"table {TABLE}"] if self._heal_rules(Rules(host, store), state, linked) else []
         self.repairs["attachment rules"] += len(mended)
         for network in state.networks:
             ports = frozenset(held.link for held in linked if held.owner.network == network.name)
             if ports:
-                found = bridge.mend(host.links, network, ports)
+                found = bridge.mend(host.links, links, network, ports)
                 self.repairs["bridge"] += len(found)
                 mended += found
         return mended
