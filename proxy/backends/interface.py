@@ -70,6 +70,10 @@ class Backend(Protocol):
         """Rules by table and family, for metrics; empty if the backend does not work with rules."""
         ...
 
+    def written(self) -> Mapping[tuple[str, int], int]:
+        """How many rules the last change wrote, by table and family; empty as above."""
+        ...
+
     def close(self) -> None:
         """Give sockets back; the rules stay."""
         ...

@@ -54,6 +54,9 @@ class ProxyMetrics:
         self._iptables_total = metrics.gauge(
             f"{prefix}iptables_total", "Rules in our iptables chains", ("table", *family)
         )
+        self._iptables_last = metrics.gauge(
+            f"{prefix}iptables_last", "Rules written by the last change", ("table", *family)
+        )
         self.healthz = metrics.counter("kubeproxy_proxy_healthz", "Answers of /healthz", ("code",))
         self.livez = metrics.counter("kubeproxy_proxy_livez", "Answers of /livez", ("code",))
         self.flows_deleted = metrics.counter(
@@ -103,6 +106,7 @@ class ProxyMetrics:
         """How many service ports have a Local policy and nothing here."""
         self._no_local.labels(policy, FAMILY_NAMES[family]).set(count)
 
-    def iptables_rules(self, table: str, family: int, count: int) -> None:
-        """How many rules of ours a table has."""
+    def iptables_rules(self, table: str, family: int, count: int, written: int) -> None:
+        """How many rules of ours a table has, and how many of them were written just now."""
         self._iptables_total.labels(table, FAMILY_NAMES[family]).set(count)
+        self._iptables_last.labels(table, FAMILY_NAMES[family]).set(written)

@@ -25,7 +25,7 @@ from kit import log
 from kit.backoff import Backoff
 from kit.clock import Clock, Timer
 from proxy.backends.interface import Backend, BackendError, RebuildNeeded, Suspicion, Watch
-from proxy.model.addresses import show
+from proxy.model.addresses import IPV4, IPV6, show
 from proxy.model.cluster import Cluster
 from proxy.model.endpointslice import Slice
 from proxy.model.facts import Facts
@@ -94,7 +94,7 @@ class Syncer:
         self._watch: Watch | None = None
         self._redo: tuple[Why, str] | None = (Why.START, "start")  # why everything must be replaced
         self._busy = False
-        self._gaps: Counter[tuple[str, int]] = Counter()
+        self._gaps = Counter({(policy, family): 0 for policy in ("internal", "external") for family in (IPV4, IPV6)})
         self._look = False
         self._last_repair = -REPAIR_PAUSE
         self._retries = Backoff(base=0.05, cap=30.0, jitter=0.3).retries()
@@ -373,8 +373,9 @@ class Syncer:
         self._metrics.synced(families, done - began, now, full=full)
         if pending.since is not None and not full:
             self._metrics.change.observe(done - pending.since)
+        written = self.backend.written()
         for (table, family), count in self.backend.rule_counts().items():
-            self._metrics.iptables_rules(table, family, count)
+            self._metrics.iptables_rules(table, family, count, written.get((table, family), 0))
         for family, triggered in pending.triggers:
             self._metrics.programmed(family, now - triggered)
 

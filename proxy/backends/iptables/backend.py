@@ -5,13 +5,14 @@ changes touch. Others' rules are never named. The legacy variant's tables are as
 costs microseconds, and read only if that changed without us; the nft variant's are heard through netlink.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from linux.iptables import LEGACY, Extent, Iptables, IptablesError
 from linux.nft import Kernel, Monitor
 from proxy.backends.interface import PROBES, BackendError, RebuildNeeded, Suspicion, Watch
-from proxy.backends.iptables.chains import TABLES, Chains, Rules, differences, removal, replacement
+from proxy.backends.iptables.chains import TABLES, Chains, Rules, differences, removal, replacement, rules_in
 from proxy.backends.iptables.reading import read_tables
 from proxy.backends.iptables.render import HOOKS, PREFIX, Entries, render, skeleton
 from proxy.model.facts import Facts
@@ -38,7 +39,7 @@ class IptablesBackend:
         self._families: tuple[int, ...] | None = None
         self._facts = Facts()
         self._chains: dict[int, Chains] = {}
-        self.written = 0  # rules in the last batch
+        self._written: Counter[tuple[str, int]] = Counter()
         self.commits = 0  # tables written so far
 
     @property
@@ -72,7 +73,7 @@ class IptablesBackend:
         self._facts = facts
         self._chains = {}
         made: dict[int, Chains] = {}
-        self.written = 0
+        self._written.clear()
         for family in self.families():
             chains = made[family] = Chains()
             chains.change([({}, self._rules.skeleton(family, facts))])
@@ -82,7 +83,6 @@ class IptablesBackend:
             chains.text()  # all of it is about to be written
             wanted = chains.all()
             self._restore(family, replacement(self._rules, wanted, self.saved(family)))
-            self.written += sum(len(lines) for lines in wanted.values())
         self._chains = made
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -90,13 +90,12 @@ class IptablesBackend:
         made, self._chains = self._chains, {}
         if not made:
             raise RebuildNeeded("cannot change the chains: their state is not known")
-        self.written = 0
+        self._written.clear()
         for family, chains in made.items():
             chains.change(self._rendered(change) for change in changes if change.subject.family == family)
-            text, count = chains.text()
+            text = chains.text()
             if text:
                 self._restore(family, text)
-                self.written += count
         self._chains = made
 
     def _rendered(self, change: Change) -> tuple[Entries, Entries]:
@@ -145,6 +144,10 @@ class IptablesBackend:
         """Rules of ours by table and family."""
         return {(table, family): self._chains[family].totals[table] for family in self._chains for table in TABLES}
 
+    def written(self) -> Mapping[tuple[str, int], int]:
+        """Rules in what was last written, by table and family."""
+        return self._written
+
     def entry_counts(self) -> Mapping[tuple[str, int], int]:
         """What our chains take up in a legacy table, by table and family."""
         return {(table, family): self._chains[family].entries(table) for family in self._chains for table in TABLES}
@@ -169,6 +172,8 @@ class IptablesBackend:
         try:
             self._door.restore(family, text)
             self.commits += text.count("\nCOMMIT\n")
+            for table, count in rules_in(text).items():
+                self._written[table, family] += count
         except IptablesError as error:
             raise BackendError(f"cannot program iptables: {error}") from error
 

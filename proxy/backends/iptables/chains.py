@@ -92,8 +92,8 @@ class Chains:
         """Rules, and two for each chain: what the kernel counts."""
         return self.totals[table] + 2 * sum(1 for name, _ in self._lines if name == table)
 
-    def text(self) -> tuple[str, int]:
-        """Input for iptables-restore that writes what was touched, and how many rules that is."""
+    def text(self) -> str:
+        """Input for iptables-restore that writes what was touched."""
         touched, self._touched = self._touched, set()
         wanted = {chain: self.lines(chain) for chain in touched if chain in self._lines}
         return restore_text(wanted, [chain for chain in touched if chain not in self._lines], [])
@@ -116,7 +116,7 @@ def replacement(rules: Rules, wanted: Mapping[Chain, list[str]], seen: Mapping[s
         (name, f"-I {chain} {_position(seen.get(name, ()), chain, rules.behind)} {rule}")
         for name, chain, rule in reversed(hooks)
     ]
-    return restore_text(wanted, gone, commands)[0]
+    return restore_text(wanted, gone, commands)
 
 
 def _position(lines: Iterable[str], chain: str, behind: str) -> int:
@@ -138,7 +138,7 @@ def removal(prefix: str, seen: Mapping[str, Iterable[str]]) -> str:
                 gone.append((table, line[1:].split()[0]))
             elif line.startswith("-A ") and not line.startswith("-A " + prefix) and f"-j {prefix}" in line:
                 unhook.append((table, "-D" + line[2:]))
-    return restore_text({}, gone, unhook, reversed(TABLES))[0] if gone or unhook else ""
+    return restore_text({}, gone, unhook, reversed(TABLES))
 
 
 def differences(rules: Rules, wanted: Mapping[Chain, list[str]], seen: Mapping[str, Iterable[str]]) -> list[str]:
@@ -171,11 +171,10 @@ def restore_text(
     gone: Iterable[Chain],
     commands: Iterable[tuple[str, str]],
     tables: Iterable[str] = TABLES,
-) -> tuple[str, int]:
+) -> str:
     """One input for both tables, in this order: declare (so empty) every chain, fill the wanted ones, run commands, remove others."""
     out: list[str] = []
     removed, extra = list(gone), list(commands)
-    count = 0
     for table in tables:
         chains = sorted(chain for kind, chain in wanted if kind == table)
         dropped = sorted(chain for kind, chain in removed if kind == table)
@@ -186,8 +185,18 @@ def restore_text(
         out += [f":{chain} - [0:0]" for chain in (*chains, *dropped)]
         for chain in chains:
             out += wanted[table, chain]
-            count += len(wanted[table, chain])
         out += orders
         out += [f"-X {chain}" for chain in dropped]
         out.append("COMMIT")
-    return "\n".join(out) + "\n" if out else "", count
+    return "\n".join(out) + "\n" if out else ""
+
+
+def rules_in(text: str) -> Counter[str]:
+    """How many rules such an input appends, by table."""
+    found: Counter[str] = Counter()
+    table = ""
+    for line in text.splitlines():
+        if line.startswith("*"):
+            table = line[1:]
+        found[table] += line.startswith("-A ")
+    return found

@@ -287,6 +287,10 @@ class IpvsBackend:
         """Rules of ours by table and family."""
         return self._rules.rule_counts()
 
+    def written(self) -> Mapping[tuple[str, int], int]:
+        """Rules in what was last written."""
+        return self._rules.written()
+
     def watch(self) -> Watch | None:
         """Hears of others' changes."""
         return _IpvsWatch(self, self._rules.watch(), self._network() if self._network is not None else None)

@@ -152,6 +152,10 @@ class NftablesBackend:
         """Rules do not depend on Services here."""
         return {}
 
+    def written(self) -> Mapping[tuple[str, int], int]:
+        """Nothing is written as rules."""
+        return {}
+
     def close(self) -> None:
         """Give the socket back; the rules stay."""
         self._door.close()

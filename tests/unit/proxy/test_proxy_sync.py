@@ -330,6 +330,23 @@ async def test_local_policies_without_a_local_endpoint_are_counted() -> None:
         await done(b.syncer)
         name = "kubeproxy_sync_proxy_rules_no_local_endpoints_total"
         assert b.value(f'{name}{{ip_family="IPv4",traffic_policy="external"}}') == 1
+        assert b.value(f'{name}{{ip_family="IPv6",traffic_policy="internal"}}') == 0  # told from the first
+
+
+async def test_rules_are_counted_all_and_those_written_last() -> None:
+    async with bench("iptables") as b:
+        b.put(1, 1, 2)
+        await done(b.syncer)
+
+        def counted(what: str) -> float:
+            return b.value(f'kubeproxy_sync_proxy_rules_iptables_{what}{{ip_family="IPv4",table="nat"}}')
+
+        hooks = 3
+        rules = len([line for line in b.kernel.save(4, "nat") if line.startswith("-A")]) - hooks
+        assert counted("last") == counted("total") == rules
+        b.put(1, 1)
+        await done(b.syncer)
+        assert (counted("last"), counted("total")) == (1, rules - 1)
 
 
 def test_upstreams_metric_names_are_there() -> None:
@@ -349,6 +366,7 @@ def test_upstreams_metric_names_are_there() -> None:
         "sync_proxy_rules_nftables_sync_failures_total",
         "sync_proxy_rules_iptables_restore_failures_total",
         "sync_proxy_rules_iptables_total",
+        "sync_proxy_rules_iptables_last",
         "sync_proxy_rules_no_local_endpoints_total",
         "proxy_healthz_total",
         "proxy_livez_total",
