@@ -9,7 +9,7 @@ from api import kinds
 from api.core_v1 import ObjectReference
 from client import kubeconfig
 from client.client import Client
-from client.events import WARNING, EventRecorder
+from client.events import NORMAL, WARNING, EventRecorder
 from client.http import HttpTransport
 from client.informer import Informer
 from kit import log
@@ -71,6 +71,7 @@ async def start(config: Config, client: Client, supervisor: Supervisor) -> Synce
     syncer = Syncer(backend, facts(config), clock, metrics, cleaner)
     await _serve(config, syncer, metrics, supervisor)
     events = EventRecorder(client, "kube-proxy", config.node_name, clock=clock)
+    events.record(ObjectReference(kind="Node", api_version="v1", name=config.node_name), NORMAL, "Starting", "")
     complain = complaints(events)
     ports = HealthPorts(syncer.cluster, lambda: syncer.health.healthy, clock, complain)
     supervisor.defer("health ports", ports.close)

@@ -18,6 +18,7 @@ import msgspec
 import pytest
 
 from api import codec, kinds
+from api.core_v1 import Event
 from client.client import Client
 from client.fake import FakeTransport
 from kit.supervisor import Supervisor
@@ -56,6 +57,10 @@ def config(mode: str, variant: str = "auto", healthz: str = "", metrics: str = "
 
 def put(server: FakeTransport, kind: Any, document: dict[str, Any]) -> None:
     server.put(kind, codec.decode(kind, msgspec.json.encode(document)))
+
+
+def about(event: Event) -> str:
+    return f"{event.involved_object.kind} {event.involved_object.name}"
 
 
 async def eventually(condition: Callable[[], object], seconds: float = 120) -> None:
@@ -238,7 +243,8 @@ async def test_load_balancers_are_told_whether_the_node_has_endpoints() -> None:
 
             await eventually(lambda: tells("200", 2))
             put(server, kinds.SERVICE, service("late", 2, **spec))  # the same port: it is told, and the other goes on
-            await eventually(lambda: [e.involved_object.name for e in server.objects(kinds.EVENT)] == ["late"])
+            told = ["Node this-node", "Service late"]
+            await eventually(lambda: sorted(about(event) for event in server.objects(kinds.EVENT)) == told)
             for one in slices("web", [("b", 0)]):
                 put(server, kinds.ENDPOINT_SLICE, one)
             await eventually(lambda: tells("503", 0))
