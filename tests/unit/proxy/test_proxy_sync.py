@@ -219,6 +219,25 @@ async def test_a_refusal_is_answered_by_replacing_everything_and_then_by_patienc
         assert b.value('kubeproxy_sync_proxy_rules_nftables_sync_failures_total{ip_family="IPv4"}') == 4
 
 
+async def test_changes_during_a_refusal_do_not_each_bring_attempts_of_their_own() -> None:
+    async with bench() as b:
+        b.put(1, 1)
+        await done(b.syncer)
+        b.kernel.refuse = [12] * 10_000
+        for number in range(2, 32):
+            left = len(b.kernel.refuse)
+            b.put(number, 1)
+            async with asyncio.timeout(120):
+                while len(b.kernel.refuse) == left:
+                    await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)
+        left = len(b.kernel.refuse)
+        for _ in range(60):
+            await b.clock.advance(1)
+            await asyncio.sleep(0.005)
+        assert left - len(b.kernel.refuse) < 15  # in a minute: one back-off for all of them
+
+
 async def test_damage_is_repaired_when_heard_and_when_looked_for() -> None:
     async with bench() as b:
         b.put(1, 1, 2)
