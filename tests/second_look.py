@@ -55,6 +55,6 @@ class SecondLook:
 
 
 def _reason(report: pytest.TestReport) -> str:
-    """The last thing said of a failure, in one line."""
-    said = [line for line in report.longreprtext.splitlines() if line.startswith("E ")]
-    return f"{report.when}: {(said or ['no reason given'])[0].removeprefix('E').strip()}"
+    """What was said of a failure, in one line."""
+    said = [line.removeprefix("E").strip() for line in report.longreprtext.splitlines() if line.startswith("E ")]
+    return f"{report.when}: {' '.join(said[:2]) or 'no reason given'}"
