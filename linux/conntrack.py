@@ -84,13 +84,15 @@ class Kernel:
 
     def __init__(self) -> None:
         self._reading, self._deleting = _open(), _open()
+        self._dumping = False
 
     def flows(self, family: int, protocol: int | None = None, ends: Ends = ANY) -> Iterator[Flow]:
         """All flows, or those of a protocol and with these ends; only `delete` may be called before the iterator has ended."""
+        self._finish()
         _send(self._reading, _GET, _DUMP, family, _filter(protocol, ends))
-        while True:
-            data = _receive(self._reading)
-            for kind, payload in _split(data):
+        self._dumping = True
+        while self._dumping:
+            for kind, payload in self._answers():
                 if kind == _DONE:
                     return
                 if kind == _ERROR:
@@ -99,9 +101,19 @@ class Kernel:
                 if flow is not None and protocol in (None, flow.protocol) and ends.fit(flow):
                     yield flow
 
+    def _finish(self) -> None:
+        """Take in what is left of flows that somebody stopped reading: the kernel begins with no others before."""
+        while self._dumping:
+            self._answers()
+
+    def _answers(self) -> list[tuple[int, bytes]]:
+        answers = list(_split(_receive(self._reading)))
+        self._dumping = not any(kind in (_DONE, _ERROR) for kind, _ in answers)
+        return answers
+
     def delete(self, family: int, flows: Iterable[Flow]) -> int:
-        """Delete these flows; how many of them were still there."""
-        deleted = 0
+        """Delete these flows; how many of them were still there. What the kernel will not let go of holds up no others."""
+        deleted, held = 0, ""
         for flow in flows:
             _send(self._deleting, _DELETE, _ACK, family, flow.handle)
             for kind, payload in _split(_receive(self._deleting)):
@@ -110,8 +122,12 @@ class Kernel:
                 code = -struct.unpack_from("=i", payload)[0]
                 if code == 0:
                     deleted += 1
+                elif code == errno.EBUSY:  # before Linux 6.4: it is in a flowtable
+                    held = held or f"cannot delete flow {flow}: {os.strerror(code)}"
                 elif code != errno.ENOENT:
                     raise ConntrackError(f"cannot delete flow {flow}: {os.strerror(code)}")
+        if held:
+            raise ConntrackError(held)
         return deleted
 
     def close(self) -> None:

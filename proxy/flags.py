@@ -90,7 +90,7 @@ def configure(options: argparse.Namespace) -> Config:
         if flag in given:
             raise ConfigError(f"cannot use flag --{flag}: {remedy}")
     config = _beside_file(given) if "config" in given else _from_flags(given)
-    return msgspec.structs.replace(config, server=given.get("master", ""))
+    return msgspec.structs.replace(config, server=given.get("master") or config.server)
 
 
 def _beside_file(given: dict[str, Any]) -> Config:

@@ -21,6 +21,7 @@ ELSEWHERE = {4: socket.inet_pton(socket.AF_INET, "127.0.0.2"), 6: socket.inet_pt
 HERE = {4: socket.inet_pton(socket.AF_INET, "127.0.0.1"), 6: socket.inet_pton(socket.AF_INET6, "::1")}
 MADE = [(4, UDP, 53), (4, UDP, 54), (4, TCP, 80), (6, UDP, 53), (6, TCP, 80)]
 
+MANY = 3000
 MADE_IN_4 = [one[1:] for one in MADE if one[0] == 4]
 
 
@@ -47,8 +48,30 @@ def tracked(request: pytest.FixtureRequest) -> Iterator[Conntrack]:
         netns.remove(path)
 
 
-def _make_flows() -> list[socket.socket]:
-    """Send something to all that `MADE` names; the sockets hold what would end."""
+@pytest.fixture(params=["fake", pytest.param("kernel", marks=pytest.mark.root)])
+def many(request: pytest.FixtureRequest) -> Iterator[Conntrack]:
+    """More flows than the kernel tells of at once."""
+    if request.param == "fake":
+        here = HERE[4]
+        yield FakeConntrack((4, Flow(UDP, here, 9, here, 2000 + to, here, 2000 + to)) for to in range(MANY))
+        return
+    path = f"/run/netns/cn-{os.getpid()}-many"
+    netns.create(path)
+    try:
+        with netns.opened(path) as fd, netns.inside(fd):
+            _track_all()
+            door = Kernel()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as source:
+                for to in range(MANY):
+                    source.sendto(b"x", ("127.0.0.1", 2000 + to))
+        yield door
+        door.close()
+    finally:
+        netns.remove(path)
+
+
+def _track_all() -> None:
+    """In a new namespace: nothing that is sent is forgotten during a test."""
     links, rules = RtnlLinks(), Nft()
     links.change(1, LinkChange(up=True))
     for family in (INET4, INET6):  # flows are tracked where somebody asks for them
@@ -56,6 +79,13 @@ def _make_flows() -> list[socket.socket]:
         rule = objects.new_rule(family, "t", "c", ex.conntrack(ex.R0, 0), ex.verdict(ex.ACCEPT))
         rules.commit([objects.new_table(family, "t"), chain, rule])
     ProcSysctl().write("net.netfilter.nf_conntrack_udp_timeout", "3600")
+    links.close()
+    rules.close()
+
+
+def _make_flows() -> list[socket.socket]:
+    """Send something to all that `MADE` names; the sockets hold what would end."""
+    _track_all()
     sockets = []
     for family, protocol, port in MADE:
         kind = socket.AF_INET if family == 4 else socket.AF_INET6
@@ -67,8 +97,6 @@ def _make_flows() -> list[socket.socket]:
         source.connect(target.getsockname())
         source.send(b"x")
         sockets += [target, source]
-    links.close()
-    rules.close()
     return sockets
 
 
@@ -108,6 +136,14 @@ def test_flows_to_a_port(tracked: Conntrack, family: int) -> None:
 def test_flows_are_deleted_while_they_are_read(tracked: Conntrack) -> None:
     assert tracked.delete(4, (one for one in tracked.flows(4, UDP) if one.destination_port in (53, 54))) == 2
     assert seen(tracked, 4) & set(MADE_IN_4) == {(TCP, 80)}
+
+
+def test_flows_that_nobody_read_to_the_end_disturb_no_others(many: Conntrack) -> None:
+    for _ in range(3):
+        for read, _flow in enumerate(many.flows(4, UDP)):
+            if read == 10:
+                break
+        assert len(set(many.flows(4, UDP))) == MANY
 
 
 def test_what_is_deleted_is_gone_once_and_all_else_stays(tracked: Conntrack) -> None:

@@ -34,6 +34,8 @@ PORTS = {"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 
 
 
 class Scene:
+    bridge = config.BRIDGE
+
     def __init__(self, folder: Path) -> None:
         self.host, self.store = FakeHost(), Store(str(folder))
         self.repairs: Counter[str] = Counter()
@@ -117,6 +119,16 @@ def test_each_damage_is_put_right_once(scene: Scene, what: str) -> None:
     assert scene.seen() == before
     assert scene.heal() == []
     assert scene.repairs == {"attachment rules": 1, "bridge": 0}
+
+
+def test_a_bridge_of_two_networks_is_put_back_once(scene: Scene) -> None:
+    other = {"name": "more", "bridge": scene.bridge, "ipam": {"subnet": "10.1.3.0/24"}}
+    scene.host.make_pod("/ns/c")
+    scene.call("ADD", "c", other)
+    scene.host.links.remove(scene.bridge)
+    mended = Counter(one.partition(" ")[0] for one in scene.heal())
+    assert mended == {"bridge": 1, "port": 3, "address": 2}
+    assert scene.heal() == []
 
 
 def test_nothing_is_read_while_nobody_writes_rules(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,8 @@ def test_beside_a_file(tmp_path: Path) -> None:
     path.write_text("nodeName: a\nkubeconfig: /k\n")
     found = flags.configure(parsed(f"--config={path}", "--hostname-override=B", "--master=http://x", "--v=9"))
     assert found == Config(node_name="b", kubeconfig="/k", server="http://x")
+    path.write_text("nodeName: a\nkubeconfig: /k\nserver: http://y\n")
+    assert flags.configure(parsed(f"--config={path}")).server == "http://y"
     with pytest.raises(ConfigError, match=f"cannot use flag --proxy-mode beside --config: set mode in {path}"):
         flags.configure(parsed(f"--config={path}", "--proxy-mode=ipvs"))
 
