@@ -32,6 +32,27 @@ class Clock(Protocol):
         """Call back once after `seconds`, on the running loop, unless cancelled."""
 
 
+class Alarm:
+    """A call that is due once, at the time that was asked for last: however often it is set, there is one."""
+
+    __slots__ = ("_callback", "_clock", "_timer")
+
+    def __init__(self, clock: Clock, callback: Callable[[], object]) -> None:
+        self._clock = clock
+        self._callback = callback
+        self._timer: Timer | None = None
+
+    def set(self, seconds: float) -> None:
+        """Call back after `seconds`, and not when it was due before."""
+        self.cancel()
+        self._timer = self._clock.call_later(seconds, self._callback)
+
+    def cancel(self) -> None:
+        """Do not call back, unless it is set anew."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
 class SystemClock:
     """The machine's clock."""
 

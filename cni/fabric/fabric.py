@@ -30,7 +30,7 @@ from cni.fabric.rules import Outbound, is_whole, render
 from cni.fabric.ways import Settings, Way
 from kit import log
 from kit.backoff import Backoff
-from kit.clock import Clock, Timer
+from kit.clock import Alarm, Clock, Timer
 from linux.iptables import IptablesError
 from linux.links import NetlinkError
 from linux.nft import NftError
@@ -74,7 +74,7 @@ class Fabric:
         self._wake = asyncio.Event()
         self._retries = Backoff(base=0.2, cap=10.0, jitter=0.3).retries()
         self._timer: Timer | None = None
-        self._retry: Timer | None = None  # the one that is due: a loop that fails is not to have one more at each look
+        self._retry = Alarm(clock, self.look)
         self._sysctl: Sysctl = ProcSysctl()
         self._private_key = ""
         self._key = ""
@@ -129,9 +129,9 @@ class Fabric:
         finally:
             completing.cancel()
             loop.remove_reader(watch.fileno())
-            for timer in (self._timer, self._retry):
-                if timer is not None:
-                    timer.cancel()
+            self._retry.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             watch.close()
             kernel.close()
 
@@ -171,9 +171,7 @@ class Fabric:
     def _again(self, reason: str) -> None:
         wait = self._retries.next()
         _log.warning("cannot make the fabric right", reason=reason, after=round(wait, 1))
-        if self._retry is not None:
-            self._retry.cancel()
-        self._retry = self._clock.call_later(wait, self.look)
+        self._retry.set(wait)
 
     async def _step(self, kernel: FabricKernel) -> None:
         if self._complete.is_set():

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from kit import log
 from kit.backoff import Backoff
-from kit.clock import Clock, Timer
+from kit.clock import Alarm, Clock
 from linux.conntrack import ANY, Conntrack, ConntrackError, Ends
 from proxy.model.addresses import IPV4, IPV6, UDP
 from proxy.plan.desired import Desired
@@ -48,7 +48,7 @@ class FlowCleaner:
     async def run(self) -> None:
         """Clean up after changes until cancelled."""
         retries = Backoff(base=0.2, cap=30.0, jitter=0.3).retries()
-        retry: Timer | None = None  # at most one
+        retry = Alarm(self._clock, self._wake.set)
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -64,9 +64,7 @@ class FlowCleaner:
                 self._pending = pending | self._pending
                 after = retries.next()
                 _log.warning("cannot delete stale flows", error=error, after=round(after, 2))
-                if retry is not None:
-                    retry.cancel()
-                retry = self._clock.call_later(after, self._wake.set)
+                retry.set(after)
 
     async def _clean(self, allowed: Allowed) -> None:
         for family in (IPV4, IPV6):

@@ -15,7 +15,7 @@ import msgspec
 
 from kit import log
 from kit.backoff import Backoff
-from kit.clock import Clock
+from kit.clock import Alarm, Clock
 from kit.http.model import Request, Response
 from kit.http.server import ListenError, Server
 from proxy.model.cluster import Cluster
@@ -69,6 +69,7 @@ class HealthPorts:
     async def run(self) -> None:
         """Open and close ports until cancelled."""
         retries = Backoff(base=1.0, cap=30.0, jitter=0.3).retries()
+        retry = Alarm(self._clock, self._wake.set)
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -77,7 +78,7 @@ class HealthPorts:
             if await self._open():
                 retries.reset()
             else:
-                self._clock.call_later(retries.next(), self._wake.set)
+                retry.set(retries.next())
 
     async def close(self) -> None:
         """Give all ports back."""

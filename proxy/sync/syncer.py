@@ -23,7 +23,7 @@ from typing import TypeVar
 
 from kit import log
 from kit.backoff import Backoff
-from kit.clock import Clock, Timer
+from kit.clock import Alarm, Clock, Timer
 from proxy.backends.interface import Backend, BackendError, RebuildNeeded, Suspicion, Watch
 from proxy.model.addresses import IPV4, IPV6, show
 from proxy.model.cluster import Cluster
@@ -100,7 +100,7 @@ class Syncer:
         self._retries = Backoff(base=0.05, cap=30.0, jitter=0.3).retries()
         self._conflicts: dict[str, list[Conflict]] = {}
         self._timer: Timer | None = None
-        self._retry: Timer | None = None  # at most one, however many changes come while the kernel refuses
+        self._retry = Alarm(clock, self._wake.set)
         self._asked: list[asyncio.Future[Reading]] = []
 
     def on_service(self, key: str, old: Service | None, new: Service | None) -> None:
@@ -188,9 +188,9 @@ class Syncer:
                 await self._answer()
         finally:
             stop()
-            for timer in (self._timer, self._retry):
-                if timer is not None:
-                    timer.cancel()
+            self._retry.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             if self._watch is not None:
                 self._watch.close()
 
@@ -347,9 +347,7 @@ class Syncer:
             after = self._retries.next()
             _log.exception("cannot program rules", error=error, after=round(after, 2))
         self._redo = self._redo or (Why.REFUSAL, "an earlier failure")
-        if self._retry is not None:
-            self._retry.cancel()
-        self._retry = self._clock.call_later(after, self._wake.set)
+        self._retry.set(after)
 
     def _report(self, services: Collection[str], conflicts: Sequence[Conflict]) -> None:
         for service in services:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from kit.clock import FakeClock, SystemClock, deadline, settle
+from kit.clock import Alarm, FakeClock, SystemClock, deadline, settle
 
 
 async def test_advance_wakes_sleepers_in_order_and_at_their_time() -> None:
@@ -92,3 +92,21 @@ async def test_system_clock_fires() -> None:
     await fired.wait()
     await clock.sleep(0)
     assert clock.now() > 1_700_000_000 and clock.monotonic() >= 0
+
+
+async def test_an_alarm_is_due_once_however_often_it_is_set() -> None:
+    clock = FakeClock()
+    rung: list[float] = []
+    alarm = Alarm(clock, lambda: rung.append(clock.monotonic()))
+    began = clock.monotonic()
+    for seconds in (5, 1, 3):
+        alarm.set(seconds)
+    await clock.advance(10)
+    assert rung == [began + 3]
+    alarm.set(1)
+    await clock.advance(10)
+    assert rung == [began + 3, began + 11]
+    alarm.set(1)
+    alarm.cancel()
+    await clock.advance(10)
+    assert len(rung) == 2
