@@ -1,7 +1,7 @@
 """Looks at the kernel for a plan, and carries a plan out: the thin shell around cni.plan."""
 
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 
 from cni import plan, ranges
@@ -213,8 +213,9 @@ def _hint(step: Step, error: Exception) -> str:
     return "bridges of this kernel know no VLANs (CONFIG_BRIDGE_VLAN_FILTERING)" if by_vlan and refused else ""
 
 
-def mend(links: Links, found: Mapping[str, SeenLink], network: Network, ports: frozenset[str]) -> list[str]:
-    """Put back a bridge, its addresses and its ports, by name; `found` are all links. What was put back."""
+def mend(links: Links, network: Network, ports: frozenset[str]) -> list[str]:
+    """Put back a bridge, its addresses and its ports, by name; what was put back."""
+    found = {link.name: link for link in links.links()}
     mine = [link for name, link in found.items() if name in ports]
     bridge, mended = found.get(network.bridge), []
     if bridge is None and mine:

@@ -13,7 +13,6 @@ from cni.host import Host
 from cni.ipam import Attachment, State, Store
 from cni.ports import TABLE
 from cni.rules import Rules
-from linux.links import SeenLink
 
 
 class Healing:
@@ -26,7 +25,7 @@ class Healing:
     def heal(self, host: Host, store: Store) -> list[str]:
         """Mend, and say what."""
         state = store.state()
-        links = _links(host)
+        links = {link.name for link in host.links.links()}
         linked = frozenset(held for held in state.attachments if held.link in links)
         # Rules come first: no port is to be on a bridge unguarded.
         mended = [f"table {TABLE}"] if self._heal_rules(Rules(host, store), state, linked) else []
@@ -34,8 +33,7 @@ class Healing:
         for network in state.networks:
             ports = frozenset(held.link for held in linked if held.owner.network == network.name)
             if ports:
-                # Looked at anew: that may have taken a while, and another network may be on the same bridge.
-                found = bridge.mend(host.links, _links(host), network, ports)
+                found = bridge.mend(host.links, network, ports)
                 self.repairs["bridge"] += len(found)
                 mended += found
         return mended
@@ -58,7 +56,3 @@ class Healing:
         self._generation = None
         rules.write()
         return True
-
-
-def _links(host: Host) -> dict[str, SeenLink]:
-    return {link.name: link for link in host.links.links()}
