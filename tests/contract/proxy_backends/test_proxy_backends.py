@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -31,11 +29,8 @@ from proxy.model.addresses import IPV4, PROTOCOL_NAMES, TCP, show
 from proxy.plan.desired import Desired, Frontend, Route
 from proxy.plan.diff import Change
 from proxy.plan.expected import expected_reading
+from tests.contract.proxy_backends import churn
 
-_spec = importlib.util.spec_from_file_location("proxy_churn", Path(__file__).with_name("churn.py"))
-assert _spec is not None and _spec.loader is not None
-churn = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(churn)
 FACTS = churn.FACTS
 
 

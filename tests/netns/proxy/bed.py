@@ -17,6 +17,8 @@ from typing import Any
 
 import msgspec
 
+from api import codec
+from client.fake import FakeTransport
 from linux import ipvs, netns, nft
 from linux.iptables import LEGACY, NFT, Programs
 from linux.rtnl import RtnlLinks
@@ -25,6 +27,7 @@ from proxy.backends.interface import Backend
 from proxy.backends.iptables import IptablesBackend
 from proxy.backends.ipvs import Doors, IpvsBackend
 from proxy.backends.nftables import NftablesBackend
+from proxy.config import Config
 from proxy.model.cluster import Cluster
 from proxy.model.endpointslice import extract_slice
 from proxy.model.facts import Facts, parse_networks
@@ -32,7 +35,8 @@ from proxy.model.service import extract_service
 from proxy.plan.ledger import Ledger
 
 NODE = "this-node"
-FACTS = Facts(NODE, parse_networks("10.244.0.0/16,fd00:244::/48"))
+CLUSTER = "10.244.0.0/16,fd00:244::/48"
+FACTS = Facts(NODE, parse_networks(CLUSTER))
 TCP_PORT, UDP_PORT = 8080, 8053
 CLIENT = {4: "10.99.1.2", 6: "fd00:99:1::2"}
 NODE_IP = {4: "10.99.1.1", 6: "fd00:99:1::1"}
@@ -54,6 +58,24 @@ def pod(name: str, family: int, number: int = 0) -> str:
         return NODE_IP[family]
     subnet = "ab".index(name) + 1
     return f"10.244.{subnet}.{10 + number}" if family == 4 else f"fd00:244:0:{subnet}::{10 + number:x}"
+
+
+def config(mode: str, variant: str = "auto", healthz: str = "", metrics: str = "") -> Config:
+    """For a whole proxy on the node."""
+    return Config(
+        node_name=NODE,
+        kubeconfig="",
+        mode=mode,  # type: ignore[arg-type]
+        cluster_cidr=CLUSTER,
+        healthz=healthz,
+        metrics=metrics,
+        iptables_variant=variant,  # type: ignore[arg-type]
+    )
+
+
+def put(server: FakeTransport, kind: Any, document: dict[str, Any]) -> None:
+    """What the API server is to have."""
+    server.put(kind, codec.decode(kind, msgspec.json.encode(document)))
 
 
 class Bed:

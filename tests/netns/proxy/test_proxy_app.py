@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import socket
 import struct
@@ -17,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from api import codec, kinds
+from api import kinds
 from api.core_v1 import Event
 from client.client import Client
 from client.fake import FakeTransport
@@ -31,32 +30,9 @@ from proxy.app import start
 from proxy.backends.choice import choose
 from proxy.backends.interface import BackendError
 from proxy.backends.nftables import NftablesBackend
-from proxy.config import Config
-
-_spec = importlib.util.spec_from_file_location("proxy_bed", Path(__file__).with_name("bed.py"))
-assert _spec is not None and _spec.loader is not None
-bed_module = sys.modules.get("proxy_bed") or importlib.util.module_from_spec(_spec)
-sys.modules["proxy_bed"] = bed_module
-_spec.loader.exec_module(bed_module)
-from proxy_bed import NODE, NODE_IP, REFUSED, SILENCE, Bed, more_clients, service, slices, vip  # type: ignore[import-not-found]  # noqa: E402
+from tests.netns.proxy.bed import NODE_IP, REFUSED, SILENCE, Bed, config, more_clients, put, service, slices, vip
 
 pytestmark = pytest.mark.root
-
-
-def config(mode: str, variant: str = "auto", healthz: str = "", metrics: str = "") -> Config:
-    return Config(
-        node_name=NODE,
-        kubeconfig="",
-        mode=mode,  # type: ignore[arg-type]
-        cluster_cidr="10.244.0.0/16,fd00:244::/48",
-        healthz=healthz,
-        metrics=metrics,
-        iptables_variant=variant,  # type: ignore[arg-type]
-    )
-
-
-def put(server: FakeTransport, kind: Any, document: dict[str, Any]) -> None:
-    server.put(kind, codec.decode(kind, msgspec.json.encode(document)))
 
 
 def about(event: Event) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +10,7 @@ import pytest
 
 from linux import ipvs
 from proxy import cleanup
-
-_spec = importlib.util.spec_from_file_location("proxy_bed", Path(__file__).with_name("bed.py"))
-assert _spec is not None and _spec.loader is not None
-bed_module = sys.modules.get("proxy_bed") or importlib.util.module_from_spec(_spec)
-if "proxy_bed" not in sys.modules:
-    sys.modules["proxy_bed"] = bed_module
-    _spec.loader.exec_module(bed_module)
-from proxy_bed import BACKENDS, INGRESS, Bed, make_backend, service, slices  # type: ignore[import-not-found]  # noqa: E402
+from tests.netns.proxy.bed import BACKENDS, INGRESS, Bed, make_backend, service, slices
 
 pytestmark = pytest.mark.root
 CHECKOUT = Path(__file__).parents[3]

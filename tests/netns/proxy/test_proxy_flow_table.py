@@ -8,11 +8,8 @@ say why there is none. As an origin `b` is another node: it is asked where that 
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,14 +17,7 @@ import pytest
 
 from proxy.model.addresses import pack
 from proxy.model.facts import parse_node_ports
-
-_spec = importlib.util.spec_from_file_location("proxy_bed", Path(__file__).with_name("bed.py"))
-assert _spec is not None and _spec.loader is not None
-bed_module = sys.modules.get("proxy_bed") or importlib.util.module_from_spec(_spec)
-if "proxy_bed" not in sys.modules:
-    sys.modules["proxy_bed"] = bed_module
-    _spec.loader.exec_module(bed_module)
-from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
+from tests.netns.proxy.bed import (
     ANSWER,
     BACKENDS,
     CLIENT,

@@ -4,21 +4,17 @@ nothing of the one before stays."""
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import socket
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from api import codec, kinds
+from api import kinds
 from client.client import Client
 from client.fake import FakeTransport
 from kit.supervisor import Supervisor
@@ -26,15 +22,8 @@ from linux import iptables, nft
 from linux.rtnl import RtnlLinks
 from proxy import cleanup
 from proxy.app import start
-from proxy.config import Config
 from proxy.plan.expected import expected_reading
-
-_spec = importlib.util.spec_from_file_location("proxy_bed", Path(__file__).with_name("bed.py"))
-assert _spec is not None and _spec.loader is not None
-bed_module = sys.modules.get("proxy_bed") or importlib.util.module_from_spec(_spec)
-sys.modules["proxy_bed"] = bed_module
-_spec.loader.exec_module(bed_module)
-from proxy_bed import ANSWER, NODE, NODE_IP, Bed, service, slices, vip  # type: ignore[import-not-found]  # noqa: E402
+from tests.netns.proxy.bed import ANSWER, NODE_IP, Bed, config, put, service, slices, vip
 
 pytestmark = pytest.mark.root
 MODES = (
@@ -45,18 +34,6 @@ MODES = (
 PORT, NODE_PORT, KEPT_PORT = 80, 30080, 9090
 ASKED = (("client", NODE_IP, NODE_PORT), ("client", None, PORT), ("a", None, PORT), ("node", None, PORT))
 ENOUGH = 20  # answers for each who asks, while a proxy is at work and after
-
-
-def config(kind: str) -> Config:
-    mode, _, variant = kind.partition("-")
-    return Config(
-        node_name=NODE, kubeconfig="", mode=mode, cluster_cidr="10.244.0.0/16,fd00:244::/48", healthz="", metrics="",  # type: ignore[arg-type]
-        iptables_variant=variant or "auto",  # type: ignore[arg-type]
-    )  # fmt: skip
-
-
-def put(server: FakeTransport, kind: Any, document: dict[str, Any]) -> None:
-    server.put(kind, codec.decode(kind, msgspec.json.encode(document)))
 
 
 def held() -> set[str]:
@@ -145,7 +122,7 @@ def test_every_connection_is_answered_while_the_backend_changes(modes: list[str]
 
         async def proxy(kind: str, *, first: bool) -> None:
             async with Supervisor(signals=False) as supervisor:
-                syncer = await start(config(kind), Client(server), supervisor)
+                syncer = await start(config(*kind.split("-")), Client(server), supervisor)
                 await syncer.programmed.wait()
                 if not first:
                     await more(traffic)

@@ -5,14 +5,12 @@ Pod a is on this node, pod b on another. Answers are "POD SOURCE-AS-SEEN-BY-THE-
 
 from __future__ import annotations
 
-import importlib.util
 import socket
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -21,13 +19,7 @@ from linux import conntrack
 from proxy.backends.nftables import NftablesBackend
 from proxy.plan.diff import Change
 from proxy.plan.flows import allowed_after, stale_flows
-
-_spec = importlib.util.spec_from_file_location("proxy_bed", Path(__file__).with_name("bed.py"))
-assert _spec is not None and _spec.loader is not None
-bed_module = importlib.util.module_from_spec(_spec)
-sys.modules["proxy_bed"] = bed_module
-_spec.loader.exec_module(bed_module)
-from proxy_bed import (  # type: ignore[import-not-found]  # noqa: E402
+from tests.netns.proxy.bed import (
     ANSWER,
     BACKENDS,
     GATEWAY,
@@ -153,9 +145,11 @@ def test_affinity_lasts_as_long_as_it_is_used(bed: Bed) -> None:
     pytest.fail("this machine cannot ask 16 times within a minute")
 
 
-def test_a_connection_outlives_its_endpoint(bed: Bed, family: int) -> None:
+@contextmanager
+def listening_pod(bed: Bed, family: int) -> Iterator[tuple[list[Any], socket.socket, socket.socket]]:
+    """Pod a accepts connections itself: the slices that lead there, its socket, and one of the client's that is not connected."""
     kind = socket.AF_INET if family == 4 else socket.AF_INET6
-    here, there = slices("web", [("a", 0)]), slices("web", [("b", 0)])
+    here = slices("web", [("a", 0)])
     for one in here:
         one["ports"][0]["port"] = 9090
     with bed.inside("a"):
@@ -165,6 +159,12 @@ def test_a_connection_outlives_its_endpoint(bed: Bed, family: int) -> None:
     with listening, client:
         listening.settimeout(ANSWER)
         client.settimeout(ANSWER)
+        yield here, listening, client
+
+
+def test_a_connection_outlives_its_endpoint(bed: Bed, family: int) -> None:
+    there = slices("web", [("b", 0)])
+    with listening_pod(bed, family) as (here, listening, client):
         bed.put(service("web", 11), here)
         client.connect((vip(11, family), 80))
         accepted, _ = listening.accept()
@@ -201,18 +201,9 @@ def test_stale_udp_flows_are_deleted_and_healthy_ones_left(bed: Bed, family: int
 
 @pytest.mark.parametrize("left", [[], [("b", 0)]], ids=["nobody", "another"])
 def test_a_connection_to_an_endpoint_that_is_gone_is_reset_if_asked_for(bed: Bed, family: int, left: list[Any]) -> None:
-    kind = socket.AF_INET if family == 4 else socket.AF_INET6
-    here = slices("web", [("a", 0)])
-    for one in here:
-        one["ports"][0]["port"] = 9090
-    with bed.inside("a"):
-        listening = socket.create_server((pod("a", family), 9090), family=kind)
-    with bed.inside("client"):
-        client = socket.socket(kind, socket.SOCK_STREAM)
     with bed.inside("node"):
         door = conntrack.Kernel()
-    with listening, client:
-        client.settimeout(ANSWER)
+    with listening_pod(bed, family) as (here, _, client):
         bed.put(service("web", 13), here)
         client.connect((vip(13, family), 80))
         old = bed.ledger.of("ns/web")

@@ -1,7 +1,5 @@
 """Protobuf bodies."""
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +10,7 @@ from api import codec, kinds, protobuf
 from api.fields import MICRO_TIME, NOTHING, QUANTITY, TIME, Field, IntOrString, Json, Type, fields_of
 from api.meta_v1 import DeleteOptions
 from api.zeros import without_zeros
-
-_spec = importlib.util.spec_from_file_location("protobuf_writer", Path(__file__).with_name("protobuf_writer.py"))
-assert _spec is not None
-assert _spec.loader is not None
-writer: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(writer)
+from tests.unit.api import protobuf_writer as writer
 
 # `kubectl create deployment web --image=demo:1 --port=80`, as Go writes it: all its zeros included.
 DEPLOYMENT = bytes.fromhex(
